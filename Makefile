@@ -1,0 +1,42 @@
+# `make bench` and `make test` do everything on a fresh machine, set-up included.
+.DELETE_ON_ERROR:
+.PHONY: bench test lint constraints clean
+
+PYTHON ?= python3
+LATEST = reports/latest
+# Relative, so that the checkout may lie under a path with spaces.
+IN_VENV = .venv/bin/python -m
+
+bench: .venv/installed
+	mkdir -p $(LATEST)
+	rm -f $(LATEST)/run.json
+	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet; gates=$$?; \
+	$(IN_VENV) optsuite report $(LATEST)/run.json --out $(LATEST) && exit $$gates
+
+test: .venv/installed
+	$(IN_VENV) pytest tests/
+
+lint: .venv/installed
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) mypy
+
+# pip sees the pinned versions, the build of optsuite itself included: --no-build-isolation uses the pinned setuptools.
+.venv/installed: pyproject.toml constraints.txt
+	@start=$$(date +%s); set -e; \
+	$(PYTHON) -m venv .venv; \
+	$(IN_VENV) pip install --quiet --constraint constraints.txt pip setuptools; \
+	$(IN_VENV) pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[build,dev]'; \
+	touch $@; \
+	echo "installation took $$(( $$(date +%s) - start )) s"
+
+# After a change of the dependencies: the newest versions that fit, exact.
+constraints:
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(IN_VENV) pip install --quiet --upgrade pip setuptools
+	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[build,dev]'
+	$(IN_VENV) pip freeze --all --exclude-editable > constraints.txt
+
+clean:
+	rm -rf .venv .optsuite-cache $(LATEST)

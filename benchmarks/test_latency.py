@@ -1,0 +1,14 @@
+"""The timings: one `invoke()` at batch 1, and with it all that is recorded of a variant."""
+
+from __future__ import annotations
+
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from optsuite.measure import Runner
+from optsuite.results import SECTION, Measured, plain
+
+
+def test_latency(benchmark: BenchmarkFixture, runner: Runner, measured: Measured) -> None:
+    """Time `invoke()` alone: the input was set before, the answer is not fetched."""
+    benchmark.extra_info[SECTION] = plain(measured)
+    benchmark(runner.invoke)

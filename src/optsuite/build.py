@@ -1,0 +1,162 @@
+"""One build step: what determines it (its key) and how it is done. Bytes in, bytes out, and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import inspect
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from optsuite.spec import Action, Artifact, Dataset, ModelInfo, OptsuiteError, Profile, Schedule, Split, StageRecord
+
+MODEL, INFO, OUTPUTS = "model.h5", "info.json", "outputs.npz"
+"""The files of a model's artifact: the model, what is known of it, its answers on validation and test inputs."""
+
+_BUILDERS = ("tensorflow", "tf-keras", "tensorflow-model-optimization")
+_SHARED = ("build.py", "keras.py")
+
+
+@functools.cache
+def builder_versions() -> dict[str, str] | None:
+    """The versions of the packages that build, or None where one is missing and nothing can be built."""
+    try:
+        return {name: importlib.metadata.version(name) for name in _BUILDERS}
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _file_sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def canonical(value: Any) -> Any:
+    """A setting as plain JSON that is equal when, and only when, it determines the same result.
+
+    Functions stand for their source, so that a key follows the code of a builder and not its name alone.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): canonical(item) for name, item in sorted(value.items())}
+    if isinstance(value, tuple | list):
+        return [canonical(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            "type": type(value).__qualname__,
+            **{part.name: canonical(getattr(value, part.name)) for part in fields(value)},
+        }
+    if inspect.isroutine(value):
+        return {"source": inspect.getsource(value)}
+    raise OptsuiteError(
+        f"setting {value!r} of type {type(value).__name__} can't be part of a key; accepted are numbers, strings, "
+        "tuples, mappings, dataclasses and functions"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A build step: an action, what it is trained with, and the steps whose results it starts from.
+
+    `label` is for people and is not part of the key.
+    """
+
+    label: str
+    action: Action
+    dataset: Dataset
+    profile: Profile
+    seed: int
+    schedule: Schedule | None = None
+    inputs: tuple[Step, ...] = ()
+
+    @functools.cached_property
+    def key(self) -> str:
+        """SHA-256 over everything that determines the result, as hex; what is not in here rebuilds nothing."""
+        code = [str(Path(__file__).with_name(name)) for name in _SHARED]
+        code.append(inspect.getfile(type(self.action)))
+        parts = {
+            "action": [self.action.name, canonical(self.action)],
+            "schedule": canonical(self.schedule),
+            "dataset": canonical(self.dataset),
+            "profile": canonical(self.profile),
+            "seed": self.seed,
+            "inputs": [step.key for step in self.inputs],
+            "code": [_file_sha256(path) for path in code],
+            "versions": builder_versions(),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def weight(self) -> int:
+        """Roughly how long it takes, in conversions: orders the queue and feeds the progress bar, nothing else."""
+        return 1 if self.schedule is None else 1 + 3 * self.profile.epochs(self.schedule)
+
+
+@dataclass(kw_only=True)
+class Task:
+    """A step at work: its inputs' artifacts, and the records of the training that the action does."""
+
+    step: Step
+    inputs: Sequence[Artifact]
+    records: list[StageRecord] = field(default_factory=list)
+
+    def split(self, name: str) -> Split:
+        """The data that the profile allows."""
+        return self.step.dataset.load(name).first(self.step.profile.limit(name))
+
+    def parent_model(self) -> Any:
+        """The first input's Keras model, loaded anew (TFMOT's wrappers share variables); None for a first step."""
+        from optsuite import keras
+
+        return keras.load(self.inputs[0][MODEL]) if self.inputs else None
+
+    def finish(self, model: Any) -> Artifact:
+        """The artifact of a fitted model: its file, its answers, and its parent's records with this step's added."""
+        from optsuite import keras
+
+        content = keras.dump(model)
+        parent = model_info(self.inputs[0]) if self.inputs else None
+        info = ModelInfo(
+            # Parameters and MACs are the architecture's: fake-quantisation's own variables do not count.
+            parameters=parent.parameters if parent else model.count_params(),
+            macs=parent.macs if parent else keras.macs(model),
+            keras_bytes=len(content),
+            layers=keras.layer_weights(model),
+            stages=(*(parent.stages if parent else ()), *self.records),
+        )
+        answers = {name: keras.outputs(model, self.split(name).x) for name in ("validation", "test")}
+        return {MODEL: content, INFO: msgspec.json.encode(info), OUTPUTS: pack_arrays(**answers)}
+
+
+def run(step: Step, inputs: Sequence[Artifact]) -> Artifact:
+    """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before."""
+    from optsuite import keras
+
+    keras.reset(step.seed)
+    return step.action.run(Task(step=step, inputs=inputs))
+
+
+def model_info(artifact: Artifact) -> ModelInfo:
+    return msgspec.json.decode(artifact[INFO], type=ModelInfo)
+
+
+def pack_arrays(**arrays: np.ndarray) -> bytes:
+    """The arrays as .npz."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def unpack_arrays(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of `pack_arrays`."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)

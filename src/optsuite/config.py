@@ -1,0 +1,53 @@
+"""The [tool.optsuite] section of pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from optsuite.spec import Experiment, OptsuiteError, Profile, Variant
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accuracy drops that replace a catalogue entry's own budget, by pattern; the last that matches counts.
+
+    `recipe` is matched against MODEL_RECIPE, `variant` against MODEL_RECIPE-VARIANT, as test ids have them.
+    """
+
+    recipe: dict[str, float] = {}
+    variant: dict[str, float] = {}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a repository says about its own models."""
+
+    budgets: Budgets = Budgets()
+
+    def recipe_budget(self, experiment: Experiment, profile: Profile) -> float:
+        """The drop against the baseline that the experiment's recipe may cause, a fraction."""
+        name = f"{experiment.model.name}_{experiment.recipe.name}"
+        return max(_last_match(self.budgets.recipe, name, experiment.recipe.budget), profile.min_budget)
+
+    def variant_budget(self, experiment: Experiment, variant: Variant, profile: Profile) -> float:
+        """The drop against its own Keras model that the variant may cause, a fraction."""
+        name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
+        return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
+
+
+def _last_match(patterns: Mapping[str, float], name: str, default: float) -> float:
+    return next((value for pattern, value in reversed(patterns.items()) if fnmatchcase(name, pattern)), default)
+
+
+def read(pyproject: Path) -> Config:
+    """The section, or the defaults where there is no file or no section; OptsuiteError for what it doesn't know."""
+    try:
+        section = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {}).get("optsuite", {})
+        return msgspec.convert(section, Config)
+    except FileNotFoundError:
+        return Config()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise OptsuiteError(f"{pyproject}: [tool.optsuite]: {error}") from error

@@ -1,0 +1,137 @@
+"""Which experiments there are, which variants they can take, and the graph of steps that builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from optsuite.build import Step
+from optsuite.datasets import DATASETS
+from optsuite.models import MODELS
+from optsuite.recipes import RECIPES
+from optsuite.spec import Dataset, Experiment, Model, OptsuiteError, Profile, Recipe, Variant, catalogue, pick
+from optsuite.stages.train import Train
+from optsuite.variants import VARIANTS
+
+PROFILES = catalogue(
+    Profile(name="full"),
+    # Seconds an experiment. A model trained so briefly proves the plumbing: its gate only catches wreckage.
+    Profile(name="smoke", train_images=6_000, eval_images=500, max_epochs=2, min_budget=0.5),
+)
+
+MATRIX = {
+    "conv": ("baseline", "qat", "prune-0.8", "cluster-8"),
+    "dscnn": ("baseline", "qat", "prune-0.8", "cluster-8", "kd"),
+}
+"""What is run when nothing is asked for: model -> recipes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What a run is asked to measure."""
+
+    profile: Profile
+    experiments: tuple[Experiment, ...]
+    variants: tuple[Variant, ...]
+
+    def rows(self) -> Iterator[tuple[Experiment, Variant]]:
+        """Every experiment with every variant that it can take."""
+        for experiment in self.experiments:
+            for variant in self.variants:
+                if not absence(experiment, variant):
+                    yield experiment, variant
+
+
+def select(
+    *,
+    profile: str = "full",
+    dataset: str = "mnist",
+    models: Sequence[str] = (),
+    recipes: Sequence[str] = (),
+    variants: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+) -> Selection:
+    """Look the names up; empty means the default matrix, or all variants.
+
+    A model outside the matrix runs every recipe that fits it. Raises OptsuiteError for what is unknown, and for a
+    selection that leaves nothing to run.
+    """
+    data = pick(DATASETS, [dataset], "dataset")[0]
+    found: list[Experiment] = []
+    refusals: list[str] = []
+    for model in pick(MODELS, models or MATRIX, "model"):
+        names = recipes or MATRIX.get(model.name, tuple(RECIPES))
+        for recipe in pick(RECIPES, names, "recipe"):
+            if reason := misfit(data, model, recipe):
+                refusals.append(reason)
+            else:
+                found += [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
+    selection = Selection(
+        profile=pick(PROFILES, [profile], "profile")[0],
+        experiments=tuple(found),
+        variants=tuple(pick(VARIANTS, variants or VARIANTS, "variant")),
+    )
+    if not any(selection.rows()):
+        refusals += [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
+        raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(refusals)}")
+    return selection
+
+
+def misfit(dataset: Dataset, model: Model, recipe: Recipe) -> str:
+    """Why the three can't go together, or an empty string."""
+    if dataset.kind != model.kind:
+        return f"model {model.name} takes {model.kind}, dataset {dataset.name} has {dataset.kind}"
+    for stage in recipe.stages:
+        if (taught := stage.from_teacher()) and taught[0] == model.name:
+            return f"recipe {recipe.name} learns from {model.name} itself"
+    return ""
+
+
+def absence(experiment: Experiment, variant: Variant) -> str:
+    """Why an experiment can't have a variant, or an empty string."""
+    return variant.refuses_quantized if experiment.recipe.quantized else ""
+
+
+def baseline(experiment: Experiment) -> Experiment:
+    """The experiment that a recipe's drop is measured against: same dataset, model and seed."""
+    return replace(experiment, recipe=RECIPES["baseline"])
+
+
+def step_of(experiment: Experiment, variant: Variant, profile: Profile) -> Step:
+    """The step that makes a variant of an experiment; its inputs are the graph of all that comes before."""
+    trained = _model_step(experiment, profile)
+    if variant.convert is None:
+        return trained
+    label = f"{trained.label} > {variant.name}"
+    return replace(trained, label=label, action=variant.convert, schedule=None, inputs=(trained,))
+
+
+def _model_step(experiment: Experiment, profile: Profile) -> Step:
+    """The step of the recipe's last stage, on the steps of the stages before it: each prefix is shared."""
+    model, stages = experiment.model, experiment.recipe.stages
+    first = Step(
+        label=f"{model.name} s{experiment.seed}: train",
+        action=Train(build=model.build),
+        dataset=experiment.dataset,
+        profile=profile,
+        seed=experiment.seed,
+        schedule=model.train,
+    )
+    if not stages:
+        return first
+    stage = stages[-1]
+    parent = _model_step(replace(experiment, recipe=replace(experiment.recipe, stages=stages[:-1])), profile)
+    inputs = [parent]
+    if taught := stage.from_teacher():
+        name, question = taught
+        teacher = replace(baseline(experiment), model=pick(MODELS, [name], "teacher model")[0])
+        asked = _model_step(teacher, profile)
+        label = f"{asked.label} > {question.name}"
+        inputs.append(replace(asked, label=label, action=question, schedule=None, inputs=(asked,)))
+    return replace(
+        first,
+        label=f"{parent.label} > {stage.name}",
+        action=stage,
+        schedule=model.stages.get(stage.name, model.finetune),
+        inputs=tuple(inputs),
+    )

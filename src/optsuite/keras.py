@@ -1,0 +1,116 @@
+"""The one door to TensorFlow: importing this module imports it, set up so that results can be repeated.
+
+Everything else imports this module inside the functions that build, so that measuring never pays for it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TFMOT knows only Keras 2
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import h5py
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras as keras
+
+from optsuite.spec import LayerWeights
+
+__all__ = ["keras", "tf", "tfmot"]
+
+# One thread each: these networks hardly use a second, and two processes do twice the work.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+tf.config.experimental.enable_op_determinism()
+
+_PREDICT_BATCH = 1_000
+
+
+def reset(seed: int) -> None:
+    """Forget all graphs and names and seed every generator: what comes next depends on nothing that came before."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+
+
+def dump(model: Any) -> bytes:
+    """The model without optimiser state as .h5."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        keras.models.save_model(model, file, include_optimizer=False)
+    return buffer.getvalue()
+
+
+def load(content: bytes) -> Any:
+    """The model of `dump`, fake-quantised ones included; not compiled."""
+    with h5py.File(io.BytesIO(content), "r") as file, tfmot.quantization.keras.quantize_scope():
+        return keras.models.load_model(file, compile=False)
+
+
+def outputs(model: Any, x: np.ndarray) -> np.ndarray:
+    """What the model answers, float32 (n, classes), for x of float32 (n, *shape)."""
+    answers: np.ndarray = model.predict(x, batch_size=_PREDICT_BATCH, verbose=0)
+    return answers
+
+
+def _kernels(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Each layer that has a kernel, and the kernel; told by the variable's name, which TFMOT's wrappers keep."""
+    for layer in model.layers:
+        for weight in layer.weights:
+            if weight.name.rpartition("/")[2] in ("kernel:0", "depthwise_kernel:0"):
+                yield layer, weight
+
+
+def layer_weights(model: Any) -> tuple[LayerWeights, ...]:
+    """Size, zeros and distinct values of every kernel; no biases, no BatchNorm."""
+    found = []
+    for layer, weight in _kernels(model):
+        values = weight.numpy()
+        found.append(
+            LayerWeights(
+                name=layer.name.removeprefix("quant_"),  # TFMOT's own prefix; a layer keeps its name through the stages
+                size=values.size,
+                zeros=int(np.count_nonzero(values == 0)),
+                unique=int(np.unique(values).size),
+            )
+        )
+    return tuple(found)
+
+
+def macs(model: Any) -> int:
+    """Multiply-accumulates of conv, depthwise and dense layers for one input: kernel size x output positions."""
+    return sum(math.prod(layer.output_shape[1:-1]) * math.prod(weight.shape) for layer, weight in _kernels(model))
+
+
+class KerasRunner:
+    """A Keras model as `measure.Runner`: batch 1, through a compiled function."""
+
+    def __init__(self, content: bytes) -> None:
+        model = load(content)
+        shape = (1, *model.input_shape[1:])
+        self._call = tf.function(
+            lambda x: model(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]
+        ).get_concrete_function()
+        self.set(np.zeros(shape, np.float32))
+        self.invoke()
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def set(self, x: np.ndarray) -> None:
+        self._input = tf.constant(x)
+
+    def invoke(self) -> None:
+        self._output = self._call(self._input)
+
+    def get(self) -> np.ndarray:
+        answer: np.ndarray = self._output.numpy()
+        return answer
+
+    def interpret(self, raw: np.ndarray) -> np.ndarray:
+        return raw

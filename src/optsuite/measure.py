@@ -1,0 +1,116 @@
+"""A model at work: what it answers, which inputs it gets right, how long a pass takes, what it weighs."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from optsuite.spec import OptsuiteError, Split
+
+
+class Runner(Protocol):
+    """A model that takes one input at a time; `invoke` alone is what latency means."""
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        """Inputs float32 (n, *shape) in the form that the model takes."""
+
+    def set(self, x: np.ndarray) -> None:
+        """Give it one prepared input, (1, *shape)."""
+
+    def invoke(self) -> None:
+        """Run it."""
+
+    def get(self) -> np.ndarray:
+        """Its raw answer, (1, classes)."""
+
+    def interpret(self, raw: np.ndarray) -> np.ndarray:
+        """Raw answers as float32."""
+
+
+class LiteRTRunner:
+    """A .tflite model on the LiteRT interpreter, one thread by default."""
+
+    def __init__(self, content: bytes, *, threads: int = 1) -> None:
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise OptsuiteError(f"LiteRT can't run this model: {error}") from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+        self.invoke = self._interpreter.invoke
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        """Quantised by round(x / scale) + zero point, then clipped, where the input is an integer."""
+        dtype = self._input["dtype"]
+        scale, zero_point = self._input["quantization"]
+        if not np.issubdtype(dtype, np.integer):
+            return x.astype(dtype)
+        limits = np.iinfo(dtype)
+        quantized: np.ndarray = np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
+        return quantized
+
+    def set(self, x: np.ndarray) -> None:
+        self._interpreter.set_tensor(self._input["index"], x)
+
+    def get(self) -> np.ndarray:
+        answer: np.ndarray = self._interpreter.get_tensor(self._output["index"])
+        return answer
+
+    def interpret(self, raw: np.ndarray) -> np.ndarray:
+        """(raw - zero point) x scale, where the output is an integer."""
+        if not np.issubdtype(raw.dtype, np.integer):
+            return raw.astype(np.float32)
+        scale, zero_point = self._output["quantization"]
+        return ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One pass over a split: answers float32 (n, classes), and the seconds of set, invoke and get together."""
+
+    outputs: np.ndarray
+    total_time_s: float
+
+
+def run_pass(runner: Runner, x: np.ndarray) -> Pass:
+    """Ask about x, float32 (n, *shape), one at a time as a device would; preparing the inputs is not timed."""
+    prepared = runner.prepare(x)
+    answers: list[Any] = []
+    start = time.perf_counter()
+    for index in range(len(prepared)):
+        runner.set(prepared[index : index + 1])
+        runner.invoke()
+        answers.append(runner.get())
+    total = time.perf_counter() - start
+    return Pass(outputs=runner.interpret(np.concatenate(answers)), total_time_s=total)
+
+
+def correct(outputs: np.ndarray, split: Split) -> np.ndarray:
+    """Which inputs were answered right, bool (n,): the largest output is the label (the first, among equals)."""
+    right: np.ndarray = outputs.argmax(axis=-1) == split.y
+    return right
+
+
+def pack_bits(right: np.ndarray) -> str:
+    """Bool (n,) as base64 of its bits, most significant first."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def unpack_bits(text: str, count: int) -> np.ndarray:
+    """The bool (count,) of `pack_bits`."""
+    packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    if len(packed) != (count + 7) // 8:
+        raise OptsuiteError(f"{len(packed)} bytes of bits given; accepted for {count} images: {(count + 7) // 8}")
+    return np.unpackbits(packed, count=count).astype(bool)
+
+
+def gzip_bytes(content: bytes) -> int:
+    """Size after gzip -9, without a time stamp."""
+    return len(gzip.compress(content, compresslevel=9, mtime=0))

@@ -1,0 +1,298 @@
+"""What a run recorded: the writer and the reader of the JSON, and its schema version.
+
+The file is pytest-benchmark's own. Ours in it are the section `optsuite` (a `Header`), and in each benchmark that
+measured a model an `extra_info` of the same name (a `Measured`); the timings are pytest-benchmark's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from optsuite.measure import unpack_bits
+from optsuite.spec import LayerWeights, ModelInfo, OptsuiteError
+
+SCHEMA = 1
+SECTION = "optsuite"
+
+DIRECTION: Mapping[str, Literal["higher", "lower"]] = {
+    "accuracy": "higher",
+    "median_s": "lower",
+    "bytes": "lower",
+    "parameters": "lower",
+}
+"""Which way each metric is better."""
+
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Which of `count` images were answered right: `bits` is base64, see `measure.pack_bits`."""
+
+    accuracy: Fraction
+    count: Annotated[int, Meta(ge=1)]
+    bits: str
+
+    def right(self) -> np.ndarray:
+        """Bool (count,)."""
+        return unpack_bits(self.bits, self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """An experiment, and what its Keras model answers. `kind` is the recipe's name; `budget` bounds its drop."""
+
+    id: str
+    dataset: str
+    model: str
+    kind: str
+    seed: Count
+    budget: Fraction
+    info: ModelInfo
+    test: Answers
+    validation: Answers
+
+    @property
+    def epochs(self) -> int:
+        """Over all stages."""
+        return sum(stage.epochs for stage in self.info.stages)
+
+    @property
+    def flops(self) -> int:
+        """2 x MACs."""
+        return 2 * self.info.macs
+
+    @property
+    def sparsity(self) -> float:
+        """Zeros over all kernel weights, a fraction."""
+        return _share([layer.zeros for layer in self.info.layers], self.info.layers)
+
+    @property
+    def prunable(self) -> float | None:
+        """The share of the kernel weights that pruning touched, a fraction; None where nothing was pruned."""
+        touched = {name for stage in self.info.stages if stage.stage == "prune" for name in stage.layers}
+        if not touched:
+            return None
+        return _share([layer.size for layer in self.info.layers if layer.name in touched], self.info.layers)
+
+
+def _share(parts: Sequence[int], layers: Sequence[LayerWeights]) -> float:
+    return sum(parts) / max(1, sum(layer.size for layer in layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A variant of an experiment: its answers, sizes, and the seconds of one pass over the test images."""
+
+    experiment: str
+    variant: str
+    budget: Fraction
+    test: Answers
+    validation: Answers
+    total_time_s: Seconds
+    bytes: Count
+    gzip_bytes: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absence:
+    """A variant that an experiment has not, and why."""
+
+    experiment: str
+    variant: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What was asked for, on what it was run, and what is not in the benchmarks."""
+
+    schema: int
+    version: str
+    profile: str
+    experiments: tuple[str, ...]
+    variants: tuple[str, ...]
+    versions: Mapping[str, str]
+    build_s: Seconds
+    measure_s: Seconds
+    built: tuple[Built, ...]
+    absences: tuple[Absence, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """The timed rounds of `invoke()`, in seconds; `rounds_s` is empty where the file kept none.
+
+    `iterations` over 1 means that the user had calls grouped, and each round is a mean of so many.
+    """
+
+    median_s: Seconds
+    mean_s: Seconds
+    min_s: Seconds
+    max_s: Seconds
+    rounds: Count
+    iterations: Count
+    rounds_s: tuple[Seconds, ...]
+
+    def percentile_s(self, percent: float) -> float | None:
+        """By linear interpolation between the recorded rounds, as numpy does; None where they don't tell."""
+        if not self.rounds_s or self.iterations > 1:
+            return None
+        return float(np.percentile(self.rounds_s, percent))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measured variant and its timing."""
+
+    measured: Measured
+    timing: Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that one `pytest benchmarks/` recorded."""
+
+    header: Header
+    date: str
+    machine: str
+    commit: str
+    rows: tuple[Row, ...]
+
+    def row(self, experiment: str, variant: str) -> Row | None:
+        """The row, or None; `absence` then says why."""
+        return next(
+            (row for row in self.rows if (row.measured.experiment, row.measured.variant) == (experiment, variant)), None
+        )
+
+    def absence(self, experiment: str, variant: str) -> str:
+        """Why there is no row."""
+        for one in self.header.absences:
+            if (one.experiment, one.variant) == (experiment, variant):
+                return one.reason
+        return "not selected in this run"
+
+    def baseline(self, built: Built) -> Built | None:
+        """The baseline of the same dataset, model and seed."""
+        wanted = (built.dataset, built.model, built.seed)
+        return next(
+            (b for b in self.header.built if b.kind == "baseline" and (b.dataset, b.model, b.seed) == wanted), None
+        )
+
+
+class _Stats(msgspec.Struct):
+    median: Seconds
+    mean: Seconds
+    min: Seconds
+    max: Seconds
+    rounds: Count
+    iterations: Count
+    data: tuple[Seconds, ...] = ()
+
+
+class _Extra(msgspec.Struct):
+    optsuite: Measured | None = None
+
+
+class _Benchmark(msgspec.Struct):
+    stats: _Stats
+    extra_info: _Extra
+
+
+class _Cpu(msgspec.Struct):
+    brand_raw: str = ""
+
+
+class _Machine(msgspec.Struct):
+    cpu: _Cpu = msgspec.field(default_factory=_Cpu)
+    system: str = ""
+    machine: str = ""
+
+
+class _Commit(msgspec.Struct):
+    id: str | None = None
+    dirty: bool | None = None
+
+
+class _File(msgspec.Struct):
+    optsuite: Header
+    benchmarks: tuple[_Benchmark, ...]
+    datetime: str = ""
+    machine_info: _Machine = msgspec.field(default_factory=_Machine)
+    commit_info: _Commit = msgspec.field(default_factory=_Commit)
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+class _Versioned(msgspec.Struct):
+    optsuite: _Schema
+
+
+def plain(value: Header | Measured) -> Any:
+    """The record as the dicts, lists and numbers that go into the JSON."""
+    return msgspec.to_builtins(value)
+
+
+def read(path: Path) -> Run:
+    """A run from its JSON; OptsuiteError says what is wrong with the file."""
+    try:
+        content = path.read_bytes()
+        schema = msgspec.json.decode(content, type=_Versioned).optsuite.schema
+        if schema != SCHEMA:
+            raise OptsuiteError(f"{path}: schema version {schema}; accepted: {SCHEMA}")
+        file = msgspec.json.decode(content, type=_File)
+    except OSError as error:
+        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a run") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
+    run = Run(
+        header=file.optsuite,
+        date=file.datetime,
+        machine=", ".join(filter(None, [file.machine_info.cpu.brand_raw, file.machine_info.machine])),
+        commit=(file.commit_info.id or "")[:12] + ("+" if file.commit_info.dirty else ""),
+        rows=tuple(_row(one.extra_info.optsuite, one.stats) for one in file.benchmarks if one.extra_info.optsuite),
+    )
+    _check(run, path)
+    return run
+
+
+def _row(measured: Measured, stats: _Stats) -> Row:
+    timing = Timing(
+        median_s=stats.median,
+        mean_s=stats.mean,
+        min_s=stats.min,
+        max_s=stats.max,
+        rounds=stats.rounds,
+        iterations=stats.iterations,
+        rounds_s=stats.data,
+    )
+    return Row(measured=measured, timing=timing)
+
+
+def _check(run: Run, path: Path) -> None:
+    """What types can't say: rows belong to a known experiment and are there once, bits have their length."""
+    known = [built.id for built in run.header.built]
+    pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]
+    for name, found in (("experiment", known), ("row", pairs)):
+        if len(set(found)) != len(found):
+            raise OptsuiteError(f"{path}: a {name} is there twice")
+    if unknown := {experiment for experiment, _ in pairs} - set(known):
+        raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
+    try:
+        for owner in (*run.header.built, *(row.measured for row in run.rows)):
+            for answers in (owner.test, owner.validation):
+                if abs(answers.right().mean() - answers.accuracy) > 1e-9:
+                    raise OptsuiteError("an accuracy and its bits disagree")
+    except (OptsuiteError, ValueError) as error:
+        raise OptsuiteError(f"{path}: {error}") from error

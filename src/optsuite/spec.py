@@ -1,0 +1,237 @@
+"""The vocabulary: what a dataset, a model, a stage, a recipe, a variant and an experiment are."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from optsuite.build import Task
+
+
+class OptsuiteError(Exception):
+    """Something the user gave, or something on disk, can't be used; the message says what is accepted."""
+
+
+class OptsuiteWarning(UserWarning):
+    """Something was not as it should be, and was dealt with."""
+
+
+Artifact = Mapping[str, bytes]
+"""What a build step makes: file name -> content."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Inputs `x` (float32, (n, *shape)) and their labels `y` (int32, (n,))."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def first(self, count: int | None) -> Split:
+        """The first `count` of it, or all for None."""
+        return Split(x=self.x[:count], y=self.y[:count])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Labelled data in three splits.
+
+    `load` takes "train", "validation" or "test"; `fingerprint` changes when the data does; `kind` names the input
+    that a model must take.
+    """
+
+    name: str
+    kind: str
+    fingerprint: str
+    load: Callable[[str], Split]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long and how fast to train: Adam, linear warm-up to `peak_lr`, then cosine decay to zero.
+
+    `warmup` is a fraction of all steps; `shift_pixels` moves each image by up to so many pixels, anew each epoch.
+    """
+
+    epochs: int
+    peak_lr: float
+    batch: int = 128
+    warmup: float = 0.1
+    shift_pixels: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A base architecture. `build` returns a new Keras model that answers with logits.
+
+    `build` must be self-contained: its source is part of the key of what is built from it. `stages` replaces
+    `finetune` for the stages it names (their module's name, e.g. "prune").
+    """
+
+    name: str
+    kind: str
+    build: Callable[[], Any]
+    train: Schedule
+    finetune: Schedule
+    stages: Mapping[str, Schedule] = field(default_factory=dict)
+
+
+class Action(ABC):
+    """What one build step does. Subclasses are frozen dataclasses of settings, one module each."""
+
+    @property
+    def name(self) -> str:
+        """The module that the action lives in, which is how people call it."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @abstractmethod
+    def run(self, task: Task) -> Artifact:
+        """Do it: a pure function of these settings and of what the task holds."""
+
+
+class Stage(Action):
+    """One transformation of a trained model."""
+
+    quantizes: ClassVar[bool] = False
+    """Whether the model carries fake-quantisation from here on."""
+
+    @abstractmethod
+    def apply(self, model: Any, task: Task) -> Any:
+        """Return the transformed, fitted and stripped Keras model; `model` is the parent's, fresh, to be consumed."""
+
+    def from_teacher(self) -> tuple[str, Action] | None:
+        """The name of the model to learn from and the step that asks it, for a stage that has a teacher."""
+        return None
+
+    def run(self, task: Task) -> Artifact:
+        return task.finish(self.apply(task.parent_model(), task))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """An ordered tuple of stages; `budget` is the accuracy drop against the baseline that it may cause."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    budget: float
+
+    @property
+    def quantized(self) -> bool:
+        return any(stage.quantizes for stage in self.stages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One runnable form of an experiment; `budget` is the drop against its own Keras model that it may cause.
+
+    `convert` is None for the Keras model itself. `refuses_quantized` is the reason why a model with
+    fake-quantisation cannot take this form, empty where it can.
+    """
+
+    name: str
+    convert: Action | None
+    budget: float
+    refuses_quantized: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How much work to spend: at most so many images and epochs (None: all); no budget is under `min_budget`."""
+
+    name: str
+    train_images: int | None = None
+    eval_images: int | None = None
+    max_epochs: int | None = None
+    min_budget: float = 0.0
+
+    def limit(self, split: str) -> int | None:
+        return self.train_images if split == "train" else self.eval_images
+
+    def epochs(self, schedule: Schedule) -> int:
+        return schedule.epochs if self.max_epochs is None else min(schedule.epochs, self.max_epochs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """dataset x model x recipe x seed."""
+
+    dataset: Dataset
+    model: Model
+    recipe: Recipe
+    seed: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.model.name}_{self.recipe.name}_s{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecord:
+    """What happened in one stage; the curves have a value an epoch, accuracies as fractions.
+
+    `layers` are the layers whose weights the stage transformed: it makes no promise about others.
+    """
+
+    stage: str
+    epochs: int
+    batch: int
+    layers: tuple[str, ...]
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    val_accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """One kernel: `size` weights, of which `zeros` are zero, with `unique` distinct values."""
+
+    name: str
+    size: int
+    zeros: int
+    unique: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What is known of a built Keras model. `macs` are for one input, dense, whatever the sparsity."""
+
+    parameters: int
+    macs: int
+    keras_bytes: int
+    layers: tuple[LayerWeights, ...]
+    stages: tuple[StageRecord, ...]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_Named)
+
+
+def catalogue(*entries: Entry) -> dict[str, Entry]:
+    """Entries by name, in report order. Names become file names and test ids, so they are held to a plain form."""
+    result: dict[str, Entry] = {}
+    for entry in entries:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", entry.name):
+            raise OptsuiteError(f"name {entry.name!r}: accepted are letters, digits, '.', '_' and '-'")
+        if entry.name in result:
+            raise OptsuiteError(f"name {entry.name!r} is given twice in one catalogue")
+        result[entry.name] = entry
+    return result
+
+
+def pick(entries: Mapping[str, Entry], names: Iterable[str], noun: str) -> list[Entry]:
+    """The named entries in the catalogue's order; OptsuiteError names what is unknown and what there is."""
+    wanted = list(names)
+    for name in wanted:
+        if name not in entries:
+            raise OptsuiteError(f"unknown {noun} {name!r}; accepted: {', '.join(entries)}")
+    return [entry for name, entry in entries.items() if name in wanted]

@@ -1,0 +1,1 @@
+"""One module a stage: its settings and what it does to a model."""

@@ -1,0 +1,88 @@
+"""Knowledge distillation: a small model learns to answer as a larger, trained one does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optsuite.build import pack_arrays, unpack_arrays
+from optsuite.spec import Action, Artifact, Stage
+from optsuite.stages.train import Copies, fit, pad, shifted
+
+if TYPE_CHECKING:
+    from optsuite.build import Task
+
+_LOGITS = "logits.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherLogits(Action):
+    """Ask the teacher once, about the clean training images and `copies` - 1 copies shifted by the seed.
+
+    The artifact holds `shifts`, int (copies, n, 2) in pixels, and `logits`, float32 (copies, n, classes).
+    """
+
+    copies: int
+    pixels: int
+
+    def run(self, task: Task) -> Artifact:
+        from optsuite import keras
+
+        images = task.split("train").x
+        padded = pad(images, self.pixels)
+        rng = np.random.default_rng(task.step.seed)
+        shifts = rng.integers(-self.pixels, self.pixels + 1, (self.copies, len(images), 2))
+        shifts[0] = 0
+        teacher = task.parent_model()
+        logits = [keras.outputs(teacher, shifted(padded, self.pixels, moves).numpy()) for moves in shifts]
+        return {_LOGITS: pack_arrays(shifts=shifts, logits=np.stack(logits))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distill(Stage):
+    """Go on training with the teacher's softened answers beside the labels (Hinton et al. 2015, arXiv:1503.02531).
+
+    loss = weight x T^2 x KL(teacher / T || student / T) + (1 - weight) x cross-entropy, at temperature T.
+    """
+
+    teacher: str
+    temperature: float = 4.0
+    weight: float = 0.7
+    copies: int = 5
+    pixels: int = 1
+
+    def from_teacher(self) -> tuple[str, Action]:
+        return self.teacher, TeacherLogits(copies=self.copies, pixels=self.pixels)
+
+    def apply(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import keras, tf
+
+        known = unpack_arrays(task.inputs[1][_LOGITS])
+        labels = task.split("train").y.astype(np.float32)
+        classes = known["logits"].shape[-1]
+
+        # Keras hands a loss one target, so the label and the teacher's logits travel in one row.
+        def packed(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+            return np.concatenate([y[..., np.newaxis].astype(np.float32), logits], axis=-1)
+
+        def loss(target: Any, student: Any) -> Any:
+            soft = tf.nn.softmax(target[:, 1:] / self.temperature)
+            divergence = keras.losses.kl_divergence(soft, tf.nn.softmax(student / self.temperature))
+            hard = keras.losses.sparse_categorical_crossentropy(target[:, 0], student, from_logits=True)
+            return self.weight * self.temperature**2 * divergence + (1 - self.weight) * hard
+
+        def accuracy(target: Any, student: Any) -> Any:
+            return keras.metrics.sparse_categorical_accuracy(target[:, :1], student)
+
+        targets = np.stack([packed(labels, logits) for logits in known["logits"]])
+        fit(
+            model,
+            task,
+            loss=loss,
+            labels=lambda y: packed(y, np.zeros((len(y), classes), np.float32)),
+            accuracy=accuracy,
+            copies=Copies(pixels=self.pixels, shifts=known["shifts"], targets=targets),
+        )
+        return model

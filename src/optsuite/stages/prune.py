@@ -1,0 +1,44 @@
+"""Magnitude pruning with TFMOT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optsuite.spec import Stage
+from optsuite.stages.train import fit, total_steps
+
+if TYPE_CHECKING:
+    from optsuite.build import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prune(Stage):
+    """Set the smallest `sparsity` (a fraction) of each kernel that TFMOT prunes to zero, step by step.
+
+    The sparsity rises by a cubic over the first `ramp` of the steps (Zhu and Gupta 2017, arXiv:1710.01878); the
+    rest of the training recovers at the full sparsity.
+    """
+
+    sparsity: float
+    ramp: float = 0.5
+
+    def apply(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import tfmot
+
+        sparsity = tfmot.sparsity.keras
+        steps = total_steps(task)
+        wrapped = sparsity.prune_low_magnitude(
+            model,
+            pruning_schedule=sparsity.PolynomialDecay(
+                initial_sparsity=0.0,
+                final_sparsity=self.sparsity,
+                begin_step=0,
+                end_step=max(1, int(self.ramp * steps)),
+                # Often enough for a smooth ramp, also in the few steps of the smoke profile.
+                frequency=max(1, steps // 100),
+            ),
+        )
+        pruned = [layer.layer.name for layer in wrapped.layers if getattr(layer, "pruning_vars", ())]
+        fit(wrapped, task, callbacks=[sparsity.UpdatePruningStep()], layers=pruned)
+        return sparsity.strip_pruning(wrapped)

@@ -1,0 +1,132 @@
+"""Content-addressed artifacts on disk: written atomically, verified on reading, portable as a folder.
+
+    objects/KEY/             the files of an artifact and their manifest
+    index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
+    aside/                   what was found damaged
+    build.lock  build.log    one builder at a time; what the workers had to say
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import filelock
+import msgspec
+
+from optsuite.spec import Artifact, OptsuiteError, OptsuiteWarning
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Manifest:
+    key: str
+    files: Mapping[str, str]
+    """File name -> SHA-256 of its content."""
+
+
+class _Damaged(Exception):
+    pass
+
+
+class Store:
+    """The artifacts under `root`, a folder that need not exist yet."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, key: str) -> Artifact | None:
+        """The artifact, or None; a damaged one is set aside with a warning, and is None too."""
+        folder = self.root / "objects" / key
+        try:
+            return _read(folder, key)
+        except FileNotFoundError:
+            if not folder.exists():
+                return None
+            found = "a file is missing"
+        except (OSError, _Damaged, msgspec.DecodeError) as error:
+            found = str(error)
+        aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
+        warnings.warn(f"damaged artifact, set aside as {aside}: {found}", OptsuiteWarning, stacklevel=2)
+        aside.parent.mkdir(exist_ok=True)
+        folder.rename(aside)
+        return None
+
+    def put(self, key: str, artifact: Artifact) -> None:
+        """Store an artifact, whole or not at all."""
+        new = self.root / "new" / uuid.uuid4().hex
+        new.mkdir(parents=True)
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
+        for name, content in artifact.items():
+            (new / name).write_bytes(content)
+        (new / _MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
+        target = self.root / "objects" / key
+        target.parent.mkdir(exist_ok=True)
+        try:
+            new.rename(target)
+        except OSError:
+            # Somebody else stored the same key in the meantime; by definition it is the same artifact.
+            shutil.rmtree(new)
+            if not target.exists():
+                raise
+
+    def point(self, name: PurePath, key: str) -> None:
+        """Let the index say that `name` is `key`."""
+        if self.newest(name) != key:
+            path = self.root / "index" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+            new.write_text(key)
+            os.replace(new, path)
+
+    def newest(self, name: PurePath) -> str | None:
+        """What the index says of `name`."""
+        try:
+            return (self.root / "index" / name).read_text()
+        except FileNotFoundError:
+            return None
+
+    @contextlib.contextmanager
+    def building(self, say: Callable[[str], object]) -> Iterator[None]:
+        """Held by whoever builds, so that two runs on one store build each step once; a dead holder holds nothing."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.root / "build.lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                say(f"another run is building in {self.root}; waiting for it")
+                lock.acquire()
+        except OSError as error:
+            raise OptsuiteError(f"the store {self.root} can't be written: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def log(self) -> Path:
+        """Where the workers' own output goes."""
+        return self.root / "build.log"
+
+
+def _read(folder: Path, key: str) -> Artifact:
+    manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
+    if manifest.key != key:
+        raise _Damaged(f"it says that it is {manifest.key}")
+    artifact = {}
+    for name, digest in manifest.files.items():
+        if PurePath(name).name != name:
+            raise _Damaged(f"file name {name!r}")
+        artifact[name] = (folder / name).read_bytes()
+        if hashlib.sha256(artifact[name]).hexdigest() != digest:
+            raise _Damaged(f"{name} is not what was stored")
+    return artifact

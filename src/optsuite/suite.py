@@ -1,0 +1,206 @@
+"""One run: what is selected, building what is missing, and the record of what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import TextIO
+
+import numpy as np
+
+import optsuite
+from optsuite import build, experiments, progress, scheduler
+from optsuite.build import Step
+from optsuite.config import Config
+from optsuite.convert import TFLITE
+from optsuite.experiments import Selection
+from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, pack_bits, run_pass
+from optsuite.results import SCHEMA, Absence, Answers, Built, Header, Measured
+from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, Variant
+from optsuite.store import Store
+from optsuite.variants import VARIANTS
+
+_KERAS = VARIANTS["keras"]
+
+Pair = tuple[Experiment, Variant]
+
+
+class Suite:
+    """A selection on a store. `say` tells the user one line."""
+
+    def __init__(self, selection: Selection, store: Store, config: Config, say: Callable[[str], object]) -> None:
+        self.selection = selection
+        self._store = store
+        self._config = config
+        self._say = say
+        self._failures: dict[str, str] = {}
+        self._absences: dict[tuple[str, str], str] = {}
+        self._by_id = {experiment.id: experiment for experiment in selection.experiments}
+        self._built: dict[str, Built] = {}
+        self._measured: dict[tuple[str, str], Measured] = {}
+        self._build_s = 0.0
+        self._ready_at = time.monotonic()
+
+    def experiment(self, id: str) -> Experiment:
+        """The selected experiment of that id."""
+        return self._by_id[id]
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name."""
+        return VARIANTS[name]
+
+    def prepare(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
+        """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
+        start = time.monotonic()
+        if build.builder_versions() is None:
+            self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
+            return
+        wanted: dict[PurePath, Step] = {}
+        for experiment, variant in rows:
+            for pair in (
+                (experiments.baseline(experiment), _KERAS),
+                (experiment, _KERAS),
+                (experiment, variant),
+            ):
+                wanted[self._index_name(*pair)] = self._step(*pair)
+        if scheduler.missing(wanted.values(), self._store):
+            with self._store.building(self._say):
+                self._build(scheduler.missing(wanted.values(), self._store), jobs, stream)
+        for name, step in wanted.items():
+            if step.key not in self._failures:
+                self._store.point(name, step.key)
+        self._ready_at = time.monotonic()
+        self._build_s = self._ready_at - start
+
+    def _build(self, todo: dict[str, Step], jobs: int, stream: TextIO) -> None:
+        slots = min(jobs, len(todo))
+        start = time.monotonic()
+        self._say(f"building {len(todo)} steps, {slots} at a time; the workers' output is in {self._store.log}")
+        with progress.show(todo.values(), stream) as observe:
+            self._failures |= scheduler.run(
+                todo, self._store, slots, lambda: scheduler.process_slot(self._store.log), observe
+            )
+        done = len(todo) - len(self._failures)
+        self._say(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
+
+    def _step(self, experiment: Experiment, variant: Variant) -> Step:
+        return experiments.step_of(experiment, variant, self.selection.profile)
+
+    def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
+        return PurePath(self.selection.profile.name, experiment.dataset.name, experiment.id, variant.name)
+
+    def _artifact(self, experiment: Experiment, variant: Variant) -> Artifact:
+        if build.builder_versions() is None:
+            key = self._store.newest(self._index_name(experiment, variant))
+        else:
+            key = self._step(experiment, variant).key
+        if key in self._failures:
+            raise OptsuiteError(f"could not be built: {self._failures[key]}")
+        artifact = None if key is None else self._store.get(key)
+        if artifact is None:
+            raise OptsuiteError(
+                f"{experiment.id} {variant.name} ({self.selection.profile.name}) is not in {self._store.root}; "
+                "run once where TensorFlow is installed, and copy the folder"
+            )
+        return artifact
+
+    def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
+        """The .tflite file."""
+        return self._artifact(experiment, variant)[TFLITE]
+
+    def runner(self, experiment: Experiment, variant: Variant) -> Runner:
+        """The variant, ready to be asked, on one thread. Imports TensorFlow for the Keras model only."""
+        if variant.convert is not None:
+            return LiteRTRunner(self.tflite(experiment, variant))
+        if build.builder_versions() is None:
+            self.absent(experiment, variant, "TensorFlow is not installed")
+            raise OptsuiteError("TensorFlow is not installed")
+        from optsuite.keras import KerasRunner
+
+        return KerasRunner(self._artifact(experiment, variant)[build.MODEL])
+
+    def built(self, experiment: Experiment) -> Built:
+        """The experiment's Keras model, as the build knows it."""
+        if experiment.id not in self._built:
+            artifact = self._artifact(experiment, _KERAS)
+            outputs = build.unpack_arrays(artifact[build.OUTPUTS])
+            self._built[experiment.id] = Built(
+                id=experiment.id,
+                dataset=experiment.dataset.name,
+                model=experiment.model.name,
+                kind=experiment.recipe.name,
+                seed=experiment.seed,
+                budget=self._config.recipe_budget(experiment, self.selection.profile),
+                info=build.model_info(artifact),
+                test=self._answers(experiment, "test", outputs["test"]),
+                validation=self._answers(experiment, "validation", outputs["validation"]),
+            )
+        return self._built[experiment.id]
+
+    def measured(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
+        """Ask the variant about every test and validation image, once a run."""
+        pair = experiment.id, variant.name
+        if pair not in self._measured:
+            built = self.built(experiment)
+            over_test = run_pass(runner, self._split(experiment, "test").x)
+            if variant.convert is None:
+                content = self._artifact(experiment, variant)[build.MODEL]
+                test, validation = built.test, built.validation
+            else:
+                content = self.tflite(experiment, variant)
+                test = self._answers(experiment, "test", over_test.outputs)
+                over_validation = run_pass(runner, self._split(experiment, "validation").x)
+                validation = self._answers(experiment, "validation", over_validation.outputs)
+            self._measured[pair] = Measured(
+                experiment=experiment.id,
+                variant=variant.name,
+                budget=self._config.variant_budget(experiment, variant, self.selection.profile),
+                test=test,
+                validation=validation,
+                total_time_s=over_test.total_time_s,
+                bytes=len(content),
+                gzip_bytes=gzip_bytes(content),
+            )
+        return self._measured[pair]
+
+    def _split(self, experiment: Experiment, name: str) -> Split:
+        return experiment.dataset.load(name).first(self.selection.profile.limit(name))
+
+    def _answers(self, experiment: Experiment, split: str, outputs: np.ndarray) -> Answers:
+        right = correct(outputs, self._split(experiment, split))
+        return Answers(accuracy=float(right.mean()), count=len(right), bits=pack_bits(right))
+
+    def absent(self, experiment: Experiment, variant: Variant, reason: str) -> None:
+        """Note why a row that was asked for is not there."""
+        self._absences[experiment.id, variant.name] = reason
+
+    def times(self) -> str:
+        """How long building and measuring took, for people."""
+        return f"building took {self._build_s:.0f} s, measuring {time.monotonic() - self._ready_at:.0f} s"
+
+    def header(self) -> Header:
+        """What goes into the JSON beside the benchmarks."""
+        selected = self.selection
+        declared = {
+            (experiment.id, variant.name): reason
+            for experiment in selected.experiments
+            for variant in selected.variants
+            if (reason := experiments.absence(experiment, variant))
+        }
+        return Header(
+            schema=SCHEMA,
+            version=optsuite.__version__,
+            profile=selected.profile.name,
+            experiments=tuple(experiment.id for experiment in selected.experiments),
+            variants=tuple(variant.name for variant in selected.variants),
+            versions={"ai-edge-litert": version("ai-edge-litert"), **(build.builder_versions() or {})},
+            build_s=self._build_s,
+            measure_s=time.monotonic() - self._ready_at,
+            built=tuple(self._built.values()),
+            absences=tuple(
+                Absence(experiment=pair[0], variant=pair[1], reason=reason)
+                for pair, reason in (declared | self._absences).items()
+            ),
+        )
