@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import h5py
 import numpy as np
-import tensorflow as tf
-import tensorflow_model_optimization as tfmot
-import tf_keras as keras
+
+with warnings.catch_warnings():
+    # They use what Python deprecates; whoever turns warnings into errors in their tests can't help it.
+    warnings.simplefilter("ignore")
+    import tensorflow as tf
+    import tensorflow_model_optimization as tfmot
+    import tf_keras as keras
 
 from optsuite.spec import LayerWeights
 

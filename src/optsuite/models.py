@@ -70,6 +70,8 @@ MODELS = catalogue(
         build=build_conv,
         train=Schedule(epochs=8, peak_lr=3e-3),
         finetune=Schedule(epochs=2, peak_lr=1e-3),
+        # Two epochs leave no time to recover from 80 % zeros: 0.989 on validation, against 0.992.
+        stages={"prune": Schedule(epochs=4, peak_lr=2e-3, warmup=0.0)},
     ),
     Model(
         name="dscnn",

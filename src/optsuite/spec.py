@@ -18,6 +18,10 @@ class OptsuiteError(Exception):
     """Something the user gave, or something on disk, can't be used; the message says what is accepted."""
 
 
+class UnavailableError(OptsuiteError):
+    """Something can't be had on this machine: to be marked as absent, not a failure."""
+
+
 class OptsuiteWarning(UserWarning):
     """Something was not as it should be, and was dealt with."""
 

@@ -1,9 +1,9 @@
 """Content-addressed artifacts on disk: written atomically, verified on reading, portable as a folder.
 
-    objects/KEY/             the files of an artifact and their manifest
-    index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
-    aside/                   what was found damaged
-    build.lock  build.log    one builder at a time; what the workers had to say
+objects/KEY/             the files of an artifact and their manifest
+index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
+aside/                   what was found damaged
+build.lock  build.log    one builder at a time; what the workers had to say
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class _Manifest:
     """File name -> SHA-256 of its content."""
 
 
-class _Damaged(Exception):
-    pass
+class _DamagedError(Exception):
+    """An artifact is not what was stored."""
 
 
 class Store:
@@ -52,7 +52,7 @@ class Store:
             if not folder.exists():
                 return None
             found = "a file is missing"
-        except (OSError, _Damaged, msgspec.DecodeError) as error:
+        except (OSError, _DamagedError, msgspec.DecodeError) as error:
             found = str(error)
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
         warnings.warn(f"damaged artifact, set aside as {aside}: {found}", OptsuiteWarning, stacklevel=2)
@@ -121,12 +121,12 @@ class Store:
 def _read(folder: Path, key: str) -> Artifact:
     manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
     if manifest.key != key:
-        raise _Damaged(f"it says that it is {manifest.key}")
+        raise _DamagedError(f"it says that it is {manifest.key}")
     artifact = {}
     for name, digest in manifest.files.items():
         if PurePath(name).name != name:
-            raise _Damaged(f"file name {name!r}")
+            raise _DamagedError(f"file name {name!r}")
         artifact[name] = (folder / name).read_bytes()
         if hashlib.sha256(artifact[name]).hexdigest() != digest:
-            raise _Damaged(f"{name} is not what was stored")
+            raise _DamagedError(f"{name} is not what was stored")
     return artifact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TextIO
 
 import numpy as np
@@ -18,7 +18,7 @@ from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, pack_bits, run_pass
 from optsuite.results import SCHEMA, Absence, Answers, Built, Header, Measured
-from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, Variant
+from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
 from optsuite.variants import VARIANTS
 
@@ -96,14 +96,17 @@ class Suite:
             key = self._store.newest(self._index_name(experiment, variant))
         else:
             key = self._step(experiment, variant).key
-        if key in self._failures:
-            raise OptsuiteError(f"could not be built: {self._failures[key]}")
         artifact = None if key is None else self._store.get(key)
         if artifact is None:
-            raise OptsuiteError(
-                f"{experiment.id} {variant.name} ({self.selection.profile.name}) is not in {self._store.root}; "
-                "run once where TensorFlow is installed, and copy the folder"
+            reason = (
+                f"could not be built: {self._failures[key]}"
+                if key in self._failures
+                else (
+                    f"{experiment.id} {variant.name} ({self.selection.profile.name}) is not in {self._store.root}; "
+                    "run once where TensorFlow is installed, and copy the folder"
+                )
             )
+            raise self._absent(experiment, variant, OptsuiteError(reason))
         return artifact
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
@@ -111,12 +114,14 @@ class Suite:
         return self._artifact(experiment, variant)[TFLITE]
 
     def runner(self, experiment: Experiment, variant: Variant) -> Runner:
-        """The variant, ready to be asked, on one thread. Imports TensorFlow for the Keras model only."""
+        """The variant, ready to be asked, on one thread.
+
+        Imports TensorFlow for the Keras model only; UnavailableError where it is not installed.
+        """
         if variant.convert is not None:
             return LiteRTRunner(self.tflite(experiment, variant))
         if build.builder_versions() is None:
-            self.absent(experiment, variant, "TensorFlow is not installed")
-            raise OptsuiteError("TensorFlow is not installed")
+            raise self._absent(experiment, variant, UnavailableError("TensorFlow is not installed"))
         from optsuite.keras import KerasRunner
 
         return KerasRunner(self._artifact(experiment, variant)[build.MODEL])
@@ -172,9 +177,10 @@ class Suite:
         right = correct(outputs, self._split(experiment, split))
         return Answers(accuracy=float(right.mean()), count=len(right), bits=pack_bits(right))
 
-    def absent(self, experiment: Experiment, variant: Variant, reason: str) -> None:
-        """Note why a row that was asked for is not there."""
-        self._absences[experiment.id, variant.name] = reason
+    def _absent(self, experiment: Experiment, variant: Variant, error: OptsuiteError) -> OptsuiteError:
+        """Note, by the error's last line, why a row that was asked for is not there."""
+        self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
+        return error
 
     def times(self) -> str:
         """How long building and measuring took, for people."""

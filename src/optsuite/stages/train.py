@@ -75,7 +75,8 @@ def fit(
     """Compile and fit `model` on the training split by the step's schedule, and record the curves.
 
     By default the loss is cross-entropy on logits and each image is shifted anew in each epoch; `copies` replaces
-    both shifts and targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes. `callbacks` are called each batch.
+    both shifts and targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
+    `callbacks` are called each batch. `layers` are the names of those that the stage transforms.
     """
     from optsuite.keras import keras
 

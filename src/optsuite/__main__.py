@@ -1,0 +1,48 @@
+"""The `optsuite` command: arguments, printing, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from optsuite import __version__
+from optsuite.spec import OptsuiteError
+
+_CANNOT_USE_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0, or 2 where the input can't be used."""
+    parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    report = commands.add_parser("report", help="tables and figures of a run")
+    report.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
+    report.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
+    report.set_defaults(command=_report)
+    given = parser.parse_args(arguments)
+    try:
+        given.command(given)
+    except OptsuiteError as error:
+        print(f"optsuite: {error}", file=sys.stderr)
+        return _CANNOT_USE_INPUT
+    return 0
+
+
+def _report(given: argparse.Namespace) -> None:
+    from optsuite.results import read
+
+    run = read(given.run)  # before pandas and matplotlib are paid for
+    from optsuite.report import tables, write
+
+    write(run, given.out)
+    for cost in tables.FRONTIERS:
+        print(f"Pareto frontier: int8 accuracy against {cost}\n")
+        print(tables.markdown(tables.frontier(run, cost)), end="\n\n")
+    print(f"the report is in {given.out / 'report.md'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

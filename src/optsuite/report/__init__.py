@@ -1,0 +1,47 @@
+"""A run -> report.md, results.csv and figures. Shows, and judges nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import jinja2
+
+from optsuite.report import figures, tables
+from optsuite.results import Run
+from optsuite.spec import OptsuiteError
+
+
+def write(run: Run, out: Path) -> None:
+    """Write the report into the folder `out`, all of it or nothing; OptsuiteError where that can't be done."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".report-") as scratch:
+            made = Path(scratch)
+            results = tables.results(run)
+            results.to_csv(made / "results.csv", index=False)
+            drawn = figures.draw(run, made / "figures")
+            (made / "report.md").write_text(_markdown(run, drawn), "utf-8")
+            (out / "figures").mkdir(exist_ok=True)
+            for file in sorted(made.rglob("*.*")):
+                os.replace(file, out / file.relative_to(made))
+    except OSError as error:
+        raise OptsuiteError(f"the report can't be written to {out}: {error.strerror}; accepted is a folder") from error
+
+
+def _markdown(run: Run, drawn: list[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("optsuite.report", "."), trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    text: str = environment.get_template("report.md.j2").render(
+        run=run,
+        summary=tables.summary(run),
+        frontiers={cost: tables.markdown(tables.frontier(run, cost)) for cost in tables.FRONTIERS},
+        results=tables.markdown(tables.results(run)),
+        comparison=tables.markdown(tables.comparison(run)),
+        recipes=tables.markdown(tables.recipes(run)),
+        absences=tables.absences(run),
+        figures=drawn,
+    )
+    return text

@@ -1,0 +1,143 @@
+"""The figures of a report (matplotlib, PNG)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from adjustText import adjust_text
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from optsuite.pareto import frontier
+from optsuite.report import tables
+from optsuite.results import Run
+
+mpl.use("Agg")
+
+# Okabe and Ito's palette: told apart by colour-blind people too.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DPI = 150
+
+
+def draw(run: Run, folder: Path) -> list[str]:
+    """Write every figure that the run has the data for into `folder`; their names, without ending."""
+    folder.mkdir()
+    drawn = []
+    for name, plot in _FIGURES.items():
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        if plot(run, figure):
+            figure.savefig(folder / f"{name}.png", dpi=_DPI)
+            drawn.append(name)
+    return drawn
+
+
+def _short(exp_id: str, run: Run) -> str:
+    """An experiment's id without its seed, where there is only one."""
+    seeds = {built.seed for built in run.header.built}
+    return exp_id.rpartition("_s")[0] if len(seeds) == 1 else exp_id
+
+
+def _colours(names: pd.Series[str]) -> dict[str, str]:
+    return {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, run: Run) -> None:
+    """A labelled point an experiment, coloured by model."""
+    for model, colour in _colours(table["base"]).items():
+        part = table[table["base"] == model]
+        axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=3)
+    # Room for the labels beside the outermost points.
+    axes.margins(0.15)
+    labels = [
+        axes.text(px, py, _short(exp_id, run), fontsize=8)
+        for px, py, exp_id in zip(table[x], table[y], table["exp_id"], strict=True)
+    ]
+    axes.legend(title="model", loc="best")
+    axes.grid(alpha=0.3)
+    axes.figure.draw_without_rendering()
+    adjust_text(labels, ax=axes, expand=(1.2, 1.5), arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6})
+
+
+def _spans_decades(values: pd.Series[float]) -> bool:
+    return bool(values.min() > 0 and values.max() / values.min() > 5)
+
+
+def _accuracy_against(x: str, label: str) -> Callable[[Run, Figure], bool]:
+    def plot(run: Run, figure: Figure) -> bool:
+        table = tables.int8(run)
+        if table.empty:
+            return False
+        table["params"] = [built.info.parameters for built in tables.selected(run) if run.row(built.id, "int8")]
+        axes = figure.add_subplot(xlabel=label, ylabel="int8 accuracy on the test images")
+        if _spans_decades(table[x]):
+            axes.set_xscale("log")
+        best = table.iloc[frontier(list(zip(table[x], table["acc"], strict=True)))]
+        axes.step(best[x], best["acc"], where="post", color="0.5", lw=1.2, label="frontier", zorder=2)
+        _points(axes, table, x, "acc", run)
+        return True
+
+    return plot
+
+
+def _latency_bar(run: Run, figure: Figure) -> bool:
+    table = tables.results(run)
+    kept = table.dropna(subset=["tflite_float_median_ms", "tflite_int8_median_ms"])
+    if kept.empty:
+        return False
+    axes = figure.add_subplot(ylabel="one invoke(), µs: median, whisker to p90")
+    for offset, prefix, colour in ((-0.2, "tflite_float", _COLOURS[0]), (0.2, "tflite_int8", _COLOURS[1])):
+        median = kept[f"{prefix}_median_ms"].astype(float) * 1e3
+        above = (kept[f"{prefix}_p90_ms"].astype("Float64") * 1e3 - median).fillna(0).astype(float)
+        axes.bar(
+            [i + offset for i in range(len(kept))],
+            median,
+            width=0.38,
+            yerr=[[0.0] * len(kept), above],
+            capsize=3,
+            color=colour,
+            label="float (fp32)" if prefix == "tflite_float" else "int8",
+        )
+    axes.set_xticks(range(len(kept)), [_short(one, run) for one in kept["exp_id"]], rotation=30, ha="right")
+    axes.legend()
+    axes.grid(axis="y", alpha=0.3)
+    return True
+
+
+def _drop_against_ratio(run: Run, figure: Figure) -> bool:
+    table = tables.results(run).dropna(subset=["acc_drop_int8", "size_ratio_int8"])
+    if table.empty:
+        return False
+    axes = figure.add_subplot(xlabel="Keras bytes / int8 bytes", ylabel="accuracy drop of int8 against its Keras model")
+    axes.axhline(0, color="0.5", lw=0.8)
+    _points(axes, table, "size_ratio_int8", "acc_drop_int8", run)
+    return True
+
+
+def _training_curves(run: Run, figure: Figure) -> bool:
+    chosen = tables.selected(run)
+    models = list(dict.fromkeys(built.model for built in chosen))
+    if not models:
+        return False
+    panels = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
+    for axes, model in zip(panels, models, strict=True):
+        for built, colour in zip((b for b in chosen if b.model == model), _COLOURS * len(chosen), strict=False):
+            error = [100 * (1 - value) for stage in built.info.stages for value in stage.val_accuracy]
+            axes.plot(range(1, len(error) + 1), error, color=colour, label=_short(built.id, run), lw=1.4)
+        axes.set(title=model, xlabel="epoch, over all stages", yscale="log")
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3, which="both")
+    panels[0].set_ylabel("validation error, %")
+    return True
+
+
+_FIGURES: dict[str, Callable[[Run, Figure], bool]] = {
+    "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), ms"),
+    "acc_vs_params": _accuracy_against("params", "parameters"),
+    "acc_vs_size_int8": _accuracy_against("bytes", "int8 size, bytes"),
+    "tflite_latency_bar": _latency_bar,
+    "tflite_accdrop_vs_sizeratio": _drop_against_ratio,
+    "training_curves": _training_curves,
+}

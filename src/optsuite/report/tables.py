@@ -1,0 +1,201 @@
+"""The tables of a report, as DataFrames; what is missing is NA in them, and `absences` says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from optsuite.compare import paired
+from optsuite.pareto import frontier as pareto_frontier
+from optsuite.results import Built, Row, Run
+from optsuite.variants import VARIANTS
+
+# The published tables' names of three variants; the others keep their own.
+_PREFIX = {"fp32": "tflite_float"} | {name: f"tflite_{name}" for name in VARIANTS if name not in ("fp32", "keras")}
+_PUBLISHED = ("fp32", "dynamic", "int8")
+_OURS = ("fp16", "uint8", "int16x8")
+_MISSING = "—"
+
+FRONTIERS = {"latency": "median_ms", "size": "bytes"}
+"""What an int8 model costs -> the column that holds it."""
+
+
+def selected(run: Run) -> list[Built]:
+    """The experiments that were asked for; others in the run are only their references."""
+    return [built for built in run.header.built if built.id in run.header.experiments]
+
+
+def results(run: Run) -> pd.DataFrame:
+    """One line an experiment: the columns of the published tables in their order, then our own."""
+    return pd.DataFrame([_result(run, built) for built in selected(run)])
+
+
+def _result(run: Run, built: Built) -> dict[str, Any]:
+    rows = {name: run.row(built.id, name) for name in VARIANTS}
+    line: dict[str, Any] = {
+        "exp_id": built.id,
+        "base": built.model,
+        "kind": built.kind,
+        "seed": built.seed,
+        "epochs": built.epochs,
+        "batch": built.info.stages[0].batch,
+        "test_acc": built.test.accuracy,
+        "params": built.info.parameters,
+        "flops": built.flops,
+        "sparsity_est": built.sparsity,
+        "keras_bytes": built.info.keras_bytes,
+    }
+    for figure in ("bytes", "median_ms", "acc"):
+        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for name in _PUBLISHED}
+    line["acc_drop_int8"] = _drop(built, rows["int8"])
+    line["size_ratio_int8"] = built.info.keras_bytes / rows["int8"].measured.bytes if rows["int8"] else pd.NA
+    for name in _PUBLISHED:
+        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
+    for name in _OURS:
+        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in ("bytes", "median_ms", "acc")}
+        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
+    for figure in ("gzip_bytes", "total_ms"):
+        line |= {f"{prefix}_{figure}": _figure(rows[name], figure) for name, prefix in _PREFIX.items()}
+    line["keras_median_ms"] = _figure(rows["keras"], "median_ms")
+    line["keras_total_ms"] = _figure(rows["keras"], "total_ms")
+    line["macs"] = built.info.macs
+    line["prunable"] = pd.NA if built.prunable is None else built.prunable
+    line["absent"] = "; ".join(f"{name}: {run.absence(built.id, name)}" for name, row in rows.items() if row is None)
+    return line
+
+
+_SPREAD = ("mean_ms", "p90_ms", "p99_ms", "min_ms", "max_ms", "runs")
+
+
+def _figure(row: Row | None, figure: str) -> Any:
+    """One number of a measured variant, NA where there is none."""
+    if row is None:
+        return pd.NA
+    timing, measured = row.timing, row.measured
+    seconds = {
+        "median_ms": timing.median_s,
+        "mean_ms": timing.mean_s,
+        "min_ms": timing.min_s,
+        "max_ms": timing.max_s,
+        "total_ms": measured.total_time_s,
+    }
+    if figure in seconds:
+        return seconds[figure] * 1e3
+    if figure in ("p90_ms", "p99_ms"):
+        value = timing.percentile_s(float(figure[1:3]))
+        return pd.NA if value is None else value * 1e3
+    return {
+        "acc": measured.test.accuracy,
+        "bytes": measured.bytes,
+        "gzip_bytes": measured.gzip_bytes,
+        "runs": timing.rounds,
+    }[figure]
+
+
+def _drop(built: Built, row: Row | None) -> Any:
+    return pd.NA if row is None else paired(built.test, row.measured.test).value
+
+
+def comparison(run: Run) -> pd.DataFrame:
+    """Keras beside TFLite."""
+    columns = ["exp_id", "kind", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
+    columns += ["acc_drop_int8", "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes"]
+    columns += ["tflite_float_median_ms", "tflite_int8_median_ms", "size_ratio_int8"]
+    return results(run)[columns]
+
+
+def recipes(run: Run) -> pd.DataFrame:
+    """What each recipe's Keras model lost against its baseline, image by image."""
+    lines = []
+    for built in selected(run):
+        reference = run.baseline(built)
+        if reference is None or reference is built:
+            continue
+        drop = paired(reference.test, built.test)
+        lines.append(
+            {
+                "exp_id": built.id,
+                "baseline_acc": drop.reference,
+                "test_acc": drop.candidate,
+                "drop": drop.value,
+                "budget": built.budget,
+                "right_to_wrong": drop.lost,
+                "wrong_to_right": drop.gained,
+                "sparsity_est": built.sparsity,
+                "prunable": pd.NA if built.prunable is None else built.prunable,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def int8(run: Run) -> pd.DataFrame:
+    """The int8 variants that were measured: accuracy, latency and size."""
+    rows = [(built, row) for built in selected(run) if (row := run.row(built.id, "int8"))]
+    return pd.DataFrame(
+        [
+            {
+                "exp_id": built.id,
+                "base": built.model,
+                "acc": row.measured.test.accuracy,
+                "median_ms": row.timing.median_s * 1e3,
+                "bytes": row.measured.bytes,
+                "gzip_bytes": row.measured.gzip_bytes,
+            }
+            for built, row in rows
+        ]
+    )
+
+
+def frontier(run: Run, cost: str) -> pd.DataFrame:
+    """The int8 variants that no other beats in both accuracy and `cost`, cheapest first."""
+    table = int8(run)
+    if table.empty:
+        return table
+    points = list(zip(table[FRONTIERS[cost]], table["acc"], strict=True))
+    return table.iloc[pareto_frontier(points)].drop(columns="base").reset_index(drop=True)
+
+
+def absences(run: Run) -> dict[str, list[str]]:
+    """Reason -> the rows that were asked for and are absent for it."""
+    found: dict[str, list[str]] = {}
+    for experiment in run.header.experiments:
+        for variant in run.header.variants:
+            if run.row(experiment, variant) is None:
+                found.setdefault(run.absence(experiment, variant), []).append(f"{experiment} {variant}")
+    return found
+
+
+def summary(run: Run) -> dict[str, str]:
+    """What was run, on what, and how long it took."""
+    header = run.header
+    return {
+        "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
+        "measured rows": str(len(run.rows)),
+        "profile": header.profile,
+        "date": run.date,
+        "commit": run.commit,
+        "machine": run.machine,
+        "versions": ", ".join(f"{name} {version}" for name, version in header.versions.items()),
+        "time": f"{header.build_s:.0f} s building, {header.measure_s:.0f} s measuring",
+    }
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table for people: rounded, a dash for what is missing."""
+    if table.empty:
+        return "(nothing was measured for this table)"
+    shown = pd.DataFrame({name: [_shown(name, value) for value in table[name]] for name in table})
+    return shown.to_markdown(index=False, disable_numparse=True)
+
+
+def _shown(column: str, value: Any) -> str:
+    if pd.isna(value) or value == "":
+        return _MISSING
+    if isinstance(value, str):
+        return value.replace("|", "\\|")
+    if column.endswith("_ms"):
+        return f"{value:.4f}" if value < 100 else f"{value:.0f}"
+    if column.startswith("size_ratio"):
+        return f"{value:.2f}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
