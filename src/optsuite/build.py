@@ -87,7 +87,7 @@ class Step:
             "action": [self.action.name, canonical(self.action)],
             "schedule": canonical(self.schedule),
             "dataset": canonical(self.dataset),
-            "profile": canonical(self.profile),
+            "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_epochs],
             "seed": self.seed,
             "inputs": [step.key for step in self.inputs],
             "code": [_file_sha256(path) for path in code],
@@ -152,7 +152,7 @@ def model_info(artifact: Artifact) -> ModelInfo:
 def pack_arrays(**arrays: np.ndarray) -> bytes:
     """The arrays as .npz."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

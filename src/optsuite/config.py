@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from optsuite.spec import Experiment, OptsuiteError, Profile, Variant
+from optsuite.spec import Experiment, Fraction, OptsuiteError, Profile, Variant
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,8 +18,8 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `recipe` is matched against MODEL_RECIPE, `variant` against MODEL_RECIPE-VARIANT, as test ids have them.
     """
 
-    recipe: dict[str, float] = {}
-    variant: dict[str, float] = {}
+    recipe: dict[str, Fraction] = {}
+    variant: dict[str, Fraction] = {}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def _last_match(patterns: Mapping[str, float], name: str, default: float) -> float:
-    return next((value for pattern, value in reversed(patterns.items()) if fnmatchcase(name, pattern)), default)
+    return next((value for pattern, value in reversed(list(patterns.items())) if fnmatchcase(name, pattern)), default)
 
 
 def read(pyproject: Path) -> Config:

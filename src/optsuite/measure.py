@@ -68,7 +68,8 @@ class LiteRTRunner:
         if not np.issubdtype(raw.dtype, np.integer):
             return raw.astype(np.float32)
         scale, zero_point = self._output["quantization"]
-        return ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
+        answers: np.ndarray = ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
+        return answers
 
 
 @dataclass(frozen=True, kw_only=True)

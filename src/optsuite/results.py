@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Meta
 
 from optsuite.measure import unpack_bits
-from optsuite.spec import LayerWeights, ModelInfo, OptsuiteError
+from optsuite.spec import Fraction, LayerWeights, ModelInfo, OptsuiteError
 
 SCHEMA = 1
 SECTION = "optsuite"
@@ -29,7 +29,6 @@ DIRECTION: Mapping[str, Literal["higher", "lower"]] = {
 }
 """Which way each metric is better."""
 
-Fraction = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -179,7 +178,8 @@ class Run:
         for one in self.header.absences:
             if (one.experiment, one.variant) == (experiment, variant):
                 return one.reason
-        return "not selected in this run"
+        asked = experiment in self.header.experiments and variant in self.header.variants
+        return "not measured in this run" if asked else "not selected in this run"
 
     def baseline(self, built: Built) -> Built | None:
         """The baseline of the same dataset, model and seed."""
@@ -284,13 +284,14 @@ def _check(run: Run, path: Path) -> None:
     """What types can't say: rows belong to a known experiment and are there once, bits have their length."""
     known = [built.id for built in run.header.built]
     pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]
-    for name, found in (("experiment", known), ("row", pairs)):
+    for name, found in (("an experiment", known), ("a row", pairs)):
         if len(set(found)) != len(found):
-            raise OptsuiteError(f"{path}: a {name} is there twice")
+            raise OptsuiteError(f"{path}: {name} is there twice")
     if unknown := {experiment for experiment, _ in pairs} - set(known):
         raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
     try:
-        for owner in (*run.header.built, *(row.measured for row in run.rows)):
+        owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
+        for owner in owners:
             for answers in (owner.test, owner.validation):
                 if abs(answers.right().mean() - answers.accuracy) > 1e-9:
                     raise OptsuiteError("an accuracy and its bits disagree")

@@ -6,7 +6,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
+
+from msgspec import Meta
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +24,8 @@ class UnavailableError(OptsuiteError):
     """Something can't be had on this machine: to be marked as absent, not a failure."""
 
 
-class OptsuiteWarning(UserWarning):
-    """Something was not as it should be, and was dealt with."""
-
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+"""Accuracies, drops that are allowed, shares; held to 0..1 where it is read from a file."""
 
 Artifact = Mapping[str, bytes]
 """What a build step makes: file name -> content."""
@@ -209,7 +210,7 @@ class ModelInfo:
     macs: int
     keras_bytes: int
     layers: tuple[LayerWeights, ...]
-    stages: tuple[StageRecord, ...]
+    stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
 
 
 class _Named(Protocol):

@@ -13,7 +13,6 @@ import hashlib
 import os
 import shutil
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -21,7 +20,7 @@ from pathlib import Path, PurePath
 import filelock
 import msgspec
 
-from optsuite.spec import Artifact, OptsuiteError, OptsuiteWarning
+from optsuite.spec import Artifact, OptsuiteError
 
 _MANIFEST = "manifest.json"
 
@@ -38,13 +37,14 @@ class _DamagedError(Exception):
 
 
 class Store:
-    """The artifacts under `root`, a folder that need not exist yet."""
+    """The artifacts under `root`, a folder that need not exist yet. `say` tells the user one line."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, say: Callable[[str], object]) -> None:
         self.root = root
+        self._say = say
 
     def get(self, key: str) -> Artifact | None:
-        """The artifact, or None; a damaged one is set aside with a warning, and is None too."""
+        """The artifact, or None; a damaged one is set aside, which is said, and is None too."""
         folder = self.root / "objects" / key
         try:
             return _read(folder, key)
@@ -55,7 +55,7 @@ class Store:
         except (OSError, _DamagedError, msgspec.DecodeError) as error:
             found = str(error)
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
-        warnings.warn(f"damaged artifact, set aside as {aside}: {found}", OptsuiteWarning, stacklevel=2)
+        self._say(f"damaged artifact, set aside as {aside}: {found}")
         aside.parent.mkdir(exist_ok=True)
         folder.rename(aside)
         return None
@@ -95,7 +95,7 @@ class Store:
             return None
 
     @contextlib.contextmanager
-    def building(self, say: Callable[[str], object]) -> Iterator[None]:
+    def building(self) -> Iterator[None]:
         """Held by whoever builds, so that two runs on one store build each step once; a dead holder holds nothing."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class Store:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                say(f"another run is building in {self.root}; waiting for it")
+                self._say(f"another run is building in {self.root}; waiting for it")
                 lock.acquire()
         except OSError as error:
             raise OptsuiteError(f"the store {self.root} can't be written: {error.strerror}") from error

@@ -66,7 +66,7 @@ class Suite:
             ):
                 wanted[self._index_name(*pair)] = self._step(*pair)
         if scheduler.missing(wanted.values(), self._store):
-            with self._store.building(self._say):
+            with self._store.building():
                 self._build(scheduler.missing(wanted.values(), self._store), jobs, stream)
         for name, step in wanted.items():
             if step.key not in self._failures:

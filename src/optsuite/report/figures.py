@@ -44,21 +44,27 @@ def _colours(names: pd.Series[str]) -> dict[str, str]:
     return {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, run: Run) -> None:
+def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str, run: Run) -> None:
     """A labelled point an experiment, coloured by model."""
     for model, colour in _colours(table["base"]).items():
         part = table[table["base"] == model]
         axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=3)
-    # Room for the labels beside the outermost points.
-    axes.margins(0.15)
+    axes.margins(0.25)  # room for the labels beside the outermost points
     labels = [
         axes.text(px, py, _short(exp_id, run), fontsize=8)
         for px, py, exp_id in zip(table[x], table[y], table["exp_id"], strict=True)
     ]
-    axes.legend(title="model", loc="best")
+    figure.legend(loc="outside upper center", ncols=8)
     axes.grid(alpha=0.3)
-    axes.figure.draw_without_rendering()
-    adjust_text(labels, ax=axes, expand=(1.2, 1.5), arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6})
+    figure.draw_without_rendering()
+    adjust_text(
+        labels,
+        x=table[x].to_numpy(float),
+        y=table[y].to_numpy(float),
+        ax=axes,
+        expand=(1.3, 1.7),
+        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkB": 4},
+    )
 
 
 def _spans_decades(values: pd.Series[float]) -> bool:
@@ -76,7 +82,7 @@ def _accuracy_against(x: str, label: str) -> Callable[[Run, Figure], bool]:
             axes.set_xscale("log")
         best = table.iloc[frontier(list(zip(table[x], table["acc"], strict=True)))]
         axes.step(best[x], best["acc"], where="post", color="0.5", lw=1.2, label="frontier", zorder=2)
-        _points(axes, table, x, "acc", run)
+        _points(figure, axes, table, x, "acc", run)
         return True
 
     return plot
@@ -100,6 +106,8 @@ def _latency_bar(run: Run, figure: Figure) -> bool:
             color=colour,
             label="float (fp32)" if prefix == "tflite_float" else "int8",
         )
+    if _spans_decades(kept["tflite_float_median_ms"].astype(float)):
+        axes.set_yscale("log")
     axes.set_xticks(range(len(kept)), [_short(one, run) for one in kept["exp_id"]], rotation=30, ha="right")
     axes.legend()
     axes.grid(axis="y", alpha=0.3)
@@ -112,7 +120,7 @@ def _drop_against_ratio(run: Run, figure: Figure) -> bool:
         return False
     axes = figure.add_subplot(xlabel="Keras bytes / int8 bytes", ylabel="accuracy drop of int8 against its Keras model")
     axes.axhline(0, color="0.5", lw=0.8)
-    _points(axes, table, "size_ratio_int8", "acc_drop_int8", run)
+    _points(figure, axes, table, "size_ratio_int8", "acc_drop_int8", run)
     return True
 
 
@@ -125,7 +133,14 @@ def _training_curves(run: Run, figure: Figure) -> bool:
     for axes, model in zip(panels, models, strict=True):
         for built, colour in zip((b for b in chosen if b.model == model), _COLOURS * len(chosen), strict=False):
             error = [100 * (1 - value) for stage in built.info.stages for value in stage.val_accuracy]
-            axes.plot(range(1, len(error) + 1), error, color=colour, label=_short(built.id, run), lw=1.4)
+            # What a recipe shares with its baseline is drawn once: the first line lies on top.
+            axes.plot(
+                range(1, len(error) + 1),
+                error,
+                color=colour,
+                label=_short(built.id, run),
+                zorder=3 - len(axes.lines) / 100,
+            )
         axes.set(title=model, xlabel="epoch, over all stages", yscale="log")
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3, which="both")

@@ -185,7 +185,7 @@ def markdown(table: pd.DataFrame) -> str:
     """The table for people: rounded, a dash for what is missing."""
     if table.empty:
         return "(nothing was measured for this table)"
-    shown = pd.DataFrame({name: [_shown(name, value) for value in table[name]] for name in table})
+    shown = pd.DataFrame({name: [_shown(name, value) for value in table[name]] for name in table.columns})
     return shown.to_markdown(index=False, disable_numparse=True)
 
 
@@ -195,7 +195,7 @@ def _shown(column: str, value: Any) -> str:
     if isinstance(value, str):
         return value.replace("|", "\\|")
     if column.endswith("_ms"):
-        return f"{value:.4f}" if value < 100 else f"{value:.0f}"
+        return f"{value:.5f}" if value < 1 else f"{value:.1f}"
     if column.startswith("size_ratio"):
         return f"{value:.2f}"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,62 @@
+"""A run in memory, and a real one on the smoke profile that all end-to-end tests share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import SMOKE, Smoke, benchmark, built, run_pytest
+
+
+@pytest.fixture
+def run_json() -> dict[str, Any]:
+    """A small, complete run: two experiments, four variants, one declared absence."""
+    reason = "TFLite cannot"
+    return {
+        "datetime": "2026-01-01T00:00:00+00:00",
+        "machine_info": {"machine": "x86_64", "cpu": {"brand_raw": "A CPU"}},
+        "commit_info": {"id": "0123456789abcdef", "dirty": True},
+        "benchmarks": [
+            benchmark("conv_baseline_s0", "fp32"),
+            benchmark("conv_baseline_s0", "int8", wrong=[0], scale=0.5),
+            benchmark("conv_baseline_s0", "int16x8", scale=30),
+            benchmark("conv_qat_s0", "int8", wrong=[1], scale=0.4),
+            {"name": "test_of_the_users_own", "stats": {**benchmark("x", "y")["stats"]}, "extra_info": {}},
+        ],
+        "optsuite": {
+            "schema": 1,
+            "version": "0.1.0",
+            "profile": "full",
+            "experiments": ["conv_baseline_s0", "conv_qat_s0"],
+            "variants": ["fp32", "int8", "int16x8"],
+            "versions": {"tensorflow": "2.21.0"},
+            "build_s": 10.0,
+            "measure_s": 20.0,
+            "built": [built("conv", "baseline"), built("conv", "qat", wrong=[1, 2])],
+            "absences": [{"experiment": "conv_qat_s0", "variant": "int16x8", "reason": reason}],
+        },
+    }
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[[Any], Path]:
+    """Write something as `run.json`."""
+
+    def write(content: Any) -> Path:
+        path = tmp_path / "run.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+    """Every recipe on the tutorial model, every variant, cold."""
+    folder = tmp_path_factory.mktemp("smoke with spaces, ünïcode")
+    done = run_pytest(*SMOKE, f"--optsuite-cache={folder / 'cache'}", f"--benchmark-json={folder / 'run.json'}", "-rA")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Smoke(cache=folder / "cache", json=folder / "run.json", output=done.stdout)

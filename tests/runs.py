@@ -1,0 +1,115 @@
+"""The parts of a run as JSON, and the real command that makes one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+
+
+def answers(count: int = 100, wrong: Sequence[int] = ()) -> dict[str, Any]:
+    """The JSON of `Answers`: all right but `wrong`."""
+    from optsuite.measure import pack_bits
+
+    right = np.ones(count, bool)
+    right[list(wrong)] = False
+    return {"accuracy": float(right.mean()), "count": count, "bits": pack_bits(right)}
+
+
+def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> dict[str, Any]:
+    """The JSON of `Built`."""
+    stages = ["train"] if kind == "baseline" else ["train", kind.partition("-")[0]]
+    return {
+        "id": f"{model}_{kind}_s0",
+        "dataset": "mnist",
+        "model": model,
+        "kind": kind,
+        "seed": 0,
+        "budget": 0.005,
+        "info": {
+            "parameters": 1000,
+            "macs": 5000,
+            "keras_bytes": 8000,
+            "layers": [
+                {"name": "conv2d", "size": 300, "zeros": 240, "unique": 61},
+                {"name": "depthwise_conv2d", "size": 100, "zeros": 0, "unique": 100},
+            ],
+            "stages": [
+                {
+                    "stage": stage,
+                    "epochs": 2,
+                    "batch": 128,
+                    "layers": ["conv2d"] if stage == "prune" else [],
+                    "loss": [1.0, 0.5],
+                    "accuracy": [0.8, 0.9],
+                    "val_accuracy": [0.8, 0.9],
+                }
+                for stage in stages
+            ],
+        },
+        "test": answers(wrong=wrong),
+        "validation": answers(wrong=wrong),
+    } | changes
+
+
+def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: float = 1.0) -> dict[str, Any]:
+    """The JSON of one timed row: 100 rounds of 1 to 100 us, times `scale`."""
+    rounds = [scale * (i + 1) * 1e-6 for i in range(100)]
+    return {
+        "name": f"test_latency[{experiment}-{variant}]",
+        "stats": {
+            "median": float(np.median(rounds)),
+            "mean": float(np.mean(rounds)),
+            "min": rounds[0],
+            "max": rounds[-1],
+            "rounds": 100,
+            "iterations": 1,
+            "data": rounds,
+        },
+        "extra_info": {
+            "optsuite": {
+                "experiment": experiment,
+                "variant": variant,
+                "budget": 0.005,
+                "test": answers(wrong=wrong),
+                "validation": answers(wrong=wrong),
+                "total_time_s": 0.5,
+                "bytes": 4000 if variant == "fp32" else 2000,
+                "gzip_bytes": 1500,
+            }
+        },
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoke:
+    """A finished smoke run."""
+
+    cache: Path
+    json: Path
+    output: str
+
+
+SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial")
+
+
+def run_pytest(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The real command, on the benchmarks of this repository."""
+    command = [sys.executable, "-m", "pytest", "benchmarks/", "--benchmark-quiet", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )

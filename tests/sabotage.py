@@ -1,0 +1,73 @@
+"""A pytest plugin of these tests: recipes that go wrong, and a machine without TensorFlow.
+
+Loaded with `-p sabotage`; what SABOTAGE names is done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from optsuite import build
+from optsuite.recipes import RECIPES
+from optsuite.spec import Recipe, Stage
+
+if TYPE_CHECKING:
+    from optsuite.build import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruin(Stage):
+    """Replaces the last layer by noise: a model that guesses."""
+
+    def apply(self, model: Any, task: Task) -> Any:
+        kernel, bias = model.layers[-1].get_weights()
+        model.layers[-1].set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
+        return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raise(Stage):
+    """Fails."""
+
+    def apply(self, model: Any, task: Task) -> Any:
+        raise ZeroDivisionError("the real error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Die(Stage):
+    """Kills its own process the first time."""
+
+    once: str
+
+    def apply(self, model: Any, task: Task) -> Any:
+        if not Path(self.once).exists():
+            Path(self.once).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return model
+
+
+DONE = os.environ.get("SABOTAGE", "").split(",")
+RECIPES["ruin"] = Recipe(name="ruin", stages=(Ruin(),), budget=0.0)
+RECIPES["raise"] = Recipe(name="raise", stages=(Raise(),), budget=0.0)
+RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FILE", "")),), budget=0.0)
+
+if "hide tensorflow" in DONE:
+    for module in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "h5py"):
+        sys.modules[module] = None  # type: ignore[assignment]
+if "uninstall tensorflow" in DONE:
+    build.builder_versions = lambda: None  # type: ignore[assignment]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell which of the slow modules are there."""
+    slow = ("tensorflow", "tf_keras", "pandas", "scipy.stats", "matplotlib", "jinja2")
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line(f"\nslow modules: {[name for name in slow if sys.modules.get(name)]}")

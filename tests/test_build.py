@@ -1,0 +1,83 @@
+"""Building, in this process, with the real TensorFlow: what a unit test can see of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optsuite.models import MODELS
+from optsuite.spec import Model
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras's own
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    from optsuite import keras
+
+    return keras
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "macs"),
+    [("conv", 34_826, 2_440_960), ("dscnn", 1_506, 60_096), ("tutorial", 20_410, 93_288)],
+)
+def test_sizes_are_fixed(keras: Any, model: str, parameters: int, macs: int) -> None:
+    """The parameters that were published; the MACs were worked out by hand.
+
+    conv: 26*26*288 + 11*11*18432 + 16000. tutorial: 26*26*108 + 20280. dscnn: 14*14*72 + 7*7*(72 + 128 + 144 + 256
+    + 144 + 192) + 120.
+    """
+    built = MODELS[model].build()
+    assert built.count_params() == parameters
+    assert keras.macs(built) == macs
+
+
+def test_a_model_survives_its_file(keras: Any) -> None:
+    """Saved without optimiser state and loaded, it answers to the bit as before, fake-quantised ones included."""
+    keras.reset(0)
+    model = MODELS["tutorial"].build()
+    x = np.random.default_rng(0).random((3, 28, 28, 1), np.float32)
+    for one in (model, keras.tfmot.quantization.keras.quantize_model(model)):
+        content = keras.dump(one)
+        np.testing.assert_array_equal(keras.outputs(keras.load(content), x), keras.outputs(one, x))
+
+
+def test_layers_keep_their_names_under_fake_quantisation(keras: Any) -> None:
+    """A promise is made to a layer: it has to be found again after each stage, with the same weights."""
+    model = MODELS["dscnn"].build()
+    before = {layer.name: layer.size for layer in keras.layer_weights(model)}
+    quantized = keras.tfmot.quantization.keras.quantize_model(model)
+    assert {layer.name: layer.size for layer in keras.layer_weights(quantized)} == before
+    assert sum(before.values()) == 1_128
+
+
+def test_layer_weights_count(keras: Any) -> None:
+    """Zeros and distinct values of kernels; biases are not among them."""
+    model = MODELS["tutorial"].build()
+    dense = model.layers[-1]
+    kernel = np.zeros(dense.kernel.shape, np.float32)
+    kernel[0, :3] = [1.0, 2.0, 2.0]
+    dense.set_weights([kernel, np.ones(10, np.float32)])
+    found = keras.layer_weights(model)[-1]
+    assert (found.size, found.zeros, found.unique) == (20_280, 20_277, 3)
+
+
+def test_shifts_move_images(keras: Any) -> None:
+    """Each by its own pixels, black moving in."""
+    from optsuite.stages.train import pad, shifted
+
+    x = np.arange(1, 19, dtype=np.float32).reshape(2, 3, 3, 1)
+    moved = shifted(pad(x, 1), 1, keras.tf.constant([[0, 0], [1, -1]])).numpy()[..., 0]
+    np.testing.assert_array_equal(moved[0], x[0, ..., 0])
+    np.testing.assert_array_equal(moved[1], [[0, 13, 14], [0, 16, 17], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_models_answer_with_logits(keras: Any, model: Model) -> None:
+    """Ten numbers that are no probabilities."""
+    answer = keras.outputs(model.build(), np.ones((2, 28, 28, 1), np.float32))
+    assert answer.shape == (2, 10)
+    assert not np.allclose(answer.sum(axis=1), 1)

@@ -1,0 +1,208 @@
+"""The real commands on the smoke profile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from runs import ROOT, SMOKE, Smoke, run_pytest
+
+from optsuite import results
+from optsuite.measure import LiteRTRunner
+from optsuite.store import Store
+
+KINDS = ["baseline", "qat", "prune-0.8", "cluster-8", "kd"]
+VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
+SABOTAGE = {"PYTHONPATH": str(ROOT / "tests")}
+LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
+
+
+def test_one_json_has_everything(smoke: Smoke) -> None:
+    """Every row with its answers, sizes and single-call rounds; the one that can't be is marked."""
+    run = results.read(smoke.json)
+    assert run.header.profile == "smoke"
+    assert [built.kind for built in run.header.built] == KINDS
+    rows = {(row.measured.experiment, row.measured.variant) for row in run.rows}
+    expected = {(f"tutorial_{kind}_s0", variant) for kind in KINDS for variant in VARIANTS}
+    assert expected - rows == {("tutorial_qat_s0", "int16x8")}
+    assert "16-bit activations" in run.absence("tutorial_qat_s0", "int16x8")
+    for row in run.rows:
+        assert (row.timing.rounds, row.timing.iterations, len(row.timing.rounds_s)) == (1000, 1, 1000)
+        assert row.measured.test.count == row.measured.validation.count == 500
+        assert 0 < row.measured.gzip_bytes < row.measured.bytes
+        assert row.measured.total_time_s > 0
+    assert smoke.json.stat().st_size < 10e6
+
+
+def test_the_models_learnt_something_and_the_files_answer_as_they_do(smoke: Smoke) -> None:
+    """Two epochs on 6,000 images give over 85 %; a conversion changes little."""
+    run = results.read(smoke.json)
+    keras = {built.id: built.test.accuracy for built in run.header.built}
+    assert min(keras.values()) > 0.85
+    for row in run.rows:
+        assert row.measured.test.accuracy == pytest.approx(keras[row.measured.experiment], abs=0.02)
+
+
+def test_stages_keep_their_promises_in_keras(smoke: Smoke) -> None:
+    """floor(0.8 n) zeros and 8 values in each layer that was transformed; KD and QAT add epochs."""
+    built = {one.kind: one for one in results.read(smoke.json).header.built}
+    assert built["prune-0.8"].prunable == 1.0
+    for layer in built["prune-0.8"].info.layers:
+        assert layer.zeros >= int(0.8 * layer.size)
+    assert [layer.unique for layer in built["cluster-8"].info.layers] == [8, 8]
+    assert {one.epochs for kind, one in built.items() if kind != "baseline"} == {4}
+
+
+def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
+    """The command writes all of it and prints the frontier and the place."""
+    command = [sys.executable, "-m", "optsuite", "report", str(smoke.json), "--out", str(tmp_path / "report")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Pareto frontier: int8 accuracy against latency" in done.stdout
+    assert str(tmp_path / "report" / "report.md") in done.stdout
+    table = pd.read_csv(tmp_path / "report" / "results.csv")
+    assert list(table["kind"]) == KINDS
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == 6
+
+
+def test_pytest_benchmarks_own_tools_read_the_json(smoke: Smoke) -> None:
+    """`pytest-benchmark compare` knows nothing of us."""
+    command = [sys.executable, "-m", "pytest_benchmark", "compare", str(smoke.json), "--columns=median,rounds"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=smoke.json.parent)
+    assert "test_latency[tutorial_kd_s0-int8]" in done.stdout
+
+
+def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None:
+    """All is in the store; TensorFlow can't be imported, and what else is slow is not."""
+    environment = SABOTAGE | {"SABOTAGE": "hide tensorflow"}
+    done = run_pytest(
+        "-p",
+        "sabotage",
+        *SMOKE,
+        LITERT_ONLY,
+        f"--optsuite-recipes={','.join(KINDS)}",
+        f"--optsuite-cache={smoke.cache}",
+        **environment,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "building" not in done.stdout.replace("building took", "")
+    assert "slow modules: []" in done.stdout
+
+
+def test_a_machine_where_tensorflow_is_not_installed(smoke: Smoke, tmp_path: Path) -> None:
+    """The index finds the artifacts, and it says so; the Keras rows are absent, with the reason."""
+    done = run_pytest(
+        "-p",
+        "sabotage",
+        *SMOKE,
+        "--optsuite-recipes=baseline",
+        f"--optsuite-cache={smoke.cache}",
+        f"--benchmark-json={tmp_path / 'run.json'}",
+        **SABOTAGE | {"SABOTAGE": "hide tensorflow,uninstall tensorflow"},
+    )
+    assert done.returncode == 0, done.stdout
+    assert "TensorFlow is not installed: taking the newest artifacts" in done.stdout
+    run = results.read(tmp_path / "run.json")
+    assert {row.measured.variant for row in run.rows} == set(VARIANTS) - {"keras"}
+    assert run.absence("tutorial_baseline_s0", "keras") == "TensorFlow is not installed"
+
+
+def test_a_store_without_the_artifact_says_what_to_do(tmp_path: Path) -> None:
+    """No TensorFlow, no artifact: every row fails with one sentence."""
+    done = run_pytest(
+        "-p",
+        "sabotage",
+        *SMOKE,
+        "--optsuite-recipes=baseline",
+        "--optsuite-variants=int8",
+        f"--optsuite-cache={tmp_path / 'empty'}",
+        **SABOTAGE | {"SABOTAGE": "uninstall tensorflow"},
+    )
+    assert done.returncode == 1
+    assert "run once where TensorFlow is installed, and copy the folder" in done.stdout
+
+
+def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) -> None:
+    """Another store, other processes, one job instead of all: every file of every artifact is the same."""
+    done = run_pytest(
+        *SMOKE,
+        "--optsuite-recipes=baseline,prune-0.8,cluster-8,qat",
+        "--optsuite-jobs=1",
+        "--benchmark-disable",
+        f"--optsuite-cache={tmp_path}",
+    )
+    assert done.returncode == 0, done.stdout
+    keys = [folder.name for folder in (tmp_path / "objects").iterdir()]
+    assert len(keys) == 4 + 6 + 5 + 6 + 6
+    first, second = Store(smoke.cache, pytest.fail), Store(tmp_path, pytest.fail)
+    for key in keys:
+        assert second.get(key) == first.get(key)
+
+
+def test_damage_is_found_and_built_again(smoke: Smoke) -> None:
+    """A flipped bit in a .tflite file is noticed, said and repaired before anything is measured."""
+    key = (smoke.cache / "index/smoke/mnist/tutorial_baseline_s0/int8").read_text()
+    path = smoke.cache / "objects" / key / "model.tflite"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    done = run_pytest(
+        *SMOKE,
+        "--optsuite-recipes=baseline",
+        "--optsuite-variants=int8",
+        f"--optsuite-cache={smoke.cache}",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "damaged artifact, set aside" in done.stdout
+    assert "built 1 of 1 steps" in done.stdout
+    assert path.read_bytes() == whole
+    LiteRTRunner(whole).invoke()
+
+
+@pytest.fixture(scope="module")
+def sabotaged(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """One run with a recipe that ruins its model, one that fails, and one whose process is killed once."""
+    folder = tmp_path_factory.mktemp("sabotaged")
+    done = run_pytest(
+        "-p",
+        "sabotage",
+        *SMOKE,
+        "--optsuite-recipes=baseline,ruin,raise,die",
+        "--optsuite-variants=int8,fp32",
+        f"--optsuite-cache={smoke.cache}",
+        f"--benchmark-json={folder / 'run.json'}",
+        **SABOTAGE | {"SABOTAGE_FILE": str(folder / "died")},
+    )
+    assert done.returncode == 1
+    return done.stdout, json.loads((folder / "run.json").read_text())
+
+
+def test_the_gate_fails_a_ruined_recipe(sabotaged: tuple[str, dict[str, Any]]) -> None:
+    """Both accuracies, the drop, the budget and the flips, and only this recipe's gate."""
+    output, _ = sabotaged
+    line = next(line for line in output.splitlines() if line.startswith("E ") and "AssertionError: baseline" in line)
+    for part in ("baseline 0.", " -> 0.", "drop 0.", "images right to wrong", "wrong to right", "budget 0.5000"):
+        assert part in line
+    failed = [line.split()[1].rpartition("::")[2] for line in output.splitlines() if line.startswith("FAILED")]
+    assert failed == ["test_recipe_keeps_accuracy[tutorial_ruin_s0]"]
+
+
+def test_a_failed_build_fails_only_its_own(sabotaged: tuple[str, dict[str, Any]]) -> None:
+    """With its real error; the other rows are measured, and the JSON says why these are absent."""
+    output, run = sabotaged
+    errors = {line.split()[1].rpartition("[")[2] for line in output.splitlines() if line.startswith("ERROR")}
+    assert errors == {"tutorial_raise_s0-int8]", "tutorial_raise_s0-fp32]", "tutorial_raise_s0]"}
+    assert "ZeroDivisionError: the real error" in output
+    measured = {one["extra_info"]["optsuite"]["experiment"] for one in run["benchmarks"]}
+    assert measured == {"tutorial_baseline_s0", "tutorial_ruin_s0", "tutorial_die_s0"}
+    reasons = {one["reason"] for one in run["optsuite"]["absences"] if one["experiment"] == "tutorial_raise_s0"}
+    assert reasons == {"ZeroDivisionError: the real error"}
+
+
+def test_a_killed_worker_costs_one_retry(sabotaged: tuple[str, dict[str, Any]]) -> None:
+    """The step is done at the second try, and nothing else was lost."""
+    _, run = sabotaged
+    assert "tutorial_die_s0" in {built["id"] for built in run["optsuite"]["built"]}

@@ -1,0 +1,136 @@
+"""Drops, budgets and the frontier: golden tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from optsuite import config, experiments
+from optsuite.compare import paired
+from optsuite.measure import pack_bits
+from optsuite.pareto import frontier
+from optsuite.results import Answers
+from optsuite.spec import OptsuiteError, Profile
+from optsuite.variants import VARIANTS
+
+
+def _answers(right: np.ndarray) -> Answers:
+    return Answers(accuracy=float(right.mean()), count=len(right), bits=pack_bits(right))
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "budget", "over"),
+    [
+        (0, 0, 0.0, False),
+        (1, 0, 0.0, True),
+        (10, 10, 0.0, False),
+        (50, 0, 0.005, False),  # exactly the budget: 0.9900 - 0.9850 is a bit over 0.005 in floating point
+        (51, 0, 0.005, True),
+        (80, 30, 0.005, False),
+        (81, 30, 0.005, True),
+        (0, 50, 0.0, False),
+    ],
+)
+def test_drop(lost: int, gained: int, budget: float, over: bool) -> None:
+    """The drop is counted in images; only more than the budget is over it."""
+    before = np.arange(10_000) < 9_900
+    after = before.copy()
+    after[:lost] = False
+    after[len(after) - gained :] = True
+    drop = paired(_answers(before), _answers(after))
+    assert (drop.lost, drop.gained, drop.over(budget)) == (lost, gained, over)
+    assert drop.value == pytest.approx((lost - gained) / 10_000)
+
+
+def test_drop_says_what_a_person_asks() -> None:
+    """Both accuracies, the drop, and the flips each way."""
+    drop = paired(_answers(np.array([True] * 9 + [False])), _answers(np.array([False] * 2 + [True] * 8)))
+    assert str(drop) == "0.9000 -> 0.8000, drop 0.1000 (2 of 10 images right to wrong, 1 wrong to right)"
+
+
+def test_different_images_can_not_be_paired() -> None:
+    """A smoke run against a full one, say."""
+    with pytest.raises(OptsuiteError, match="10 and 8 images"):
+        paired(_answers(np.ones(10, bool)), _answers(np.ones(8, bool)))
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([], []),
+        ([(1, 0.9)], [0]),
+        ([(2, 0.9), (1, 0.9)], [1]),  # same value, cheaper
+        ([(1, 0.8), (1, 0.9)], [1]),  # same cost, better
+        ([(3, 0.99), (1, 0.9), (2, 0.95)], [1, 2, 0]),  # all, by cost
+        ([(1, 0.9), (2, 0.8), (3, 0.95)], [0, 2]),  # the middle is beaten
+        ([(1, 0.9), (1, 0.9)], [0, 1]),  # equals stand together
+    ],
+)
+def test_frontier(points: list[tuple[float, float]], expected: list[int]) -> None:
+    """What no other beats, cheapest first."""
+    assert frontier(points) == expected
+
+
+CONFIG = """
+[tool.optsuite.budgets]
+recipe = { "dscnn_*" = 0.02, "dscnn_prune-0.8" = 0.08, "*_qat" = 0.01 }
+variant = { "conv_*-int8" = 0.003 }
+"""
+
+
+@pytest.fixture
+def pyproject(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text(CONFIG)
+    return tmp_path / "pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "budget"),
+    [
+        ("dscnn_kd_s0", 0.02),
+        ("dscnn_prune-0.8_s0", 0.08),
+        ("dscnn_qat_s0", 0.01),  # two match: the last
+        ("conv_prune-0.8_s0", 0.005),  # none: the catalogue's
+    ],
+)
+def test_recipe_budgets(pyproject: Path, experiment: str, budget: float) -> None:
+    """By pattern of model and recipe; the last that matches counts."""
+    one = next(e for e in experiments.select().experiments if e.id == experiment)
+    settings = config.read(pyproject)
+    assert settings.recipe_budget(one, Profile(name="p")) == budget
+    assert settings.recipe_budget(one, Profile(name="p", min_budget=0.5)) == 0.5
+
+
+def test_variant_budgets(pyproject: Path) -> None:
+    """By pattern of model, recipe and variant."""
+    one = experiments.select().experiments[0]
+    settings = config.read(pyproject)
+    assert settings.variant_budget(one, VARIANTS["int8"], Profile(name="p")) == 0.003
+    assert settings.variant_budget(one, VARIANTS["uint8"], Profile(name="p")) == 0.005
+
+
+@pytest.mark.parametrize("text", ["", "[tool.other]\nx = 1"])
+def test_no_section_means_the_defaults(tmp_path: Path, text: str) -> None:
+    """Nor is a file needed."""
+    assert config.read(tmp_path / "none.toml") == config.Config()
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert config.read(tmp_path / "pyproject.toml") == config.Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tool.optsuite]\nbudget = 1", "unknown field `budget`"),
+        ("[tool.optsuite.budgets]\nmodel = {}", "unknown field `model`"),
+        ("[tool.optsuite.budgets]\nrecipe = { a = 'x' }", "Expected `float`, got `str`"),
+        ("[tool.optsuite.budgets]\nrecipe = { a = 2 }", "<= 1"),
+        ("[tool.optsuite", "tool.optsuite"),
+    ],
+)
+def test_a_wrong_section_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    """A budget that nobody reads would be a gate that nobody set."""
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(OptsuiteError, match=message):
+        config.read(tmp_path / "pyproject.toml")

@@ -1,0 +1,112 @@
+"""Answers, bits and integer inputs; no TensorFlow needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from optsuite.measure import LiteRTRunner, correct, gzip_bytes, pack_bits, run_pass, unpack_bits
+from optsuite.spec import OptsuiteError, Split
+
+
+class Doubler:
+    """A runner that answers twice its input, and remembers the order of its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def set(self, x: np.ndarray) -> None:
+        self.calls.append("set")
+        self.x = x
+
+    def invoke(self) -> None:
+        self.calls.append("invoke")
+
+    def get(self) -> np.ndarray:
+        self.calls.append("get")
+        doubled: np.ndarray = self.x * 2
+        return doubled
+
+    def interpret(self, raw: np.ndarray) -> np.ndarray:
+        return raw
+
+
+def test_a_pass_asks_one_at_a_time() -> None:
+    """Set, invoke, get for each input, in order."""
+    runner, x = Doubler(), np.arange(6, dtype=np.float32).reshape(3, 2)
+    done = run_pass(runner, x)
+    assert runner.calls == ["set", "invoke", "get"] * 3
+    np.testing.assert_array_equal(done.outputs, x * 2)
+    assert done.total_time_s > 0
+
+
+@pytest.mark.parametrize(
+    ("outputs", "right"),
+    [
+        ([[0.1, 0.9], [0.9, 0.1]], [True, False]),
+        ([[0.5, 0.5], [0.5, 0.5]], [False, False]),  # a tie is the first, 0; both labels are 1
+        ([[np.nan, 1.0], [1.0, np.nan]], [False, True]),  # numpy takes NaN for the largest
+    ],
+)
+def test_correct(outputs: list[list[float]], right: list[bool]) -> None:
+    """The largest output is the answer; ties go to the first, as they do on a device."""
+    split = Split(x=np.zeros((2, 1), np.float32), y=np.array([1, 1], np.int32))
+    assert correct(np.array(outputs), split).tolist() == right
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 10_000])
+def test_bits_survive_the_json(count: int) -> None:
+    """Packed and back."""
+    right = np.random.default_rng(count).random(count) < 0.5
+    np.testing.assert_array_equal(unpack_bits(pack_bits(right), count), right)
+
+
+def test_bits_of_another_length_are_refused() -> None:
+    """They would be compared with the wrong images."""
+    with pytest.raises(OptsuiteError, match="1 bytes of bits given; accepted for 9 images: 2"):
+        unpack_bits(pack_bits(np.ones(8, bool)), 9)
+
+
+def _integer_runner(dtype: type, scale: float, zero_point: int) -> LiteRTRunner:
+    runner = object.__new__(LiteRTRunner)
+    details = {"dtype": dtype, "quantization": (scale, zero_point), "index": 0}
+    runner._input = runner._output = details
+    return runner
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point", "x", "expected"),
+    [
+        (np.int8, 1 / 255, -128, [0.0, 0.502, 1.0], [-128, 0, 127]),
+        (np.uint8, 1 / 255, 0, [0.0, 0.499, 1.0], [0, 127, 255]),
+        (np.int8, 0.1, 0, [0.16, -0.16, 99.0, -99.0], [2, -2, 127, -128]),  # rounded, not truncated; clipped
+        (np.int16, 1 / 32767, 0, [0.0, 1.0], [0, 32767]),
+        (np.float32, 0.0, 0, [0.25], [0.25]),
+    ],
+)
+def test_integer_inputs(dtype: type, scale: float, zero_point: int, x: list[float], expected: list[float]) -> None:
+    """round(x / scale) + zero point, then clip."""
+    prepared = _integer_runner(dtype, scale, zero_point).prepare(np.array(x, np.float32))
+    assert prepared.dtype == dtype
+    assert prepared.tolist() == pytest.approx(expected)
+
+
+def test_integer_outputs_become_numbers() -> None:
+    """(raw - zero point) x scale, without overflow in eight bits."""
+    answers = _integer_runner(np.int8, 0.5, 100).interpret(np.array([[-128, 100, 127]], np.int8))
+    assert answers.tolist() == [[-114.0, 0.0, 13.5]]
+
+
+def test_what_is_not_a_model_is_one_clear_error() -> None:
+    """LiteRT's own words, under ours."""
+    with pytest.raises(OptsuiteError, match="LiteRT can't run this model"):
+        LiteRTRunner(b"not a flatbuffer")
+
+
+def test_gzip_has_no_time_in_it() -> None:
+    """The same content always weighs the same, and a header of fixed length makes it comparable."""
+    assert gzip_bytes(b"\0" * 10_000) < 60
+    assert gzip_bytes(b"abc") == gzip_bytes(b"abc")

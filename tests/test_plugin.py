@@ -1,0 +1,103 @@
+"""The plugin's manners: wrong input, silent passes, the user's own options, other people's tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from runs import SMOKE, Smoke, run_pytest
+
+ONE = ("--optsuite-recipes=baseline", "--optsuite-variants=int8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--optsuite-models=vgg"], "unknown model 'vgg'; accepted: conv, dscnn, tutorial"),
+        (["--optsuite-recipes=prune"], "unknown recipe 'prune'; accepted: baseline, qat, prune-0.8, cluster-8, kd"),
+        (["--optsuite-variants=int4"], "unknown variant 'int4'; accepted: keras, fp32, fp16, dynamic, int8, uint8"),
+        (["--optsuite-profile=huge"], "unknown profile 'huge'; accepted: full, smoke"),
+        (["--optsuite-dataset=cifar"], "unknown dataset 'cifar'; accepted: mnist"),
+        (["--optsuite-seeds=x"], "--optsuite-seeds=x: accepted are whole numbers from 0 up"),
+        (["--optsuite-seeds=-1"], "--optsuite-seeds=-1: accepted are whole numbers from 0 up"),
+        (["--optsuite-jobs=0"], "--optsuite-jobs=0: accepted are whole numbers from 1 up"),
+        (["--optsuite-models=conv,"], "--optsuite-models=conv,: accepted are names, separated by commas"),
+        (["--optsuite-recipes=qat", "--optsuite-variants=int16x8"], "the selection leaves nothing to run"),
+        (["--benchmark-only"], "--benchmark-only would skip the accuracy gates and pass"),
+        (["-n", "2"], "run without xdist's -n"),
+    ],
+)
+def test_usage_errors(arguments: list[str], message: str, tmp_path: Path) -> None:
+    """Exit 4, what was given and what is accepted, nothing built and nothing written."""
+    path = tmp_path / "run.json"
+    done = run_pytest(*arguments, f"--benchmark-json={path}", f"--optsuite-cache={tmp_path / 'cache'}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_selected_is_no_pass(tmp_path: Path) -> None:
+    """It has pytest's own exit code for it."""
+    done = run_pytest("-k", "nothing_has_this_name", f"--optsuite-cache={tmp_path / 'cache'}")
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_collecting_builds_nothing(tmp_path: Path) -> None:
+    """--collect-only lists every row, in the catalogues' order, and touches no store."""
+    done = run_pytest("--collect-only", "-q", f"--optsuite-cache={tmp_path / 'cache'}")
+    assert done.returncode == 0
+    rows = [line for line in done.stdout.splitlines() if "test_latency" in line]
+    assert len(rows) == 61
+    assert rows[0].endswith("test_latency[conv_baseline_s0-fp32]")
+    assert rows[-1].endswith("test_latency[dscnn_kd_s0-keras]")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_gate_with_nothing_to_judge_is_skipped_with_its_reason(smoke: Smoke) -> None:
+    """A baseline has no baseline."""
+    done = run_pytest(*SMOKE, *ONE, f"--optsuite-cache={smoke.cache}", "-rs")
+    assert done.returncode == 0, done.stdout
+    assert "the selection has no row for this test" in done.stdout
+    assert "2 passed, 1 skipped" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "rounds"),
+    [
+        ("--benchmark-min-rounds=7", "", "7"),
+        ("-q", "--benchmark-min-rounds=9", "9"),
+        ("--benchmark-max-time=0", "", "1000"),
+    ],
+)
+def test_the_users_own_timing_options_win(smoke: Smoke, given: str, environment: str, rounds: str) -> None:
+    """On the command line or in the environment; what was not given keeps our default."""
+    done = run_pytest(
+        *SMOKE,
+        *ONE,
+        given,
+        "--benchmark-columns=rounds",
+        f"--optsuite-cache={smoke.cache}",
+        "--benchmark-json=/dev/stdout",
+        PYTEST_ADDOPTS=environment,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f'"rounds": {rounds},' in done.stdout
+
+
+def test_other_peoples_tests_are_left_alone(tmp_path: Path) -> None:
+    """Where nothing of ours is collected the plugin does nothing: names may clash, -n and --benchmark-only work."""
+    (tmp_path / "test_theirs.py").write_text(
+        "import sys\n"
+        "import pytest\n\n"
+        "@pytest.mark.parametrize('experiment', ['a'])\n"
+        "@pytest.mark.parametrize('variant', [1])\n"
+        "def test_theirs(experiment, variant):\n"
+        "    assert not {'numpy', 'ai_edge_litert', 'tensorflow', 'rich'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:benchmark", "-p", "no:cacheprovider"]
+    for options in ([], ["-n", "1"]):
+        done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert "optsuite:" not in done.stdout

@@ -1,0 +1,140 @@
+"""The report of a run: columns, marks for what is missing, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from optsuite import report, results
+from optsuite.__main__ import main
+from optsuite.report import tables
+from optsuite.spec import OptsuiteError
+
+Write = Callable[[Any], Path]
+
+# fmt: off
+PUBLISHED = [
+    "exp_id", "base", "kind", "seed", "epochs", "batch", "test_acc", "params", "flops", "sparsity_est",
+    "keras_bytes", "tflite_float_bytes", "tflite_dynamic_bytes", "tflite_int8_bytes", "tflite_float_median_ms",
+    "tflite_dynamic_median_ms", "tflite_int8_median_ms", "tflite_float_acc", "tflite_dynamic_acc",
+    "tflite_int8_acc", "acc_drop_int8", "size_ratio_int8", "tflite_float_mean_ms", "tflite_float_p90_ms",
+    "tflite_float_p99_ms", "tflite_float_min_ms", "tflite_float_max_ms", "tflite_float_runs",
+    "tflite_dynamic_mean_ms", "tflite_dynamic_p90_ms", "tflite_dynamic_p99_ms", "tflite_dynamic_min_ms",
+    "tflite_dynamic_max_ms", "tflite_dynamic_runs", "tflite_int8_mean_ms", "tflite_int8_p90_ms",
+    "tflite_int8_p99_ms", "tflite_int8_min_ms", "tflite_int8_max_ms", "tflite_int8_runs",
+]
+
+COMPARISON = [
+    "exp_id", "kind", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc", "acc_drop_int8",
+    "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes", "tflite_float_median_ms", "tflite_int8_median_ms",
+    "size_ratio_int8",
+]
+
+FIGURES = [
+    "acc_vs_latency_int8", "acc_vs_params", "acc_vs_size_int8", "tflite_latency_bar", "tflite_accdrop_vs_sizeratio",
+    "training_curves",
+]
+# fmt: on
+
+
+def test_results_columns(run_json: dict[str, Any], write_run: Write) -> None:
+    """The published columns in their order, then our own; numbers of a known run."""
+    table = tables.results(results.read(write_run(run_json)))
+    assert list(table.columns[: len(PUBLISHED)]) == PUBLISHED
+    ours = set(table.columns[len(PUBLISHED) :])
+    assert {"tflite_fp16_bytes", "tflite_int16x8_acc", "tflite_int8_gzip_bytes", "keras_total_ms", "macs"} < ours
+    line = table.iloc[0]
+    assert line["tflite_float_median_ms"] == pytest.approx(0.0505)
+    assert line["tflite_float_p90_ms"] == pytest.approx(0.0901)
+    assert line["tflite_int8_max_ms"] == pytest.approx(0.05)
+    assert (line["flops"], line["sparsity_est"], line["epochs"], line["batch"]) == (10_000, 0.6, 2, 128)
+    assert (line["acc_drop_int8"], line["size_ratio_int8"]) == (0.01, 4.0)
+
+
+def test_what_is_missing_is_marked(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """An empty cell in the CSV with the reason at the line's end; a dash in the report with the reason below."""
+    report.write(results.read(write_run(run_json)), tmp_path)
+    line = pd.read_csv(tmp_path / "results.csv").iloc[1]
+    assert pd.isna(line["tflite_int16x8_bytes"])
+    assert "int16x8: TFLite cannot" in line["absent"]
+    assert "fp32: not measured in this run" in line["absent"]
+    assert "keras: not selected" in line["absent"]
+    text = (tmp_path / "report.md").read_text()
+    assert "- TFLite cannot: conv_qat_s0 int16x8" in text
+    assert "- not measured in this run: conv_qat_s0 fp32" in text
+    assert "nan" not in text.lower().replace("nano", "")
+
+
+def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
+    """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
+    run = results.read(write_run(run_json))
+    assert list(tables.comparison(run).columns) == COMPARISON
+    assert list(tables.frontier(run, "latency")["exp_id"]) == ["conv_qat_s0"]
+    assert list(tables.frontier(run, "size")["exp_id"]) == ["conv_baseline_s0", "conv_qat_s0"]
+
+
+def test_recipe_drops_are_paired(run_json: dict[str, Any], write_run: Write) -> None:
+    """Against the baseline, image by image."""
+    line = tables.recipes(results.read(write_run(run_json))).iloc[0]
+    assert (line["exp_id"], line["right_to_wrong"], line["wrong_to_right"]) == ("conv_qat_s0", 2, 0)
+    assert line["drop"] == pytest.approx(0.02)
+
+
+def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """All files, all figures, every figure in the report, and nothing else left behind."""
+    out = tmp_path / "a report"
+    report.write(results.read(write_run(run_json)), out)
+    assert sorted(path.name for path in out.iterdir()) == ["figures", "report.md", "results.csv"]
+    assert sorted(path.stem for path in (out / "figures").iterdir()) == sorted(FIGURES)
+    text = (out / "report.md").read_text()
+    for figure in FIGURES:
+        assert f"(figures/{figure}.png)" in text
+
+
+def test_a_run_with_nothing_measured_for_a_figure(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """One experiment, one variant: what can't be drawn is left out, not drawn empty."""
+    run_json["benchmarks"] = run_json["benchmarks"][:1]
+    report.write(results.read(write_run(run_json)), tmp_path)
+    assert [path.stem for path in (tmp_path / "figures").iterdir()] == ["training_curves"]
+    assert "(nothing was measured for this table)" in (tmp_path / "report.md").read_text()
+
+
+def test_hostile_names_stay_in_their_cell(run_json: dict[str, Any], write_run: Write) -> None:
+    """A pipe would open a column of its own."""
+    run_json["optsuite"]["built"][0]["kind"] = "a|b"
+    assert "a\\|b" in tables.markdown(tables.results(results.read(write_run(run_json))))
+
+
+def test_an_unwritable_place_is_one_line_and_exit_2(
+    run_json: dict[str, Any], write_run: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").write_text("mine")
+    path = write_run(run_json)
+    assert main(["report", str(path), "--out", str(tmp_path / "file" / "out")]) == 2
+    assert capsys.readouterr().err.startswith("optsuite: the report can't be written to")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_nothing_half_written(
+    run_json: dict[str, Any], write_run: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the last figure fails, the report of yesterday is still whole."""
+    run = results.read(write_run(run_json))
+    out = tmp_path / "out"
+    report.write(run, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+
+    def no_space(*_: object) -> list[str]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report.figures, "draw", no_space)
+    with pytest.raises(OptsuiteError, match="No space left on device"):
+        report.write(run, out)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path != out} == {
+        path: time for path, time in before.items() if path != out
+    }

@@ -1,0 +1,139 @@
+"""The JSON of a run: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optsuite import results
+from optsuite.__main__ import main
+from optsuite.spec import OptsuiteError
+
+Write = Callable[[Any], Path]
+
+
+def test_a_run_is_read(run_json: dict[str, Any], write_run: Write) -> None:
+    """Rows of ours, and none of the user's own benchmarks."""
+    run = results.read(write_run(run_json))
+    assert [(row.measured.experiment, row.measured.variant) for row in run.rows] == [
+        ("conv_baseline_s0", "fp32"),
+        ("conv_baseline_s0", "int8"),
+        ("conv_baseline_s0", "int16x8"),
+        ("conv_qat_s0", "int8"),
+    ]
+    assert run.commit == "0123456789ab+"
+    assert run.machine == "A CPU, x86_64"
+    assert run.absence("conv_qat_s0", "int16x8") == "TFLite cannot"
+    assert run.absence("conv_qat_s0", "fp32") == "not measured in this run"
+
+
+def test_percentiles_come_from_the_rounds(run_json: dict[str, Any], write_run: Write) -> None:
+    """100 rounds of 1 to 100 us: p90 is 90.1 us by linear interpolation, p99 is not p90."""
+    timing = results.read(write_run(run_json)).rows[0].timing
+    assert timing.percentile_s(90) == pytest.approx(90.1e-6)
+    assert timing.percentile_s(99) == pytest.approx(99.01e-6)
+
+
+@pytest.mark.parametrize("change", [{"data": []}, {"iterations": 2}])
+def test_no_percentiles_without_single_rounds(change: Any, run_json: dict[str, Any], write_run: Write) -> None:
+    """A file that kept no rounds, or whose rounds are means, has medians only."""
+    run_json["benchmarks"][0]["stats"] |= change
+    assert results.read(write_run(run_json)).rows[0].timing.percentile_s(90) is None
+
+
+def test_derived_numbers(run_json: dict[str, Any], write_run: Write) -> None:
+    """FLOPs are twice the MACs; sparsity is over all kernels; the coverage is of what was pruned."""
+    base = copy.deepcopy(run_json["optsuite"]["built"][0])
+    base["info"]["stages"][0]["stage"] = "prune"
+    base["info"]["stages"][0]["layers"] = ["conv2d"]
+    run_json["optsuite"]["built"][0] = base
+    one = results.read(write_run(run_json)).header.built[0]
+    assert (one.flops, one.sparsity, one.prunable, one.epochs) == (10_000, 0.6, 0.75, 2)
+
+
+def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
+    """Each way to be wrong: the content, and what has to be said."""
+
+    def change(path: str, value: Any) -> Any:
+        changed = copy.deepcopy(run_json)
+        *outer, last = path.split(".")
+        place: Any = changed
+        for step in outer:
+            place = place[int(step) if step.isdecimal() else step]
+        place[int(last) if last.isdecimal() else last] = value
+        return changed
+
+    text = json.dumps(run_json)
+    rows, known = run_json["benchmarks"], run_json["optsuite"]["built"]
+    measured = "benchmarks.0.extra_info.optsuite"
+    return {
+        "empty": ("", "not the JSON of an optsuite run"),
+        "truncated": (text[: len(text) // 2], "not the JSON of an optsuite run"),
+        "not json": ("hello", "not the JSON of an optsuite run"),
+        "a list": ("[]", "not the JSON of an optsuite run"),
+        "not ours": ({"benchmarks": []}, "missing required field `optsuite`"),
+        "another schema": (change("optsuite.schema", 2), "schema version 2; accepted: 1"),
+        "a NaN": (change("benchmarks.0.stats.median", float("nan")), "not the JSON of an optsuite run"),
+        "negative time": (change("benchmarks.0.stats.median", -1.0), "median"),
+        "accuracy over 1": (change(f"{measured}.test.accuracy", 1.5), "<= 1"),
+        "bits of another length": (change(f"{measured}.test.bits", "AAAA"), "3 bytes of bits given"),
+        "bits that are not base64": (change(f"{measured}.test.bits", "é"), "base64|ASCII"),
+        "accuracy against its bits": (change(f"{measured}.test.accuracy", 0.5), "an accuracy and its bits disagree"),
+        "a row twice": (change("benchmarks", [*rows, rows[0]]), "a row is there twice"),
+        "an experiment twice": (change("optsuite.built", [*known, known[0]]), "an experiment is there twice"),
+        "a row of nothing": (change(f"{measured}.experiment", "vgg"), "nothing is known of vgg"),
+        "no stages": (change("optsuite.built.0.info.stages", []), "length >= 1"),
+    }
+
+
+CASES = (
+    "empty",
+    "truncated",
+    "not json",
+    "a list",
+    "not ours",
+    "another schema",
+    "a NaN",
+    "negative time",
+    "accuracy over 1",
+    "bits of another length",
+    "bits that are not base64",
+    "accuracy against its bits",
+    "a row twice",
+    "an experiment twice",
+    "a row of nothing",
+    "no stages",
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_can_not_be_used_is_one_line_and_exit_2(
+    case: str, run_json: dict[str, Any], write_run: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file's name, what is wrong with it, and nothing written."""
+    content, message = _broken(run_json)[case]
+    path = write_run(content)
+    with pytest.raises(OptsuiteError, match=message):
+        results.read(path)
+    assert main(["report", str(path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"optsuite: {path}: ")
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_case_is_tried(run_json: dict[str, Any]) -> None:
+    """The list of cases and their table are one."""
+    assert tuple(_broken(run_json)) == CASES
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The system's word for it."""
+    with pytest.raises(OptsuiteError, match="No such file or directory; accepted is the JSON of a run"):
+        results.read(tmp_path / "none.json")

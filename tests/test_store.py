@@ -1,0 +1,115 @@
+"""Artifacts on disk: whole or not at all, and never believed unread."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path, PurePath
+
+import pytest
+
+from optsuite.spec import OptsuiteError
+from optsuite.store import Store
+
+KEY, OTHER = "a" * 64, "b" * 64
+ARTIFACT = {"model.h5": b"weights", "info.json": b"{}"}
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, said: list[str]) -> Store:
+    store = Store(tmp_path / "a store", said.append)
+    store.put(KEY, ARTIFACT)
+    return store
+
+
+def test_what_is_put_is_got(store: Store) -> None:
+    """By its key; nothing under another."""
+    assert store.get(KEY) == ARTIFACT
+    assert store.get(OTHER) is None
+
+
+def test_a_moved_folder_is_the_same_store(store: Store, tmp_path: Path) -> None:
+    """Build here, copy, measure there."""
+    store.root.rename(tmp_path / "elsewhere")
+    assert Store(tmp_path / "elsewhere", print).get(KEY) == ARTIFACT
+
+
+def test_putting_twice_keeps_the_first(store: Store) -> None:
+    """Two builders of one key made the same thing."""
+    store.put(KEY, ARTIFACT)
+    assert store.get(KEY) == ARTIFACT
+    assert list((store.root / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("file", ["model.h5", "manifest.json"])
+@pytest.mark.parametrize("damage", [b"", b"weightz", None])
+def test_damage_is_said_and_set_aside(store: Store, said: list[str], file: str, damage: bytes | None) -> None:
+    """Truncated, altered or gone: not returned, kept for a look, and free to be built again."""
+    path = store.root / "objects" / KEY / file
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
+    assert store.get(KEY) is None
+    assert "damaged artifact, set aside" in said[0]
+    assert len(list((store.root / "aside").iterdir())) == 1
+    store.put(KEY, ARTIFACT)
+    assert store.get(KEY) == ARTIFACT
+
+
+def test_an_artifact_under_anothers_key_is_damage(store: Store, said: list[str]) -> None:
+    """The manifest knows whose it is."""
+    (store.root / "objects" / KEY).rename(store.root / "objects" / OTHER)
+    assert store.get(OTHER) is None
+    assert "it says that it is aaa" in said[0]
+
+
+def test_a_manifest_can_not_lead_outside(store: Store, said: list[str]) -> None:
+    """A name with a separator is not followed."""
+    (store.root / "objects" / KEY / "manifest.json").write_text(f'{{"key": "{KEY}", "files": {{"../x": ""}}}}')
+    assert store.get(KEY) is None
+    assert "file name" in said[0]
+
+
+def test_the_index_points_to_the_newest(store: Store) -> None:
+    """For machines that can't compute a key."""
+    name = PurePath("full", "mnist", "conv_qat_s0", "int8")
+    assert store.newest(name) is None
+    store.point(name, KEY)
+    store.point(name, OTHER)
+    assert store.newest(name) == OTHER
+
+
+def test_one_builder_at_a_time(store: Store, said: list[str]) -> None:
+    """The second says that it waits, and goes on when the first is done."""
+    entered = threading.Event()
+
+    def second() -> None:
+        with store.building():
+            entered.set()
+
+    with store.building():
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not entered.wait(0.3)
+    thread.join(10)
+    assert entered.is_set()
+    assert len(said) == 1
+    assert "waiting" in said[0]
+
+
+def test_the_lock_of_a_dead_process_does_not_block(store: Store, said: list[str]) -> None:
+    """The lock is the system's; its file alone is nothing."""
+    (store.root / "build.lock").touch()
+    with store.building():
+        assert said == []
+
+
+def test_a_store_that_can_not_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OptsuiteError, match="can't be written"), Store(tmp_path / "file", print).building():
+        pass
