@@ -51,7 +51,7 @@ def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str, run
         axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=3)
     axes.margins(0.25)  # room for the labels beside the outermost points
     labels = [
-        axes.text(px, py, _short(exp_id, run), fontsize=8)
+        axes.text(px, py, _short(exp_id, run), fontsize=8, bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.5})
         for px, py, exp_id in zip(table[x], table[y], table["exp_id"], strict=True)
     ]
     figure.legend(loc="outside upper center", ncols=8)
