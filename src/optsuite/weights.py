@@ -1,0 +1,25 @@
+"""What can be counted in a weight tensor: zeros, distinct values, entropy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optsuite.spec import LayerWeights
+
+
+def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 0) -> LayerWeights:
+    """Count one kernel. `channel_axis` is that of its output channels; `zero` is the stored value that means 0.
+
+    Entropy by Shannon (1948): H = -sum(p log2 p) over the frequencies p of the distinct values, in bits a weight.
+    """
+    _, counts = np.unique(values, return_counts=True)
+    shares = counts / values.size
+    channels = np.moveaxis(values, channel_axis, 0).reshape(values.shape[channel_axis], -1)
+    return LayerWeights(
+        name=name,
+        size=values.size,
+        zeros=int(np.count_nonzero(values == zero)),
+        unique=len(counts),
+        channel_unique=max(np.unique(channel).size for channel in channels),
+        entropy_bits=float(-(shares * np.log2(shares)).sum() * values.size) + 0.0,
+    )
