@@ -24,6 +24,12 @@ def answers(count: int = 100, wrong: Sequence[int] = ()) -> dict[str, Any]:
     return {"accuracy": float(right.mean()), "count": count, "bits": pack_bits(right)}
 
 
+def layer(name: str, size: int = 100, zeros: int = 0, unique: int = 8, channel_unique: int = 4) -> dict[str, Any]:
+    """The JSON of `LayerWeights`."""
+    counts = {"zeros": zeros, "unique": unique, "channel_unique": channel_unique}
+    return {"name": name, "size": size, "entropy_bits": 80.0, **counts}
+
+
 def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> dict[str, Any]:
     """The JSON of `Built`."""
     stages = ["train"] if kind == "baseline" else ["train", kind.partition("-")[0]]
@@ -38,19 +44,18 @@ def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> d
             "parameters": 1000,
             "macs": 5000,
             "keras_bytes": 8000,
-            "layers": [
-                {"name": "conv2d", "size": 300, "zeros": 240, "unique": 61},
-                {"name": "depthwise_conv2d", "size": 100, "zeros": 0, "unique": 100},
-            ],
             "stages": [
                 {
                     "stage": stage,
                     "epochs": 2,
                     "batch": 128,
-                    "layers": ["conv2d"] if stage == "prune" else [],
                     "loss": [1.0, 0.5],
                     "accuracy": [0.8, 0.9],
                     "val_accuracy": [0.8, 0.9],
+                    "layers": ["conv2d"] if stage == "prune" else [],
+                    "promise": {"sparsity": 0.8 if stage == "prune" else None},
+                    "preserve": [],
+                    "weights": [layer("conv2d", 300, zeros=240), layer("depthwise_conv2d")],
                 }
                 for stage in stages
             ],
@@ -84,6 +89,8 @@ def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: f
                 "total_time_s": 0.5,
                 "bytes": 4000 if variant == "fp32" else 2000,
                 "gzip_bytes": 1500,
+                "weights": [layer("conv2d", 300, zeros=240), layer("depthwise_conv2d")],
+                "note": "",
             }
         },
     }
@@ -98,7 +105,8 @@ class Smoke:
     output: str
 
 
-SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial")
+SMOKE_KINDS = ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.8_cluster-8_pcqat", "kd")
+SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS)}")
 
 
 def run_pytest(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

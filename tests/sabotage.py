@@ -17,7 +17,9 @@ import pytest
 
 from optsuite import build
 from optsuite.recipes import RECIPES
-from optsuite.spec import Recipe, Stage
+from optsuite.spec import Invariant, Recipe, Stage
+from optsuite.stages.prune import Prune
+from optsuite.stages.qat import QAT
 
 if TYPE_CHECKING:
     from optsuite.build import Task
@@ -54,8 +56,20 @@ class Die(Stage):
         return model
 
 
+@dataclass(frozen=True, kw_only=True)
+class FalsePQAT(Stage):
+    """Plain QAT that says it preserves sparsity."""
+
+    quantizes = True
+    preserve: tuple[Invariant, ...] = ("sparsity",)
+
+    def apply(self, model: Any, task: Task) -> Any:
+        return QAT().apply(model, task)
+
+
 DONE = os.environ.get("SABOTAGE", "").split(",")
 RECIPES["ruin"] = Recipe(name="ruin", stages=(Ruin(),), budget=0.0)
+RECIPES["false-pqat"] = Recipe(name="false-pqat", stages=(Prune(sparsity=0.8), FalsePQAT()), budget=0.005)
 RECIPES["raise"] = Recipe(name="raise", stages=(Raise(),), budget=0.0)
 RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FILE", "")),), budget=0.0)
 

@@ -62,7 +62,7 @@ def test_layer_weights_count(keras: Any) -> None:
     kernel[0, :3] = [1.0, 2.0, 2.0]
     dense.set_weights([kernel, np.ones(10, np.float32)])
     found = keras.layer_weights(model)[-1]
-    assert (found.size, found.zeros, found.unique) == (20_280, 20_277, 3)
+    assert (found.size, found.zeros, found.unique, found.channel_unique) == (20_280, 20_277, 3, 2)
 
 
 def test_shifts_move_images(keras: Any) -> None:

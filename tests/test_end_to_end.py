@@ -10,13 +10,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from runs import ROOT, SMOKE, Smoke, run_pytest
+from runs import ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest
 
-from optsuite import results
+from optsuite import report, results
 from optsuite.measure import LiteRTRunner
 from optsuite.store import Store
 
-KINDS = ["baseline", "qat", "prune-0.8", "cluster-8", "kd"]
 VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
 SABOTAGE = {"PYTHONPATH": str(ROOT / "tests")}
 LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
@@ -26,10 +25,10 @@ def test_one_json_has_everything(smoke: Smoke) -> None:
     """Every row with its answers, sizes and single-call rounds; the one that can't be is marked."""
     run = results.read(smoke.json)
     assert run.header.profile == "smoke"
-    assert [built.kind for built in run.header.built] == KINDS
+    assert {built.kind for built in run.header.built} == set(SMOKE_KINDS)
     rows = {(row.measured.experiment, row.measured.variant) for row in run.rows}
-    expected = {(f"tutorial_{kind}_s0", variant) for kind in KINDS for variant in VARIANTS}
-    assert expected - rows == {("tutorial_qat_s0", "int16x8")}
+    expected = {(f"tutorial_{kind}_s0", variant) for kind in SMOKE_KINDS for variant in VARIANTS}
+    assert expected - rows == {(f"tutorial_{kind}_s0", "int16x8") for kind in ("qat", "prune-0.8_cluster-8_pcqat")}
     assert "16-bit activations" in run.absence("tutorial_qat_s0", "int16x8")
     for row in run.rows:
         assert (row.timing.rounds, row.timing.iterations, len(row.timing.rounds_s)) == (1000, 1, 1000)
@@ -55,7 +54,30 @@ def test_stages_keep_their_promises_in_keras(smoke: Smoke) -> None:
     for layer in built["prune-0.8"].info.layers:
         assert layer.zeros >= int(0.8 * layer.size)
     assert [layer.unique for layer in built["cluster-8"].info.layers] == [8, 8]
-    assert {one.epochs for kind, one in built.items() if kind != "baseline"} == {4}
+    assert {kind: one.epochs for kind, one in built.items()} == {
+        "baseline": 2,
+        "qat": 4,
+        "prune-0.8": 4,
+        "cluster-8": 4,
+        "prune-0.8_cluster-8_pcqat": 8,
+        "kd": 4,
+    }
+
+
+def test_the_pipelines_table_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
+    """Every method of every pipeline; what was not asked for or can't be has its reason, what is odd its note."""
+    report.write(results.read(smoke.json), tmp_path)
+    table = pd.read_csv(tmp_path / "pipelines.csv")
+    assert list(table.columns) == ["Method", "Model optimize", "Accuracy", "Total time", "File size", "Note"]
+    assert len(table) == 7 * 11
+    rows = table.fillna({"Note": ""}).set_index(["Method", "Model optimize"])
+    notes = rows["Note"].to_dict()
+    assert notes["fp16", "quant"] == notes["dynamic", "prune_cluster_pcqat"] == "integer graph, float I/O"
+    assert "16-bit activations" in notes["int16x8", "quant"]
+    assert notes["int8", "prune_pqat"] == "not selected in this run"
+    assert rows["Accuracy"].isna().equals(rows["Note"].str.contains("selected|16-bit"))
+    assert rows["Accuracy"].min() > 85
+    assert table[table["Method"] == "int8"]["File size"].max() < 24.5
 
 
 def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
@@ -65,7 +87,7 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     assert "Pareto frontier: int8 accuracy against latency" in done.stdout
     assert str(tmp_path / "report" / "report.md") in done.stdout
     table = pd.read_csv(tmp_path / "report" / "results.csv")
-    assert list(table["kind"]) == KINDS
+    assert set(table["kind"]) == set(SMOKE_KINDS)
     assert len(list((tmp_path / "report" / "figures").iterdir())) == 6
 
 
@@ -84,7 +106,6 @@ def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None
         "sabotage",
         *SMOKE,
         LITERT_ONLY,
-        f"--optsuite-recipes={','.join(KINDS)}",
         f"--optsuite-cache={smoke.cache}",
         **environment,
     )
@@ -130,14 +151,14 @@ def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) 
     """Another store, other processes, one job instead of all: every file of every artifact is the same."""
     done = run_pytest(
         *SMOKE,
-        "--optsuite-recipes=baseline,prune-0.8,cluster-8,qat",
+        "--optsuite-recipes=baseline,prune-0.8,cluster-8,prune-0.8_cluster-8_pcqat",
         "--optsuite-jobs=1",
         "--benchmark-disable",
         f"--optsuite-cache={tmp_path}",
     )
     assert done.returncode == 0, done.stdout
     keys = [folder.name for folder in (tmp_path / "objects").iterdir()]
-    assert len(keys) == 4 + 6 + 5 + 6 + 6
+    assert len(keys) == 5 + 6 + 5 + 6 + 6
     first, second = Store(smoke.cache, pytest.fail), Store(tmp_path, pytest.fail)
     for key in keys:
         assert second.get(key) == first.get(key)
@@ -170,7 +191,7 @@ def sabotaged(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
         "-p",
         "sabotage",
         *SMOKE,
-        "--optsuite-recipes=baseline,ruin,raise,die",
+        "--optsuite-recipes=baseline,ruin,raise,die,prune-0.8,false-pqat",
         "--optsuite-variants=int8,fp32",
         f"--optsuite-cache={smoke.cache}",
         f"--benchmark-json={folder / 'run.json'}",
@@ -186,8 +207,22 @@ def test_the_gate_fails_a_ruined_recipe(sabotaged: tuple[str, dict[str, Any]]) -
     line = next(line for line in output.splitlines() if line.startswith("E ") and "AssertionError: baseline" in line)
     for part in ("baseline 0.", " -> 0.", "drop 0.", "images right to wrong", "wrong to right", "budget 0.5000"):
         assert part in line
-    failed = [line.split()[1].rpartition("::")[2] for line in output.splitlines() if line.startswith("FAILED")]
-    assert failed == ["test_recipe_keeps_accuracy[tutorial_ruin_s0]"]
+    assert [test for test in _failed(output) if "accuracy" in test] == ["test_recipe_keeps_accuracy[tutorial_ruin_s0]"]
+
+
+def _failed(output: str) -> list[str]:
+    return [line.split()[1].rpartition("::")[2] for line in output.splitlines() if line.startswith("FAILED")]
+
+
+def test_a_broken_stage_is_caught_by_the_invariants(sabotaged: tuple[str, dict[str, Any]]) -> None:
+    """Plain QAT under the name of PQAT: no accuracy is lost, the zeros are; in Keras and in every file."""
+    output, _ = sabotaged
+    assert [test for test in _failed(output) if "promises" in test] == [
+        "test_stages_keep_promises[tutorial_false-pqat_s0]",
+        "test_file_keeps_promises[tutorial_false-pqat_s0-fp32]",
+        "test_file_keeps_promises[tutorial_false-pqat_s0-int8]",
+    ]
+    assert "after sabotage: dense: promised at least 16224 zeros of 20280, found" in output
 
 
 def test_a_failed_build_fails_only_its_own(sabotaged: tuple[str, dict[str, Any]]) -> None:
@@ -197,7 +232,7 @@ def test_a_failed_build_fails_only_its_own(sabotaged: tuple[str, dict[str, Any]]
     assert errors == {"tutorial_raise_s0-int8]", "tutorial_raise_s0-fp32]", "tutorial_raise_s0]"}
     assert "ZeroDivisionError: the real error" in output
     measured = {one["extra_info"]["optsuite"]["experiment"] for one in run["benchmarks"]}
-    assert measured == {"tutorial_baseline_s0", "tutorial_ruin_s0", "tutorial_die_s0"}
+    assert measured == {f"tutorial_{kind}_s0" for kind in ("baseline", "prune-0.8", "ruin", "die", "false-pqat")}
     reasons = {one["reason"] for one in run["optsuite"]["absences"] if one["experiment"] == "tutorial_raise_s0"}
     assert reasons == {"ZeroDivisionError: the real error"}
 

@@ -47,11 +47,13 @@ def test_keys_are_the_same_each_time_and_all_different() -> None:
     ("file", "rebuilt"),
     [
         ("stages/prune.py", lambda label: "> prune" in label),
+        ("stages/qat.py", lambda label: "> qat" in label),
         ("stages/distill.py", lambda label: "> distill" in label),
         ("stages/train.py", lambda label: True),
         ("convert.py", lambda label: label.rpartition("> ")[2] in VARIANTS),
         ("keras.py", lambda label: True),
         ("build.py", lambda label: True),
+        ("weights.py", lambda label: True),
         ("models.py", lambda label: False),
         ("recipes.py", lambda label: False),
         ("variants.py", lambda label: False),

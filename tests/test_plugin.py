@@ -16,10 +16,11 @@ ONE = ("--optsuite-recipes=baseline", "--optsuite-variants=int8")
     ("arguments", "message"),
     [
         (["--optsuite-models=vgg"], "unknown model 'vgg'; accepted: conv, dscnn, tutorial"),
-        (["--optsuite-recipes=prune"], "unknown recipe 'prune'; accepted: baseline, qat, prune-0.8, cluster-8, kd"),
+        (["--optsuite-recipes=prune"], "unknown recipe 'prune'; accepted: baseline, qat, prune-0.8, cluster-8,"),
         (["--optsuite-variants=int4"], "unknown variant 'int4'; accepted: keras, fp32, fp16, dynamic, int8, uint8"),
         (["--optsuite-profile=huge"], "unknown profile 'huge'; accepted: full, smoke"),
         (["--optsuite-dataset=cifar"], "unknown dataset 'cifar'; accepted: mnist"),
+        (["--optsuite-matrix=most"], "unknown matrix 'most'; accepted: default, all"),
         (["--optsuite-seeds=x"], "--optsuite-seeds=x: accepted are whole numbers from 0 up"),
         (["--optsuite-seeds=-1"], "--optsuite-seeds=-1: accepted are whole numbers from 0 up"),
         (["--optsuite-jobs=0"], "--optsuite-jobs=0: accepted are whole numbers from 1 up"),
@@ -49,9 +50,9 @@ def test_collecting_builds_nothing(tmp_path: Path) -> None:
     done = run_pytest("--collect-only", "-q", f"--optsuite-cache={tmp_path / 'cache'}")
     assert done.returncode == 0
     rows = [line for line in done.stdout.splitlines() if "test_latency" in line]
-    assert len(rows) == 61
+    assert len(rows) == 131
     assert rows[0].endswith("test_latency[conv_baseline_s0-fp32]")
-    assert rows[-1].endswith("test_latency[dscnn_kd_s0-keras]")
+    assert rows[-1].endswith("test_latency[tutorial_prune-0.8_cluster-8_pcqat_s0-keras]")
     assert not (tmp_path / "cache").exists()
 
 
@@ -60,7 +61,7 @@ def test_a_gate_with_nothing_to_judge_is_skipped_with_its_reason(smoke: Smoke) -
     done = run_pytest(*SMOKE, *ONE, f"--optsuite-cache={smoke.cache}", "-rs")
     assert done.returncode == 0, done.stdout
     assert "the selection has no row for this test" in done.stdout
-    assert "2 passed, 1 skipped" in done.stdout
+    assert "4 passed, 1 skipped" in done.stdout
 
 
 @pytest.mark.parametrize(

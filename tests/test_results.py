@@ -54,6 +54,8 @@ def test_derived_numbers(run_json: dict[str, Any], write_run: Write) -> None:
     run_json["optsuite"]["built"][0] = base
     one = results.read(write_run(run_json)).header.built[0]
     assert (one.flops, one.sparsity, one.prunable, one.epochs) == (10_000, 0.6, 0.75, 2)
+    run_json["benchmarks"][0]["extra_info"]["optsuite"]["weights"][0]["entropy_bits"] = 720.0
+    assert results.read(write_run(run_json)).rows[0].measured.entropy_bytes == 100.0
 
 
 def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:

@@ -16,13 +16,24 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from optsuite.spec import Action, Artifact, Dataset, ModelInfo, OptsuiteError, Profile, Schedule, Split, StageRecord
+from optsuite.spec import (
+    Action,
+    Artifact,
+    Dataset,
+    ModelInfo,
+    OptsuiteError,
+    Profile,
+    Schedule,
+    Split,
+    Stage,
+    StageRecord,
+)
 
 MODEL, INFO, OUTPUTS = "model.h5", "info.json", "outputs.npz"
 """The files of a model's artifact: the model, what is known of it, its answers on validation and test inputs."""
 
 _BUILDERS = ("tensorflow", "tf-keras", "tensorflow-model-optimization")
-_SHARED = ("build.py", "keras.py")
+_SHARED = ("build.py", "keras.py", "weights.py")
 
 
 @functools.cache
@@ -103,11 +114,16 @@ class Step:
 
 @dataclass(kw_only=True)
 class Task:
-    """A step at work: its inputs' artifacts, and the records of the training that the action does."""
+    """A step at work: its inputs' artifacts, and what the action tells of itself on the way.
+
+    `history` has a list of values an epoch for loss, accuracy and val_accuracy; `layers` are the names of the layers
+    that the action's promise is about.
+    """
 
     step: Step
     inputs: Sequence[Artifact]
-    records: list[StageRecord] = field(default_factory=list)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    layers: Sequence[str] = ()
 
     def split(self, name: str) -> Split:
         """The data that the profile allows."""
@@ -119,19 +135,33 @@ class Task:
 
         return keras.load(self.inputs[0][MODEL]) if self.inputs else None
 
-    def finish(self, model: Any) -> Artifact:
-        """The artifact of a fitted model: its file, its answers, and its parent's records with this step's added."""
+    def finish(self, stage: Stage, model: Any) -> Artifact:
+        """The artifact of a stage's model: its file, its answers, and its parent's records with this one added."""
         from optsuite import keras
 
         content = keras.dump(model)
         parent = model_info(self.inputs[0]) if self.inputs else None
+        loss, accuracy, val_accuracy = (
+            tuple(self.history.get(name, ())) for name in ("loss", "accuracy", "val_accuracy")
+        )
+        record = StageRecord(
+            stage=stage.name,
+            epochs=len(loss),
+            batch=self.step.schedule.batch if self.step.schedule else 0,
+            loss=loss,
+            accuracy=accuracy,
+            val_accuracy=val_accuracy,
+            layers=tuple(self.layers),
+            promise=stage.promise,
+            preserve=stage.preserve,
+            weights=keras.layer_weights(model),
+        )
         info = ModelInfo(
             # Parameters and MACs are the architecture's: fake-quantisation's own variables do not count.
             parameters=parent.parameters if parent else model.count_params(),
             macs=parent.macs if parent else keras.macs(model),
             keras_bytes=len(content),
-            layers=keras.layer_weights(model),
-            stages=(*(parent.stages if parent else ()), *self.records),
+            stages=(*(parent.stages if parent else ()), record),
         )
         answers = {name: keras.outputs(model, self.split(name).x) for name in ("validation", "test")}
         return {MODEL: content, INFO: msgspec.json.encode(info), OUTPUTS: pack_arrays(**answers)}

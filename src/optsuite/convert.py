@@ -11,6 +11,7 @@ from optsuite.spec import Action, Artifact, Split
 
 if TYPE_CHECKING:
     from optsuite.build import Task
+    from optsuite.flatbuffer import Contents
 
 TFLITE = "model.tflite"
 
@@ -26,6 +27,14 @@ class Convert(Action):
     activations: Literal["float32", "int8", "int16"] = "float32"
     io: Literal["float32", "int8", "uint8", "int16"] = "float32"
     calibration_images: int = 300
+
+    def note(self, contents: Contents) -> str:
+        """Where a converted file is not what these formats make expect; an empty string where it is."""
+        if self.activations == "float32" and "int8" in contents.activations:
+            return "integer graph, float I/O"
+        if self.weights != "float32" and contents.stored == {"float32"}:
+            return "nothing quantised"
+        return ""
 
     def run(self, task: Task) -> Artifact:
         calibration = draw(task.split("train"), self.calibration_images, task.step.seed)

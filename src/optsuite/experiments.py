@@ -19,11 +19,30 @@ PROFILES = catalogue(
     Profile(name="smoke", train_images=6_000, eval_images=500, max_epochs=2, min_budget=0.5),
 )
 
-MATRIX = {
-    "conv": ("baseline", "qat", "prune-0.8", "cluster-8"),
-    "dscnn": ("baseline", "qat", "prune-0.8", "cluster-8", "kd"),
+PIPELINES = (
+    "baseline",
+    "prune-0.8",
+    "qat",
+    "cluster-8",
+    "cluster-8_qat",
+    "cluster-8_cqat",
+    "prune-0.8_qat",
+    "prune-0.8_pqat",
+    "prune-0.8_cluster-8",
+    "prune-0.8_cluster-8_qat",
+    "prune-0.8_cluster-8_pcqat",
+)
+"""TFMOT's tree of collaborative optimisation, in the order of the published table."""
+
+MATRICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "default": {
+        "conv": ("baseline", "qat", "prune-0.8", "cluster-8"),
+        "dscnn": ("baseline", "qat", "prune-0.8", "cluster-8", "kd"),
+        "tutorial": PIPELINES,
+    },
+    "all": dict.fromkeys(MODELS, tuple(RECIPES)),
 }
-"""What is run when nothing is asked for: model -> recipes."""
+"""What is run when no models or recipes are asked for: model -> recipes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +65,25 @@ def select(
     *,
     profile: str = "full",
     dataset: str = "mnist",
+    matrix: str = "default",
     models: Sequence[str] = (),
     recipes: Sequence[str] = (),
     variants: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
 ) -> Selection:
-    """Look the names up; empty means the default matrix, or all variants.
+    """Look the names up; empty means those of the matrix, or all variants.
 
     A model outside the matrix runs every recipe that fits it. Raises OptsuiteError for what is unknown, and for a
     selection that leaves nothing to run.
     """
+    if matrix not in MATRICES:
+        raise OptsuiteError(f"unknown matrix {matrix!r}; accepted: {', '.join(MATRICES)}")
+    planned = MATRICES[matrix]
     data = pick(DATASETS, [dataset], "dataset")[0]
     found: list[Experiment] = []
     refusals: list[str] = []
-    for model in pick(MODELS, models or MATRIX, "model"):
-        names = recipes or MATRIX.get(model.name, tuple(RECIPES))
+    for model in pick(MODELS, models or planned, "model"):
+        names = recipes or planned.get(model.name, tuple(RECIPES))
         for recipe in pick(RECIPES, names, "recipe"):
             if reason := misfit(data, model, recipe):
                 refusals.append(reason)

@@ -25,9 +25,17 @@ with warnings.catch_warnings():
     import tensorflow_model_optimization as tfmot
     import tf_keras as keras
 
-from optsuite.spec import LayerWeights
+    # What TFMOT has under no public name: sparsity-preserving clustering, and the insides of CQAT.
+    from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import cluster_weights
+    from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
+        cluster_preserve_quantize_registry,
+        cluster_utils,
+    )
 
-__all__ = ["keras", "tf", "tfmot"]
+from optsuite.spec import LayerWeights
+from optsuite.weights import describe
+
+__all__ = ["cluster_preserve_quantize_registry", "cluster_utils", "cluster_weights", "keras", "tf", "tfmot"]
 
 # One thread each: these networks hardly use a second, and two processes do twice the work.
 tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -72,19 +80,15 @@ def _kernels(model: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def layer_weights(model: Any) -> tuple[LayerWeights, ...]:
-    """Size, zeros and distinct values of every kernel; no biases, no BatchNorm."""
-    found = []
-    for layer, weight in _kernels(model):
-        values = weight.numpy()
-        found.append(
-            LayerWeights(
-                name=layer.name.removeprefix("quant_"),  # TFMOT's own prefix; a layer keeps its name through the stages
-                size=values.size,
-                zeros=int(np.count_nonzero(values == 0)),
-                unique=int(np.unique(values).size),
-            )
+    """What can be counted in every kernel; no biases, no BatchNorm."""
+    return tuple(
+        # "quant_" is TFMOT's own prefix: a layer keeps its name through the stages. A depthwise kernel is
+        # (h, w, channels, multiplier): one multiplier, as here, makes the third axis that of the output channels.
+        describe(
+            layer.name.removeprefix("quant_"), weight.numpy(), channel_axis=2 if "depthwise" in weight.name else -1
         )
-    return tuple(found)
+        for layer, weight in _kernels(model)
+    )
 
 
 def macs(model: Any) -> int:

@@ -8,10 +8,27 @@ from optsuite.stages.distill import Distill
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
 
+_PRUNE = Prune(sparsity=0.8)
+_CLUSTER = Cluster(clusters=8)
+_SPARSE_CLUSTER = Cluster(clusters=8, preserve=("sparsity",))
+_KD = Distill(teacher="conv")
+
 RECIPES = catalogue(
     Recipe(name="baseline", stages=(), budget=0.0),
     Recipe(name="qat", stages=(QAT(),), budget=0.005),
-    Recipe(name="prune-0.8", stages=(Prune(sparsity=0.8),), budget=0.005),
-    Recipe(name="cluster-8", stages=(Cluster(clusters=8),), budget=0.005),
-    Recipe(name="kd", stages=(Distill(teacher="conv"),), budget=0.005),
+    Recipe(name="prune-0.8", stages=(_PRUNE,), budget=0.005),
+    Recipe(name="cluster-8", stages=(_CLUSTER,), budget=0.005),
+    Recipe(name="cluster-8_qat", stages=(_CLUSTER, QAT()), budget=0.005),
+    Recipe(name="cluster-8_cqat", stages=(_CLUSTER, QAT(preserve=("clusters",))), budget=0.005),
+    Recipe(name="prune-0.8_qat", stages=(_PRUNE, QAT()), budget=0.005),
+    Recipe(name="prune-0.8_pqat", stages=(_PRUNE, QAT(preserve=("sparsity",))), budget=0.005),
+    Recipe(name="prune-0.8_cluster-8", stages=(_PRUNE, _SPARSE_CLUSTER), budget=0.005),
+    Recipe(name="prune-0.8_cluster-8_qat", stages=(_PRUNE, _SPARSE_CLUSTER, QAT()), budget=0.005),
+    Recipe(
+        name="prune-0.8_cluster-8_pcqat",
+        stages=(_PRUNE, _SPARSE_CLUSTER, QAT(preserve=("sparsity", "clusters"))),
+        budget=0.005,
+    ),
+    Recipe(name="kd", stages=(_KD,), budget=0.005),
+    Recipe(name="kd_prune-0.8_pqat", stages=(_KD, _PRUNE, QAT(preserve=("sparsity",))), budget=0.005),
 )

@@ -90,7 +90,10 @@ def _share(parts: Sequence[int], layers: Sequence[LayerWeights]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A variant of an experiment: its answers, sizes, and the seconds of one pass over the test images."""
+    """A variant of an experiment: its answers, sizes, and the seconds of one pass over the test images.
+
+    `weights` are the kernels as they ship; `note` says where the file is not what its variant's name makes expect.
+    """
 
     experiment: str
     variant: str
@@ -100,6 +103,13 @@ class Measured:
     total_time_s: Seconds
     bytes: Count
     gzip_bytes: Count
+    weights: tuple[LayerWeights, ...]
+    note: str
+
+    @property
+    def entropy_bytes(self) -> float:
+        """The least that its kernels take when every weight is coded by itself: the sum of n x H bits."""
+        return sum(layer.entropy_bits for layer in self.weights) / 8
 
 
 @dataclass(frozen=True, kw_only=True)

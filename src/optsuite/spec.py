@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from msgspec import Meta
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from optsuite.build import Task
+    from optsuite.convert import Convert
 
 
 class OptsuiteError(Exception):
@@ -100,11 +101,47 @@ class Action(ABC):
         """Do it: a pure function of these settings and of what the task holds."""
 
 
+Invariant = Literal["sparsity", "clusters"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """What is to hold of a layer, None where nothing is.
+
+    At least floor(`sparsity` x n) zeros among its n weights; at most `clusters` distinct values.
+    """
+
+    sparsity: Fraction | None = None
+    clusters: int | None = None
+
+    def kept(self, preserved: Iterable[Invariant]) -> Promise:
+        """What is left of it after a stage that preserves only so much."""
+        names = set(preserved)
+        return Promise(
+            sparsity=self.sparsity if "sparsity" in names else None,
+            clusters=self.clusters if "clusters" in names else None,
+        )
+
+    def and_also(self, other: Promise) -> Promise:
+        """Both; where both speak of the same, the other."""
+        return Promise(
+            sparsity=self.sparsity if other.sparsity is None else other.sparsity,
+            clusters=self.clusters if other.clusters is None else other.clusters,
+        )
+
+
 class Stage(Action):
     """One transformation of a trained model."""
 
     quantizes: ClassVar[bool] = False
     """Whether the model carries fake-quantisation from here on."""
+    preserve: tuple[Invariant, ...] = ()
+    """What was promised before and still holds after this stage."""
+
+    @property
+    def promise(self) -> Promise:
+        """What holds, after this stage, of the layers that it transformed."""
+        return Promise()
 
     @abstractmethod
     def apply(self, model: Any, task: Task) -> Any:
@@ -115,7 +152,7 @@ class Stage(Action):
         return None
 
     def run(self, task: Task) -> Artifact:
-        return task.finish(self.apply(task.parent_model(), task))
+        return task.finish(self, self.apply(task.parent_model(), task))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +162,20 @@ class Recipe:
     name: str
     stages: tuple[Stage, ...]
     budget: float
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense: preserving what nothing promised, going on after quantisation."""
+        owed = Promise()
+        for number, stage in enumerate(self.stages, 1):
+            for invariant in stage.preserve:
+                if getattr(owed, invariant) is None:
+                    raise OptsuiteError(
+                        f"recipe {self.name}: stage {number}, {stage.name}, preserves {invariant}, but no stage "
+                        "before it leaves any"
+                    )
+            if stage.quantizes and number < len(self.stages):
+                raise OptsuiteError(f"recipe {self.name}: nothing can follow stage {number}, {stage.name}")
+            owed = owed.kept(stage.preserve).and_also(stage.promise)
 
     @property
     def quantized(self) -> bool:
@@ -140,7 +191,7 @@ class Variant:
     """
 
     name: str
-    convert: Action | None
+    convert: Convert | None
     budget: float
     refuses_quantized: str = ""
 
@@ -180,26 +231,36 @@ class Experiment:
 class StageRecord:
     """What happened in one stage; the curves have a value an epoch, accuracies as fractions.
 
-    `layers` are the layers whose weights the stage transformed: it makes no promise about others.
+    `promise` is for the `layers` whose weights the stage transformed; of what was owed before, it keeps what is in
+    `preserve`. `weights` are those after the stage.
     """
 
     stage: str
     epochs: int
     batch: int
-    layers: tuple[str, ...]
     loss: tuple[float, ...]
     accuracy: tuple[float, ...]
     val_accuracy: tuple[float, ...]
+    layers: tuple[str, ...]
+    promise: Promise
+    preserve: tuple[Invariant, ...]
+    weights: tuple[LayerWeights, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWeights:
-    """One kernel: `size` weights, of which `zeros` are zero, with `unique` distinct values."""
+    """One kernel: `size` weights, of which `zeros` are zero, with `unique` distinct values.
+
+    `channel_unique` is the most that any output channel has; `entropy_bits` is Shannon's bound on what all the
+    weights take when each is coded by itself.
+    """
 
     name: str
     size: int
     zeros: int
     unique: int
+    channel_unique: int
+    entropy_bits: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +270,12 @@ class ModelInfo:
     parameters: int
     macs: int
     keras_bytes: int
-    layers: tuple[LayerWeights, ...]
     stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
+
+    @property
+    def layers(self) -> tuple[LayerWeights, ...]:
+        """The kernels of the finished model."""
+        return self.stages[-1].weights
 
 
 class _Named(Protocol):

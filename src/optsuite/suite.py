@@ -11,7 +11,7 @@ from typing import TextIO
 import numpy as np
 
 import optsuite
-from optsuite import build, experiments, progress, scheduler
+from optsuite import build, experiments, flatbuffer, invariants, progress, scheduler
 from optsuite.build import Step
 from optsuite.config import Config
 from optsuite.convert import TFLITE
@@ -151,10 +151,15 @@ class Suite:
             built = self.built(experiment)
             over_test = run_pass(runner, self._split(experiment, "test").x)
             if variant.convert is None:
-                content = self._artifact(experiment, variant)[build.MODEL]
+                content, weights, note = self._artifact(experiment, variant)[build.MODEL], built.info.layers, ""
                 test, validation = built.test, built.validation
             else:
                 content = self.tflite(experiment, variant)
+                contents = flatbuffer.read(content)
+                weights, note = (
+                    invariants.named_after(built.info.layers, contents.weights),
+                    variant.convert.note(contents),
+                )
                 test = self._answers(experiment, "test", over_test.outputs)
                 over_validation = run_pass(runner, self._split(experiment, "validation").x)
                 validation = self._answers(experiment, "validation", over_validation.outputs)
@@ -167,6 +172,8 @@ class Suite:
                 total_time_s=over_test.total_time_s,
                 bytes=len(content),
                 gzip_bytes=gzip_bytes(content),
+                weights=weights,
+                note=note,
             )
         return self._measured[pair]
 

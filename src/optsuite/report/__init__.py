@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from optsuite.report import figures, tables
+from optsuite.report import figures, pipelines, tables
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
 
@@ -21,6 +21,10 @@ def write(run: Run, out: Path) -> None:
             made = Path(scratch)
             results = tables.results(run)
             results.to_csv(made / "results.csv", index=False)
+            for model, table in pipelines.tables(run).items():
+                # The published table is of the tutorial's network; its name goes without saying.
+                name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
+                table.to_csv(made / name, index=False, float_format="%.2f")
             drawn = figures.draw(run, made / "figures")
             (made / "report.md").write_text(_markdown(run, drawn), "utf-8")
             (out / "figures").mkdir(exist_ok=True)
@@ -41,6 +45,9 @@ def _markdown(run: Run, drawn: list[str]) -> str:
         results=tables.markdown(tables.results(run)),
         comparison=tables.markdown(tables.comparison(run)),
         recipes=tables.markdown(tables.recipes(run)),
+        pipelines={model: tables.markdown(table) for model, table in pipelines.tables(run).items()},
+        invariants=tables.markdown(tables.invariants(run)),
+        compression=tables.markdown(tables.compression(run)),
         absences=tables.absences(run),
         figures=drawn,
     )

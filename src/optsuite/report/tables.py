@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from optsuite.compare import paired
+from optsuite.invariants import owed
 from optsuite.pareto import frontier as pareto_frontier
 from optsuite.results import Built, Row, Run
 from optsuite.variants import VARIANTS
@@ -156,6 +157,52 @@ def frontier(run: Run, cost: str) -> pd.DataFrame:
     return table.iloc[pareto_frontier(points)].drop(columns="base").reset_index(drop=True)
 
 
+def invariants(run: Run) -> pd.DataFrame:
+    """What pruning and clustering left, in Keras and in the int8 file, and whether it is owed or only shown.
+
+    `zeros` is the least share of any layer that was pruned; `values` the most of any layer that was clustered, in the
+    file those of one output channel.
+    """
+    lines = []
+    for built in selected(run):
+        promised = {stage.stage: set(stage.layers) for stage in built.info.stages if stage.layers}
+        if not promised:
+            continue
+        left = owed(built.info.stages)
+        row = run.row(built.id, "int8")
+        line: dict[str, Any] = {"exp_id": built.id}
+        for invariant, stage in (("sparsity", "prune"), ("clusters", "cluster")):
+            kept = any(getattr(promise, invariant) is not None for promise in left.values())
+            line[invariant] = ("owed" if kept else "lost by design") if stage in promised else pd.NA
+        for place, layers in (("keras", built.info.layers), ("int8", row.measured.weights if row else ())):
+            pruned = [layer.zeros / layer.size for layer in layers if layer.name in promised.get("prune", ())]
+            values = [
+                layer.unique if place == "keras" else layer.channel_unique
+                for layer in layers
+                if layer.name in promised.get("cluster", ())
+            ]
+            line[f"zeros_{place}"] = min(pruned, default=pd.NA)
+            line[f"values_{place}"] = max(values, default=pd.NA)
+        line["prunable"] = pd.NA if built.prunable is None else built.prunable
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def compression(run: Run) -> pd.DataFrame:
+    """What the files weigh, what they weigh compressed, and what their kernels can't get under."""
+    lines = []
+    for built in selected(run):
+        line: dict[str, Any] = {"exp_id": built.id}
+        for name in ("fp32", "int8"):
+            row = run.row(built.id, name)
+            line |= {
+                f"{name}_{figure}": pd.NA if row is None else round(getattr(row.measured, figure))
+                for figure in ("bytes", "gzip_bytes", "entropy_bytes")
+            }
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
 def absences(run: Run) -> dict[str, list[str]]:
     """Reason -> the rows that were asked for and are absent for it."""
     found: dict[str, list[str]] = {}
@@ -196,6 +243,6 @@ def _shown(column: str, value: Any) -> str:
         return value.replace("|", "\\|")
     if column.endswith("_ms"):
         return f"{value:.5f}" if value < 1 else f"{value:.1f}"
-    if column.startswith("size_ratio"):
+    if column.startswith("size_ratio") or column in ("Accuracy", "Total time", "File size"):
         return f"{value:.2f}"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optsuite.spec import Stage
+from optsuite.spec import Invariant, Promise, Stage
 from optsuite.stages.train import fit
 
 if TYPE_CHECKING:
@@ -14,19 +14,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster(Stage):
-    """Let each kernel that TFMOT clusters have at most `clusters` distinct values, and fine-tune them."""
+    """Let each kernel that TFMOT clusters have at most `clusters` distinct values, and fine-tune them.
+
+    With `preserve=("sparsity",)` one of the values is zero, and every zero stays.
+    """
 
     clusters: int
+    preserve: tuple[Invariant, ...] = ()
+
+    @property
+    def promise(self) -> Promise:
+        return Promise(clusters=self.clusters)
 
     def apply(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import tfmot
+        from optsuite.keras import cluster_weights, tfmot
 
         clustering = tfmot.clustering.keras
-        wrapped = clustering.cluster_weights(
+        wrapped = cluster_weights(
             model,
             number_of_clusters=self.clusters,
             cluster_centroids_init=clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
+            preserve_sparsity="sparsity" in self.preserve,
         )
-        clustered = [layer.layer.name for layer in wrapped.layers if getattr(layer, "cluster_centroids", ())]
-        fit(wrapped, task, layers=clustered)
+        task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "cluster_centroids", ())]
+        fit(wrapped, task)
         return clustering.strip_clustering(wrapped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optsuite.spec import Stage
+from optsuite.spec import Promise, Stage
 from optsuite.stages.train import fit, total_steps
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ class Prune(Stage):
     sparsity: float
     ramp: float = 0.5
 
+    @property
+    def promise(self) -> Promise:
+        return Promise(sparsity=self.sparsity)
+
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import tfmot
 
@@ -39,6 +43,6 @@ class Prune(Stage):
                 frequency=max(1, steps // 100),
             ),
         )
-        pruned = [layer.layer.name for layer in wrapped.layers if getattr(layer, "pruning_vars", ())]
-        fit(wrapped, task, callbacks=[sparsity.UpdatePruningStep()], layers=pruned)
+        task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "pruning_vars", ())]
+        fit(wrapped, task, callbacks=[sparsity.UpdatePruningStep()])
         return sparsity.strip_pruning(wrapped)

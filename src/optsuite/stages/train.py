@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optsuite.spec import OptsuiteError, Schedule, Stage, StageRecord
+from optsuite.spec import OptsuiteError, Schedule, Stage
 
 if TYPE_CHECKING:
     from optsuite.build import Task
@@ -70,13 +70,12 @@ def fit(
     accuracy: Any = "accuracy",
     copies: Copies | None = None,
     callbacks: Sequence[Any] = (),
-    layers: Sequence[str] = (),
 ) -> None:
     """Compile and fit `model` on the training split by the step's schedule, and record the curves.
 
     By default the loss is cross-entropy on logits and each image is shifted anew in each epoch; `copies` replaces
     both shifts and targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
-    `callbacks` are called each batch. `layers` are the names of those that the stage transforms.
+    `callbacks` are called each batch.
     """
     from optsuite.keras import keras
 
@@ -88,7 +87,7 @@ def fit(
         metrics=[accuracy],
         steps_per_execution=1 if callbacks else min(_STEPS_PER_EXECUTION, steps_per_epoch(task)),
     )
-    history = model.fit(
+    task.history = model.fit(
         _batches(split.x, split.y, schedule, task.step.seed, copies),
         epochs=epochs,
         steps_per_epoch=steps_per_epoch(task),
@@ -97,17 +96,6 @@ def fit(
         callbacks=list(callbacks),
         verbose=0,
     ).history
-    task.records.append(
-        StageRecord(
-            stage=task.step.action.name,
-            epochs=epochs,
-            batch=schedule.batch,
-            layers=tuple(layers),
-            loss=tuple(history["loss"]),
-            accuracy=tuple(history["accuracy"]),
-            val_accuracy=tuple(history["val_accuracy"]),
-        )
-    )
 
 
 def _cosine(schedule: Schedule, steps: int) -> Any:

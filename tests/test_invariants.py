@@ -1,0 +1,215 @@
+"""Promises: what recipes may say, what is owed, what is broken, and how a file's kernels are found again."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePath
+
+import numpy as np
+import pytest
+from runs import Smoke
+
+from optsuite import flatbuffer
+from optsuite.convert import Convert
+from optsuite.flatbuffer import Contents
+from optsuite.invariants import broken, named_after, owed
+from optsuite.report.pipelines import label
+from optsuite.results import read
+from optsuite.spec import LayerWeights, OptsuiteError, Promise, Recipe, Stage, StageRecord
+from optsuite.stages.cluster import Cluster
+from optsuite.stages.prune import Prune
+from optsuite.stages.qat import QAT
+from optsuite.store import Store
+from optsuite.variants import VARIANTS
+from optsuite.weights import describe
+
+PRUNE, CLUSTER = Prune(sparsity=0.8), Cluster(clusters=8)
+SPARSE = Cluster(clusters=8, preserve=("sparsity",))
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ((QAT(preserve=("sparsity",)),), "stage 1, qat, preserves sparsity, but no stage before it leaves any"),
+        ((SPARSE,), "stage 1, cluster, preserves sparsity"),
+        ((PRUNE, QAT(preserve=("clusters",))), "stage 2, qat, preserves clusters"),
+        ((PRUNE, CLUSTER, QAT(preserve=("sparsity", "clusters"))), "stage 3, qat, preserves sparsity"),
+        ((QAT(), PRUNE), "nothing can follow stage 1, qat"),
+    ],
+)
+def test_recipes_that_make_no_sense_are_refused(stages: tuple[Stage, ...], message: str) -> None:
+    """When the catalogue is built, with the stage and the reason."""
+    with pytest.raises(OptsuiteError, match=f"recipe x: {message}"):
+        Recipe(name="x", stages=stages, budget=0.0)
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [(), (PRUNE, QAT()), (PRUNE, SPARSE, QAT(preserve=("sparsity", "clusters"))), (PRUNE, CLUSTER, PRUNE)],
+)
+def test_recipes_that_make_sense_are_not(stages: tuple[Stage, ...]) -> None:
+    """Stages compose freely."""
+    Recipe(name="x", stages=stages, budget=0.0)
+
+
+def _record(stage: Stage, *layers: str) -> StageRecord:
+    return StageRecord(
+        stage=stage.name,
+        epochs=1,
+        batch=1,
+        loss=(),
+        accuracy=(),
+        val_accuracy=(),
+        layers=layers,
+        promise=stage.promise,
+        preserve=stage.preserve,
+        weights=(),
+    )
+
+
+ZEROS, VALUES, BOTH = Promise(sparsity=0.8), Promise(clusters=8), Promise(sparsity=0.8, clusters=8)
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([], {}),
+        ([_record(PRUNE, "a", "b")], {"a": ZEROS, "b": ZEROS}),
+        ([_record(PRUNE, "a"), _record(SPARSE, "a", "b")], {"a": BOTH, "b": VALUES}),
+        ([_record(PRUNE, "a"), _record(CLUSTER, "a")], {"a": VALUES}),
+        ([_record(PRUNE, "a"), _record(QAT())], {"a": Promise()}),
+        ([_record(PRUNE, "a"), _record(QAT(preserve=("sparsity",)))], {"a": ZEROS}),
+        ([_record(PRUNE, "a"), _record(SPARSE, "a"), _record(QAT(preserve=("clusters",)))], {"a": VALUES}),
+        ([_record(PRUNE, "a"), _record(Prune(sparsity=0.9), "a")], {"a": Promise(sparsity=0.9)}),
+    ],
+)
+def test_owed(records: list[StageRecord], expected: dict[str, Promise]) -> None:
+    """A stage keeps what it preserves and adds its own; plain QAT keeps nothing."""
+    assert owed(records) == expected
+
+
+def _layer(name: str = "a", size: int = 128, zeros: int = 0, unique: int = 9, channel: int = 8) -> LayerWeights:
+    return LayerWeights(name=name, size=size, zeros=zeros, unique=unique, channel_unique=channel, entropy_bits=0.0)
+
+
+@pytest.mark.parametrize(
+    ("promise", "layer", "per_channel", "faults"),
+    [
+        (ZEROS, _layer(zeros=102), True, []),  # floor(0.8 * 128)
+        (ZEROS, _layer(zeros=101), True, ["a: promised at least 102 zeros of 128, found 101"]),
+        (VALUES, _layer(), True, []),
+        (VALUES, _layer(channel=9), True, ["a: promised at most 8 values an output channel, found 9"]),
+        (VALUES, _layer(), False, ["a: promised at most 8 values, found 9"]),
+        (VALUES, _layer(unique=8), False, []),
+        (Promise(), _layer(zeros=128), False, ["a: all 128 weights are zero"]),
+        (ZEROS, _layer(zeros=128), False, ["a: all 128 weights are zero"]),
+        (ZEROS, _layer(name="b", zeros=102), False, ["a: promised, but not found"]),
+        (Promise(), _layer(), False, []),
+    ],
+)
+def test_broken(promise: Promise, layer: LayerWeights, per_channel: bool, faults: list[str]) -> None:
+    """The layer, the promised and the found."""
+    assert broken({"a": promise}, [layer], per_channel=per_channel) == faults
+
+
+def test_describe() -> None:
+    """Counts, also by output channel; the entropy of two equally frequent values is a bit each."""
+    values = np.array([[0, 1, 0, 1], [0, 0, 1, 1]], np.int8)
+    assert describe("a", values, channel_axis=0) == LayerWeights(
+        name="a", size=8, zeros=4, unique=2, channel_unique=2, entropy_bits=8.0
+    )
+    by_column = describe("a", np.array([[1, 2], [1, 3], [1, 4], [1, 5]]), channel_axis=1, zero=1)
+    assert (by_column.zeros, by_column.unique, by_column.channel_unique) == (4, 5, 4)
+    assert by_column.entropy_bits == pytest.approx(8 * (0.5 * 1 + 4 * 0.125 * 3))
+    assert math.copysign(1, describe("a", np.ones((1, 4)), channel_axis=0).entropy_bits) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    [
+        (_layer("sequential/conv2d/Conv2D;", 10), "conv2d"),
+        (_layer("sequential/quant_conv2d_1/LastValueQuant/FakeQuant;sequential/b/BiasAdd", 20), "conv2d_1"),
+        (_layer("x/MatMul;model/dense/LastValueQuant", 30), "dense"),
+    ],
+)
+def test_kernels_are_named_after_their_layers(kernel: LayerWeights, name: str) -> None:
+    """By a whole part of the converter's joined names: conv2d is not conv2d_1."""
+    others = {"conv2d": 10, "conv2d_1": 20, "dense": 30}
+    layers = [_layer(one, size) for one, size in others.items()]
+    rest = [_layer(f"/{one}/", size) for one, size in others.items() if one != name]
+    assert [one.name for one in named_after(layers, [kernel, *rest])] == [name, *(o for o in others if o != name)]
+
+
+@pytest.mark.parametrize(
+    ("kernels", "message"),
+    [
+        ([_layer("/other/", 10)], "layers that fit"),
+        ([_layer("/a/", 11)], "layers that fit"),
+        ([], "no kernel in the file for a"),
+    ],
+)
+def test_a_kernel_without_a_layer_is_an_error(kernels: list[LayerWeights], message: str) -> None:
+    """A promise must not be checked against another layer, nor against none."""
+    with pytest.raises(OptsuiteError, match=message):
+        named_after([_layer("a", 10)], kernels)
+
+
+@pytest.mark.parametrize(
+    ("formats", "stored", "activations", "note"),
+    [
+        (Convert(), "float32", "float32", ""),
+        (Convert(weights="float16"), "float16", "float32", ""),
+        (Convert(weights="float16"), "int8", "int8", "integer graph, float I/O"),
+        (Convert(weights="int8"), "int8", "int8", "integer graph, float I/O"),
+        (Convert(weights="int8"), "float32", "float32", "nothing quantised"),
+        (Convert(weights="int8", activations="int8", io="int8"), "int8", "int8", ""),
+    ],
+)
+def test_notes(formats: Convert, stored: str, activations: str, note: str) -> None:
+    """Where a file is not what its variant's name makes expect."""
+    contents = Contents(weights=(), stored=frozenset([stored]), activations=frozenset([activations]))
+    assert formats.note(contents) == note
+
+
+@pytest.mark.parametrize(
+    ("recipe", "published"),
+    [
+        ("baseline", "none"),
+        ("qat", "quant"),
+        ("prune-0.8", "prune"),
+        ("cluster-8_qat", "cluster_qat"),
+        ("prune-0.8_cluster-8_pcqat", "prune_cluster_pcqat"),
+    ],
+)
+def test_published_labels(recipe: str, published: str) -> None:
+    """The numbers go, the stages stay."""
+    assert label(recipe) == published
+
+
+def test_what_is_no_model_is_an_error() -> None:
+    """Before any of it is read."""
+    with pytest.raises(OptsuiteError, match="TFL3"):
+        flatbuffer.read(b"\0" * 100)
+
+
+def test_real_files_hold_what_was_promised(smoke: Smoke) -> None:
+    """Read from the flatbuffer: zeros and values of each format; float kernels are those of Keras, to the count."""
+    run = read(smoke.json)
+    store = Store(smoke.cache, pytest.fail)
+    built = {one.kind: one for one in run.header.built}
+    for name in ("fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"):
+        key = store.newest(_index("prune-0.8", name))
+        assert key is not None
+        content = (store.get(key) or {})["model.tflite"]
+        contents = flatbuffer.read(content)
+        convert = VARIANTS[name].convert
+        assert convert is not None
+        assert contents.stored == {convert.weights} or name == "dynamic"
+        kernels = named_after(built["prune-0.8"].info.layers, contents.weights)
+        for kernel, layer in zip(kernels, built["prune-0.8"].info.layers, strict=True):
+            assert kernel.zeros >= layer.zeros
+            assert name != "fp32" or (kernel.zeros, kernel.unique) == (layer.zeros, layer.unique)
+
+
+def _index(kind: str, variant: str) -> PurePath:
+    return PurePath("smoke", "mnist", f"tutorial_{kind}_s0", variant)
