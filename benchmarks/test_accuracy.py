@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optsuite.compare import paired
-from optsuite.results import Built, Measured
+from optsuite.records import Built, Measured
 
 
 def test_variant_keeps_accuracy(measured: Measured, built: Built, tflite_model: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optsuite.invariants import broken, owed
-from optsuite.results import Built, Measured
+from optsuite.records import Built, Measured
 
 
 def test_stages_keep_promises(built: Built) -> None:

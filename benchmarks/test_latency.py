@@ -5,7 +5,8 @@ from __future__ import annotations
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from optsuite.measure import Runner
-from optsuite.results import SECTION, Measured, plain
+from optsuite.records import Measured
+from optsuite.results import SECTION, plain
 
 
 def test_latency(benchmark: BenchmarkFixture, runner: Runner, measured: Measured) -> None:

@@ -6,22 +6,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from optsuite.records import Answers
 
 ROOT = Path(__file__).parents[1]
 
 
 def answers(count: int = 100, wrong: Sequence[int] = ()) -> dict[str, Any]:
     """The JSON of `Answers`: all right but `wrong`."""
-    from optsuite.measure import pack_bits
-
     right = np.ones(count, bool)
     right[list(wrong)] = False
-    return {"accuracy": float(right.mean()), "count": count, "bits": pack_bits(right)}
+    return asdict(Answers.of(right))
 
 
 def layer(name: str, size: int = 100, zeros: int = 0, unique: int = 8, channel_unique: int = 4) -> dict[str, Any]:

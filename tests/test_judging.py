@@ -9,15 +9,10 @@ import pytest
 
 from optsuite import config, experiments
 from optsuite.compare import paired
-from optsuite.measure import pack_bits
 from optsuite.pareto import frontier
-from optsuite.results import Answers
+from optsuite.records import Answers
 from optsuite.spec import OptsuiteError, Profile
 from optsuite.variants import VARIANTS
-
-
-def _answers(right: np.ndarray) -> Answers:
-    return Answers(accuracy=float(right.mean()), count=len(right), bits=pack_bits(right))
 
 
 @pytest.mark.parametrize(
@@ -39,21 +34,21 @@ def test_drop(lost: int, gained: int, budget: float, over: bool) -> None:
     after = before.copy()
     after[:lost] = False
     after[len(after) - gained :] = True
-    drop = paired(_answers(before), _answers(after))
+    drop = paired(Answers.of(before), Answers.of(after))
     assert (drop.lost, drop.gained, drop.over(budget)) == (lost, gained, over)
     assert drop.value == pytest.approx((lost - gained) / 10_000)
 
 
 def test_drop_says_what_a_person_asks() -> None:
     """Both accuracies, the drop, and the flips each way."""
-    drop = paired(_answers(np.array([True] * 9 + [False])), _answers(np.array([False] * 2 + [True] * 8)))
+    drop = paired(Answers.of(np.array([True] * 9 + [False])), Answers.of(np.array([False] * 2 + [True] * 8)))
     assert str(drop) == "0.9000 -> 0.8000, drop 0.1000 (2 of 10 images right to wrong, 1 wrong to right)"
 
 
 def test_different_images_can_not_be_paired() -> None:
     """A smoke run against a full one, say."""
     with pytest.raises(OptsuiteError, match="10 and 8 images"):
-        paired(_answers(np.ones(10, bool)), _answers(np.ones(8, bool)))
+        paired(Answers.of(np.ones(10, bool)), Answers.of(np.ones(8, bool)))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optsuite.measure import LiteRTRunner, correct, gzip_bytes, pack_bits, run_pass, unpack_bits
+from optsuite.measure import LiteRTRunner, correct, gzip_bytes, run_pass
+from optsuite.records import Answers
 from optsuite.spec import OptsuiteError, Split
 
 
@@ -61,13 +62,13 @@ def test_correct(outputs: list[list[float]], right: list[bool]) -> None:
 def test_bits_survive_the_json(count: int) -> None:
     """Packed and back."""
     right = np.random.default_rng(count).random(count) < 0.5
-    np.testing.assert_array_equal(unpack_bits(pack_bits(right), count), right)
+    np.testing.assert_array_equal(Answers.of(right).right(), right)
 
 
 def test_bits_of_another_length_are_refused() -> None:
     """They would be compared with the wrong images."""
     with pytest.raises(OptsuiteError, match="1 bytes of bits given; accepted for 9 images: 2"):
-        unpack_bits(pack_bits(np.ones(8, bool)), 9)
+        Answers(accuracy=1.0, count=9, bits=Answers.of(np.ones(8, bool)).bits).right()
 
 
 def _integer_runner(dtype: type, scale: float, zero_point: int) -> LiteRTRunner:

@@ -16,17 +16,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from optsuite.records import ModelInfo, StageRecord
 from optsuite.spec import (
     Action,
     Artifact,
     Dataset,
-    ModelInfo,
     OptsuiteError,
     Profile,
     Schedule,
     Split,
     Stage,
-    StageRecord,
 )
 
 MODEL, INFO, OUTPUTS = "model.h5", "info.json", "outputs.npz"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from optsuite.results import Answers
+from optsuite.records import Answers
 from optsuite.spec import OptsuiteError
 
 

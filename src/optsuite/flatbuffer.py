@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from optsuite.spec import LayerWeights, OptsuiteError
+from optsuite.records import LayerWeights
+from optsuite.spec import OptsuiteError
 from optsuite.weights import describe
 
 # Operators with a kernel, and the axis of its output channels.

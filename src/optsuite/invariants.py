@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from optsuite.spec import LayerWeights, OptsuiteError, Promise, StageRecord
+from optsuite.records import LayerWeights, StageRecord
+from optsuite.spec import OptsuiteError, Promise
 
 
 def owed(stages: Iterable[StageRecord]) -> dict[str, Promise]:

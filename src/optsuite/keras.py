@@ -32,7 +32,7 @@ with warnings.catch_warnings():
         cluster_utils,
     )
 
-from optsuite.spec import LayerWeights
+from optsuite.records import LayerWeights
 from optsuite.weights import describe
 
 __all__ = ["cluster_preserve_quantize_registry", "cluster_utils", "cluster_weights", "keras", "tf", "tfmot"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import time
 from dataclasses import dataclass
@@ -97,19 +96,6 @@ def correct(outputs: np.ndarray, split: Split) -> np.ndarray:
     """Which inputs were answered right, bool (n,): the largest output is the label (the first, among equals)."""
     right: np.ndarray = outputs.argmax(axis=-1) == split.y
     return right
-
-
-def pack_bits(right: np.ndarray) -> str:
-    """Bool (n,) as base64 of its bits, most significant first."""
-    return base64.b64encode(np.packbits(right).tobytes()).decode()
-
-
-def unpack_bits(text: str, count: int) -> np.ndarray:
-    """The bool (count,) of `pack_bits`."""
-    packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
-    if len(packed) != (count + 7) // 8:
-        raise OptsuiteError(f"{len(packed)} bytes of bits given; accepted for {count} images: {(count + 7) // 8}")
-    return np.unpackbits(packed, count=count).astype(bool)
 
 
 def gzip_bytes(content: bytes) -> int:

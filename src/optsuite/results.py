@@ -6,135 +6,18 @@ measured a model an `extra_info` of the same name (a `Measured`); the timings ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 
-from optsuite.measure import unpack_bits
-from optsuite.spec import Fraction, LayerWeights, ModelInfo, OptsuiteError
+from optsuite.records import Built, Count, Header, Measured, Seconds
+from optsuite.spec import OptsuiteError
 
 SCHEMA = 1
 SECTION = "optsuite"
-
-DIRECTION: Mapping[str, Literal["higher", "lower"]] = {
-    "accuracy": "higher",
-    "median_s": "lower",
-    "bytes": "lower",
-    "parameters": "lower",
-}
-"""Which way each metric is better."""
-
-Seconds = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=0)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """Which of `count` images were answered right: `bits` is base64, see `measure.pack_bits`."""
-
-    accuracy: Fraction
-    count: Annotated[int, Meta(ge=1)]
-    bits: str
-
-    def right(self) -> np.ndarray:
-        """Bool (count,)."""
-        return unpack_bits(self.bits, self.count)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Built:
-    """An experiment, and what its Keras model answers. `kind` is the recipe's name; `budget` bounds its drop."""
-
-    id: str
-    dataset: str
-    model: str
-    kind: str
-    seed: Count
-    budget: Fraction
-    info: ModelInfo
-    test: Answers
-    validation: Answers
-
-    @property
-    def epochs(self) -> int:
-        """Over all stages."""
-        return sum(stage.epochs for stage in self.info.stages)
-
-    @property
-    def flops(self) -> int:
-        """2 x MACs."""
-        return 2 * self.info.macs
-
-    @property
-    def sparsity(self) -> float:
-        """Zeros over all kernel weights, a fraction."""
-        return _share([layer.zeros for layer in self.info.layers], self.info.layers)
-
-    @property
-    def prunable(self) -> float | None:
-        """The share of the kernel weights that pruning touched, a fraction; None where nothing was pruned."""
-        touched = {name for stage in self.info.stages if stage.stage == "prune" for name in stage.layers}
-        if not touched:
-            return None
-        return _share([layer.size for layer in self.info.layers if layer.name in touched], self.info.layers)
-
-
-def _share(parts: Sequence[int], layers: Sequence[LayerWeights]) -> float:
-    return sum(parts) / max(1, sum(layer.size for layer in layers))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A variant of an experiment: its answers, sizes, and the seconds of one pass over the test images.
-
-    `weights` are the kernels as they ship; `note` says where the file is not what its variant's name makes expect.
-    """
-
-    experiment: str
-    variant: str
-    budget: Fraction
-    test: Answers
-    validation: Answers
-    total_time_s: Seconds
-    bytes: Count
-    gzip_bytes: Count
-    weights: tuple[LayerWeights, ...]
-    note: str
-
-    @property
-    def entropy_bytes(self) -> float:
-        """The least that its kernels take when every weight is coded by itself: the sum of n x H bits."""
-        return sum(layer.entropy_bits for layer in self.weights) / 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Absence:
-    """A variant that an experiment has not, and why."""
-
-    experiment: str
-    variant: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What was asked for, on what it was run, and what is not in the benchmarks."""
-
-    schema: int
-    version: str
-    profile: str
-    experiments: tuple[str, ...]
-    variants: tuple[str, ...]
-    versions: Mapping[str, str]
-    build_s: Seconds
-    measure_s: Seconds
-    built: tuple[Built, ...]
-    absences: tuple[Absence, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

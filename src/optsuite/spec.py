@@ -227,57 +227,6 @@ class Experiment:
         return f"{self.model.name}_{self.recipe.name}_s{self.seed}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageRecord:
-    """What happened in one stage; the curves have a value an epoch, accuracies as fractions.
-
-    `promise` is for the `layers` whose weights the stage transformed; of what was owed before, it keeps what is in
-    `preserve`. `weights` are those after the stage.
-    """
-
-    stage: str
-    epochs: int
-    batch: int
-    loss: tuple[float, ...]
-    accuracy: tuple[float, ...]
-    val_accuracy: tuple[float, ...]
-    layers: tuple[str, ...]
-    promise: Promise
-    preserve: tuple[Invariant, ...]
-    weights: tuple[LayerWeights, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerWeights:
-    """One kernel: `size` weights, of which `zeros` are zero, with `unique` distinct values.
-
-    `channel_unique` is the most that any output channel has; `entropy_bits` is Shannon's bound on what all the
-    weights take when each is coded by itself.
-    """
-
-    name: str
-    size: int
-    zeros: int
-    unique: int
-    channel_unique: int
-    entropy_bits: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelInfo:
-    """What is known of a built Keras model. `macs` are for one input, dense, whatever the sparsity."""
-
-    parameters: int
-    macs: int
-    keras_bytes: int
-    stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
-
-    @property
-    def layers(self) -> tuple[LayerWeights, ...]:
-        """The kernels of the finished model."""
-        return self.stages[-1].weights
-
-
 class _Named(Protocol):
     @property
     def name(self) -> str: ...

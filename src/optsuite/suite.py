@@ -16,8 +16,9 @@ from optsuite.build import Step
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
-from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, pack_bits, run_pass
-from optsuite.results import SCHEMA, Absence, Answers, Built, Header, Measured
+from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
+from optsuite.records import Absence, Answers, Built, Header, LayerWeights, Measured
+from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
 from optsuite.variants import VARIANTS
@@ -127,8 +128,10 @@ class Suite:
         return KerasRunner(self._artifact(experiment, variant)[build.MODEL])
 
     def built(self, experiment: Experiment) -> Built:
-        """The experiment's Keras model, as the build knows it."""
+        """The experiment's Keras model, as the build knows it; its baseline goes into the record with it."""
         if experiment.id not in self._built:
+            if experiment.recipe.stages:
+                self.built(experiments.baseline(experiment))
             artifact = self._artifact(experiment, _KERAS)
             outputs = build.unpack_arrays(artifact[build.OUTPUTS])
             self._built[experiment.id] = Built(
@@ -149,27 +152,21 @@ class Suite:
         pair = experiment.id, variant.name
         if pair not in self._measured:
             built = self.built(experiment)
-            over_test = run_pass(runner, self._split(experiment, "test").x)
+            content, weights, note = self._shipped(experiment, variant, built)
+            test_pass = run_pass(runner, self._split(experiment, "test").x)
             if variant.convert is None:
-                content, weights, note = self._artifact(experiment, variant)[build.MODEL], built.info.layers, ""
                 test, validation = built.test, built.validation
             else:
-                content = self.tflite(experiment, variant)
-                contents = flatbuffer.read(content)
-                weights, note = (
-                    invariants.named_after(built.info.layers, contents.weights),
-                    variant.convert.note(contents),
-                )
-                test = self._answers(experiment, "test", over_test.outputs)
-                over_validation = run_pass(runner, self._split(experiment, "validation").x)
-                validation = self._answers(experiment, "validation", over_validation.outputs)
+                validation_pass = run_pass(runner, self._split(experiment, "validation").x)
+                test = self._answers(experiment, "test", test_pass.outputs)
+                validation = self._answers(experiment, "validation", validation_pass.outputs)
             self._measured[pair] = Measured(
                 experiment=experiment.id,
                 variant=variant.name,
                 budget=self._config.variant_budget(experiment, variant, self.selection.profile),
                 test=test,
                 validation=validation,
-                total_time_s=over_test.total_time_s,
+                total_time_s=test_pass.total_time_s,
                 bytes=len(content),
                 gzip_bytes=gzip_bytes(content),
                 weights=weights,
@@ -177,12 +174,21 @@ class Suite:
             )
         return self._measured[pair]
 
+    def _shipped(
+        self, experiment: Experiment, variant: Variant, built: Built
+    ) -> tuple[bytes, tuple[LayerWeights, ...], str]:
+        """The file, its kernels under their layers' names, and what is unexpected about it."""
+        if variant.convert is None:
+            return self._artifact(experiment, variant)[build.MODEL], built.info.layers, ""
+        content = self.tflite(experiment, variant)
+        contents = flatbuffer.read(content)
+        return content, invariants.named_after(built.info.layers, contents.weights), variant.convert.note(contents)
+
     def _split(self, experiment: Experiment, name: str) -> Split:
         return experiment.dataset.load(name).first(self.selection.profile.limit(name))
 
     def _answers(self, experiment: Experiment, split: str, outputs: np.ndarray) -> Answers:
-        right = correct(outputs, self._split(experiment, split))
-        return Answers(accuracy=float(right.mean()), count=len(right), bits=pack_bits(right))
+        return Answers.of(correct(outputs, self._split(experiment, split)))
 
     def _absent(self, experiment: Experiment, variant: Variant, error: OptsuiteError) -> OptsuiteError:
         """Note, by the error's last line, why a row that was asked for is not there."""

@@ -7,7 +7,8 @@ import re
 import pandas as pd
 
 from optsuite.experiments import PIPELINES
-from optsuite.results import Built, Run
+from optsuite.records import Built
+from optsuite.results import Run
 
 METHODS = ("keras", "fp32", "fp16", "dynamic", "uint8", "int8", "int16x8")
 

@@ -9,7 +9,8 @@ import pandas as pd
 from optsuite.compare import paired
 from optsuite.invariants import owed
 from optsuite.pareto import frontier as pareto_frontier
-from optsuite.results import Built, Row, Run
+from optsuite.records import Built
+from optsuite.results import Row, Run
 from optsuite.variants import VARIANTS
 
 # The published tables' names of three variants; the others keep their own.
@@ -24,7 +25,8 @@ FRONTIERS = {"latency": "median_ms", "size": "bytes"}
 
 def selected(run: Run) -> list[Built]:
     """The experiments that were asked for; others in the run are only their references."""
-    return [built for built in run.header.built if built.id in run.header.experiments]
+    built = {one.id: one for one in run.header.built}
+    return [built[name] for name in run.header.experiments if name in built]
 
 
 def results(run: Run) -> pd.DataFrame:
