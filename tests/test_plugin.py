@@ -39,6 +39,15 @@ def test_usage_errors(arguments: list[str], message: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_wrong_pyproject_section_is_a_usage_error(tmp_path: Path) -> None:
+    """Told before anything is collected, also when no option of ours is given."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n[tool.optsuite]\nbudget = 1\n")
+    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "unknown field `budget`" in done.stderr
+
+
 def test_nothing_selected_is_no_pass(tmp_path: Path) -> None:
     """It has pytest's own exit code for it."""
     done = run_pytest("-k", "nothing_has_this_name", f"--optsuite-cache={tmp_path / 'cache'}")

@@ -161,7 +161,7 @@ class Recipe:
 
     name: str
     stages: tuple[Stage, ...]
-    budget: float
+    budget: Fraction = 0.005
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense: preserving what nothing promised, going on after quantisation."""
@@ -192,7 +192,7 @@ class Variant:
 
     name: str
     convert: Convert | None
-    budget: float
+    budget: Fraction = 0.005
     refuses_quantized: str = ""
 
 

@@ -42,7 +42,8 @@ class Suite:
         self._built: dict[str, Built] = {}
         self._measured: dict[tuple[str, str], Measured] = {}
         self._build_s = 0.0
-        self._ready_at = time.monotonic()
+        self._ready_at: float | None = None
+        """When building was done and measuring began."""
 
     def experiment(self, id: str) -> Experiment:
         """The selected experiment of that id."""
@@ -57,7 +58,12 @@ class Suite:
         start = time.monotonic()
         if build.builder_versions() is None:
             self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
-            return
+        else:
+            self._build_missing(rows, jobs, stream)
+        self._ready_at = time.monotonic()
+        self._build_s = self._ready_at - start
+
+    def _build_missing(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
         wanted: dict[PurePath, Step] = {}
         for experiment, variant in rows:
             for pair in (
@@ -72,8 +78,6 @@ class Suite:
         for name, step in wanted.items():
             if step.key not in self._failures:
                 self._store.point(name, step.key)
-        self._ready_at = time.monotonic()
-        self._build_s = self._ready_at - start
 
     def _build(self, todo: dict[str, Step], jobs: int, stream: TextIO) -> None:
         slots = min(jobs, len(todo))
@@ -196,8 +200,13 @@ class Suite:
         return error
 
     def times(self) -> str:
-        """How long building and measuring took, for people."""
-        return f"building took {self._build_s:.0f} s, measuring {time.monotonic() - self._ready_at:.0f} s"
+        """How long building and measuring took, for people; empty before they began."""
+        if self._ready_at is None:
+            return ""
+        return f"building took {self._build_s:.0f} s, measuring {self._measure_s():.0f} s"
+
+    def _measure_s(self) -> float:
+        return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
 
     def header(self) -> Header:
         """What goes into the JSON beside the benchmarks."""
@@ -216,7 +225,7 @@ class Suite:
             variants=tuple(variant.name for variant in selected.variants),
             versions={"ai-edge-litert": version("ai-edge-litert"), **(build.builder_versions() or {})},
             build_s=self._build_s,
-            measure_s=time.monotonic() - self._ready_at,
+            measure_s=self._measure_s(),
             built=tuple(self._built.values()),
             absences=tuple(
                 Absence(experiment=pair[0], variant=pair[1], reason=reason)

@@ -9,13 +9,12 @@ VARIANTS = catalogue(
     Variant(name="keras", convert=None, budget=0.0),
     Variant(name="fp32", convert=Convert(), budget=0.001),
     Variant(name="fp16", convert=Convert(weights="float16"), budget=0.001),
-    Variant(name="dynamic", convert=Convert(weights="int8"), budget=0.005),
-    Variant(name="int8", convert=Convert(weights="int8", activations="int8", io="int8"), budget=0.005),
-    Variant(name="uint8", convert=Convert(weights="int8", activations="int8", io="uint8"), budget=0.005),
+    Variant(name="dynamic", convert=Convert(weights="int8")),
+    Variant(name="int8", convert=Convert(weights="int8", activations="int8", io="int8")),
+    Variant(name="uint8", convert=Convert(weights="int8", activations="int8", io="uint8")),
     Variant(
         name="int16x8",
         convert=Convert(weights="int8", activations="int16", io="int16"),
-        budget=0.005,
         refuses_quantized="TFLite cannot convert a model with fake-quantisation to 16-bit activations",
     ),
 )

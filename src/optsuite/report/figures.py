@@ -10,6 +10,7 @@ import pandas as pd
 from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from optsuite.pareto import frontier
 from optsuite.report import tables
@@ -19,6 +20,7 @@ mpl.use("Agg")
 
 # Okabe and Ito's palette: told apart by colour-blind people too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_LINES = ("-", "--", ":")
 _DPI = 150
 
 
@@ -27,32 +29,35 @@ def draw(run: Run, folder: Path) -> list[str]:
     folder.mkdir()
     drawn = []
     for name, plot in _FIGURES.items():
-        figure = Figure(figsize=(8, 5), layout="constrained")
+        figure = Figure(figsize=(10, 7), layout="constrained")
         if plot(run, figure):
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
             drawn.append(name)
     return drawn
 
 
-def _short(exp_id: str, run: Run) -> str:
-    """An experiment's id without its seed, where there is only one."""
-    seeds = {built.seed for built in run.header.built}
-    return exp_id.rpartition("_s")[0] if len(seeds) == 1 else exp_id
+def _labels(table: pd.DataFrame) -> list[str]:
+    """The recipes, and their seeds where there are several; the colour tells the model."""
+    if table["seed"].nunique() == 1:
+        return list(table["kind"])
+    return [f"{kind} s{seed}" for kind, seed in zip(table["kind"], table["seed"], strict=True)]
 
 
 def _colours(names: pd.Series[str]) -> dict[str, str]:
     return {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str, run: Run) -> None:
+def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """A labelled point an experiment, coloured by model."""
-    for model, colour in _colours(table["base"]).items():
+    colours = _colours(table["base"])
+    for model, colour in colours.items():
         part = table[table["base"] == model]
-        axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=3)
+        axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=5)
     axes.margins(0.25)  # room for the labels beside the outermost points
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
     labels = [
-        axes.text(px, py, _short(exp_id, run), fontsize=8, bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.5})
-        for px, py, exp_id in zip(table[x], table[y], table["exp_id"], strict=True)
+        axes.text(px, py, label, fontsize=8, color=colours[model], bbox=box)
+        for px, py, label, model in zip(table[x], table[y], _labels(table), table["base"], strict=True)
     ]
     figure.legend(loc="outside upper center", ncols=8)
     axes.grid(alpha=0.3)
@@ -62,7 +67,10 @@ def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str, run
         x=table[x].to_numpy(float),
         y=table[y].to_numpy(float),
         ax=axes,
-        expand=(1.3, 1.7),
+        expand=(1.3, 1.8),
+        force_text=(0.3, 0.6),
+        force_static=(0.4, 0.8),
+        time_lim=5,
         arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkB": 4},
     )
 
@@ -82,7 +90,7 @@ def _accuracy_against(x: str, label: str) -> Callable[[Run, Figure], bool]:
             axes.set_xscale("log")
         best = table.iloc[frontier(list(zip(table[x], table["acc"], strict=True)))]
         axes.step(best[x], best["acc"], where="post", color="0.5", lw=1.2, label="frontier", zorder=2)
-        _points(figure, axes, table, x, "acc", run)
+        _points(figure, axes, table, x, "acc")
         return True
 
     return plot
@@ -108,7 +116,8 @@ def _latency_bar(run: Run, figure: Figure) -> bool:
         )
     if _spans_decades(kept["tflite_float_median_ms"].astype(float)):
         axes.set_yscale("log")
-    axes.set_xticks(range(len(kept)), [_short(one, run) for one in kept["exp_id"]], rotation=30, ha="right")
+    names = [f"{model} {label}" for model, label in zip(kept["base"], _labels(kept), strict=True)]
+    axes.set_xticks(range(len(kept)), names, rotation=60, ha="right", fontsize=8)
     axes.legend()
     axes.grid(axis="y", alpha=0.3)
     return True
@@ -120,29 +129,34 @@ def _drop_against_ratio(run: Run, figure: Figure) -> bool:
         return False
     axes = figure.add_subplot(xlabel="Keras bytes / int8 bytes", ylabel="accuracy drop of int8 against its Keras model")
     axes.axhline(0, color="0.5", lw=0.8)
-    _points(figure, axes, table, "size_ratio_int8", "acc_drop_int8", run)
+    _points(figure, axes, table, "size_ratio_int8", "acc_drop_int8")
     return True
 
 
 def _training_curves(run: Run, figure: Figure) -> bool:
     chosen = tables.selected(run)
-    models = list(dict.fromkeys(built.model for built in chosen))
-    if not models:
+    if not chosen:
         return False
+    models = list(dict.fromkeys(built.model for built in chosen))
     panels = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
     for axes, model in zip(panels, models, strict=True):
-        for built, colour in zip((b for b in chosen if b.model == model), _COLOURS * len(chosen), strict=False):
+        part = [built for built in chosen if built.model == model]
+        labels = _labels(pd.DataFrame([{"kind": built.kind, "seed": built.seed} for built in part]))
+        for number, (built, label) in enumerate(zip(part, labels, strict=True)):
             error = [100 * (1 - value) for stage in built.info.stages for value in stage.val_accuracy]
-            # What a recipe shares with its baseline is drawn once: the first line lies on top.
             axes.plot(
                 range(1, len(error) + 1),
                 error,
-                color=colour,
-                label=_short(built.id, run),
-                zorder=3 - len(axes.lines) / 100,
+                color=_COLOURS[number % len(_COLOURS)],
+                linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
+                label=label,
+                # What a recipe shares with its baseline is drawn once: the first line lies on top.
+                zorder=3 - number / 100,
             )
         axes.set(title=model, xlabel="epoch, over all stages", yscale="log")
-        axes.legend(fontsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))
         axes.grid(alpha=0.3, which="both")
     panels[0].set_ylabel("validation error, %")
     return True

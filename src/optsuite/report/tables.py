@@ -140,6 +140,8 @@ def int8(run: Run) -> pd.DataFrame:
             {
                 "exp_id": built.id,
                 "base": built.model,
+                "kind": built.kind,
+                "seed": built.seed,
                 "acc": row.measured.test.accuracy,
                 "median_ms": row.timing.median_s * 1e3,
                 "bytes": row.measured.bytes,
@@ -156,7 +158,7 @@ def frontier(run: Run, cost: str) -> pd.DataFrame:
     if table.empty:
         return table
     points = list(zip(table[FRONTIERS[cost]], table["acc"], strict=True))
-    return table.iloc[pareto_frontier(points)].drop(columns="base").reset_index(drop=True)
+    return table.iloc[pareto_frontier(points)].drop(columns=["base", "kind", "seed"]).reset_index(drop=True)
 
 
 def invariants(run: Run) -> pd.DataFrame:
