@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from runs import benchmark, built
 
 from optsuite import report, results
 from optsuite.__main__ import main
-from optsuite.report import tables
+from optsuite.report import figures, tables
 from optsuite.spec import OptsuiteError
 
 Write = Callable[[Any], Path]
@@ -107,6 +111,40 @@ def test_hostile_names_stay_in_their_cell(run_json: dict[str, Any], write_run: W
     """A pipe would open a column of its own."""
     run_json["optsuite"]["built"][0]["kind"] = "a|b"
     assert "a\\|b" in tables.markdown(tables.results(results.read(write_run(run_json))))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ([], []),
+        ([0.5], [0.5]),
+        ([0.2, 0.8], [0.2, 0.8]),
+        ([0.5, 0.5, 0.5], [0.5, 0.6, 0.7]),
+        ([1.0, 1.0, 1.0], [0.8, 0.9, 1.0]),
+        ([0.0] * 21, [number / 20 for number in range(21)]),
+    ],
+)
+def test_spread(wanted: list[float], expected: list[float]) -> None:
+    """Labels are at least a gap apart, and as near to their points as that allows."""
+    assert figures.spread(wanted, gap=0.1) == pytest.approx(expected)
+
+
+def test_labels_do_not_overlap(run_json: dict[str, Any], write_run: Write) -> None:
+    """Not even where twenty-five points lie on one spot."""
+    header = run_json["optsuite"]
+    header["built"] = [built("conv", f"k-{number}") for number in range(25)]
+    header["experiments"] = [one["id"] for one in header["built"]]
+    run_json["benchmarks"] = [benchmark(name, "int8") for name in header["experiments"]]
+    run = results.read(write_run(run_json))
+    for name in ("acc_vs_latency_int8", "acc_vs_size_int8", "tflite_accdrop_vs_sizeratio"):
+        figure = Figure(figsize=(10, 7), layout="constrained")
+        assert figures.FIGURES[name](run, figure)
+        figure.draw_without_rendering()
+        labels = [text for text in figure.axes[0].texts if text.get_text().startswith("k-")]
+        assert len(labels) == 25
+        boxes = [Text.get_window_extent(label) for label in labels]
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+        assert all(figure.bbox.containsx(box.x1) for box in boxes)
 
 
 def test_an_unwritable_place_is_one_line_and_exit_2(

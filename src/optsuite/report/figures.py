@@ -7,7 +7,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
@@ -22,13 +21,15 @@ mpl.use("Agg")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", ":")
 _DPI = 150
+_LABEL_HEIGHT = 0.03
+"""Of the axes' height, for a line of text with some air."""
 
 
 def draw(run: Run, folder: Path) -> list[str]:
     """Write every figure that the run has the data for into `folder`; their names, without ending."""
     folder.mkdir()
     drawn = []
-    for name, plot in _FIGURES.items():
+    for name, plot in FIGURES.items():
         figure = Figure(figsize=(10, 7), layout="constrained")
         if plot(run, figure):
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
@@ -48,31 +49,49 @@ def _colours(names: pd.Series[str]) -> dict[str, str]:
 
 
 def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
-    """A labelled point an experiment, coloured by model."""
+    """A point an experiment, coloured by model, with a line to its label in a column at the right.
+
+    Labels beside the points would lie on each other wherever points do; a column never does.
+    """
     colours = _colours(table["base"])
     for model, colour in colours.items():
         part = table[table["base"] == model]
         axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=5)
-    axes.margins(0.25)  # room for the labels beside the outermost points
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
-    labels = [
-        axes.text(px, py, label, fontsize=8, color=colours[model], bbox=box)
-        for px, py, label, model in zip(table[x], table[y], _labels(table), table["base"], strict=True)
-    ]
+    axes.margins(0.05)
     figure.legend(loc="outside upper center", ncols=8)
     axes.grid(alpha=0.3)
-    figure.draw_without_rendering()
-    adjust_text(
-        labels,
-        x=table[x].to_numpy(float),
-        y=table[y].to_numpy(float),
-        ax=axes,
-        expand=(1.3, 1.8),
-        force_text=(0.3, 0.6),
-        force_static=(0.4, 0.8),
-        time_lim=5,
-        arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkB": 4},
-    )
+    labelled = table.assign(label=_labels(table)).sort_values([y, x])
+    low, high = axes.get_ylim()
+    heights = spread([(value - low) / (high - low) for value in labelled[y]], gap=_LABEL_HEIGHT)
+    for (_, point), height in zip(labelled.iterrows(), heights, strict=True):
+        axes.annotate(
+            point["label"],
+            xy=(point[x], point[y]),
+            xytext=(1.03, height),
+            textcoords="axes fraction",
+            fontsize=8,
+            va="center",
+            color=colours[point["base"]],
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colours[point["base"]],
+                "alpha": 0.4,
+                "lw": 0.7,
+                "relpos": (0, 0.5),  # to the left edge of the label, under no other
+            },
+            annotation_clip=False,
+        )
+
+
+def spread(wanted: list[float], gap: float) -> list[float]:
+    """Rising heights in 0..1 at least `gap` apart, each near the one wanted; evenly spaced where they do not fit."""
+    gap = min(gap, 1 / max(1, len(wanted) - 1))
+    heights: list[float] = []
+    for number, height in enumerate(wanted):
+        least = heights[-1] + gap if heights else 0.0
+        room_above = 1 - gap * (len(wanted) - 1 - number)
+        heights.append(min(max(height, least), room_above))
+    return heights
 
 
 def _spans_decades(values: pd.Series[float]) -> bool:
@@ -162,7 +181,7 @@ def _training_curves(run: Run, figure: Figure) -> bool:
     return True
 
 
-_FIGURES: dict[str, Callable[[Run, Figure], bool]] = {
+FIGURES: dict[str, Callable[[Run, Figure], bool]] = {
     "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), ms"),
     "acc_vs_params": _accuracy_against("params", "parameters"),
     "acc_vs_size_int8": _accuracy_against("bytes", "int8 size, bytes"),
