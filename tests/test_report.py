@@ -73,6 +73,16 @@ def test_what_is_missing_is_marked(run_json: dict[str, Any], write_run: Write, t
     assert "nan" not in text.lower().replace("nano", "")
 
 
+def test_files_that_are_not_what_they_are_called_are_marked(
+    run_json: dict[str, Any], write_run: Write, tmp_path: Path
+) -> None:
+    """In the line of the experiment, and by name in the report."""
+    run_json["benchmarks"][1]["extra_info"]["optsuite"]["note"] = "nothing quantised"
+    report.write(results.read(write_run(run_json)), tmp_path)
+    assert pd.read_csv(tmp_path / "results.csv")["notes"].iloc[0] == "int8: nothing quantised"
+    assert "- nothing quantised: conv_baseline_s0 int8" in (tmp_path / "report.md").read_text()
+
+
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
     """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
     run = results.read(write_run(run_json))

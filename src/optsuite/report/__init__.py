@@ -49,6 +49,7 @@ def _markdown(run: Run, drawn: list[str]) -> str:
         invariants=tables.markdown(tables.invariants(run)),
         compression=tables.markdown(tables.compression(run)),
         absences=tables.absences(run),
+        notes=tables.notes(run),
         figures=drawn,
     )
     return text

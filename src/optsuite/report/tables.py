@@ -64,6 +64,7 @@ def _result(run: Run, built: Built) -> dict[str, Any]:
     line["keras_total_ms"] = _figure(rows["keras"], "total_ms")
     line["macs"] = built.info.macs
     line["prunable"] = pd.NA if built.prunable is None else built.prunable
+    line["notes"] = "; ".join(f"{name}: {row.measured.note}" for name, row in rows.items() if row and row.measured.note)
     line["absent"] = "; ".join(f"{name}: {run.absence(built.id, name)}" for name, row in rows.items() if row is None)
     return line
 
@@ -214,6 +215,15 @@ def absences(run: Run) -> dict[str, list[str]]:
         for variant in run.header.variants:
             if run.row(experiment, variant) is None:
                 found.setdefault(run.absence(experiment, variant), []).append(f"{experiment} {variant}")
+    return found
+
+
+def notes(run: Run) -> dict[str, list[str]]:
+    """What is unexpected about a file -> the rows of which it is true."""
+    found: dict[str, list[str]] = {}
+    for measured in (row.measured for row in run.rows):
+        if measured.note:
+            found.setdefault(measured.note, []).append(f"{measured.experiment} {measured.variant}")
     return found
 
 
