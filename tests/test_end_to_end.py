@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
@@ -13,8 +14,11 @@ import pytest
 from runs import ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest
 
 from optsuite import report, results
+from optsuite.config import Config
+from optsuite.experiments import select, step_of
 from optsuite.measure import LiteRTRunner
 from optsuite.store import Store
+from optsuite.suite import Suite
 
 VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
 SABOTAGE = {"PYTHONPATH": str(ROOT / "tests")}
@@ -162,6 +166,36 @@ def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) 
     first, second = Store(smoke.cache, pytest.fail), Store(tmp_path, pytest.fail)
     for key in keys:
         assert second.get(key) == first.get(key)
+
+
+def test_the_index_never_mixes_two_models(smoke: Smoke, tmp_path: Path) -> None:
+    """When a model is built anew, the index forgets the files of the old one, and a baseline's all descendants."""
+    selection = select(profile="smoke", models=["tutorial"], recipes=["baseline", "qat"], variants=["keras", "int8"])
+    store = Store(tmp_path, pytest.fail)
+    suite = Suite(selection, store, Config(), pytest.fail)
+    rows = [((one, variant), step_of(one, variant, selection.profile)) for one, variant in selection.rows()]
+    suite._point(rows)
+    names = [PurePath("smoke", "mnist", one.id, variant.name) for (one, variant), _ in rows]
+    assert [store.newest(name) for name in names] == [step.key for _, step in rows]
+    pair, step = rows[0]
+    newer = replace(step, seed=1)
+    suite._point([(pair, newer)])
+    assert [store.newest(name) for name in names] == [newer.key, None, None, None]
+
+
+def test_invariants_hold_on_depthwise_separable_networks_too(smoke: Smoke) -> None:
+    """CQAT as TFMOT has it loses the clusters of one layer of dscnn; ours keeps them, in Keras and in the file."""
+    done = run_pytest(
+        "--optsuite-profile=smoke",
+        "--optsuite-models=dscnn",
+        "--optsuite-recipes=cluster-8_cqat,prune-0.8_cluster-8_pcqat",
+        "--optsuite-variants=int8",
+        f"--optsuite-cache={smoke.cache}",
+        "-k",
+        "promises",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_damage_is_found_and_built_again(smoke: Smoke) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from optsuite.experiments import PIPELINES, PROFILES, absence, select, step_of
+from optsuite.datasets import DATASETS
+from optsuite.experiments import PIPELINES, PROFILES, absence, misfit, select, step_of
 from optsuite.models import MODELS
 from optsuite.recipes import RECIPES
 from optsuite.spec import OptsuiteError
@@ -77,6 +78,19 @@ def test_select_refuses_what_leaves_nothing(asked: dict[str, list[str]], message
     """An empty selection is an error with its reason, never a pass."""
     with pytest.raises(OptsuiteError, match=message):
         select(**asked)  # type: ignore[arg-type]
+
+
+def test_what_was_asked_for_and_does_not_fit_is_kept_with_its_reason() -> None:
+    """It will stand in the tables, marked."""
+    selection = select(models=["conv", "dscnn"], recipes=["kd"])
+    assert selection.refused == {"conv_kd_s0": "recipe kd learns from conv itself"}
+
+
+def test_a_teacher_must_take_the_data_too() -> None:
+    """It is asked about the student's images."""
+    data = replace(DATASETS["mnist"], kind="32x32x3")
+    model = replace(MODELS["dscnn"], kind="32x32x3")
+    assert misfit(data, model, RECIPES["kd"]) == "teacher conv takes 28x28x1, dataset mnist has 32x32x3"
 
 
 def test_absences_follow_from_declared_capabilities() -> None:

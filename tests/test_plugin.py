@@ -21,13 +21,18 @@ ONE = ("--optsuite-recipes=baseline", "--optsuite-variants=int8")
         (["--optsuite-profile=huge"], "unknown profile 'huge'; accepted: full, smoke"),
         (["--optsuite-dataset=cifar"], "unknown dataset 'cifar'; accepted: mnist"),
         (["--optsuite-matrix=most"], "unknown matrix 'most'; accepted: default, all"),
-        (["--optsuite-seeds=x"], "--optsuite-seeds=x: accepted are whole numbers from 0 up"),
-        (["--optsuite-seeds=-1"], "--optsuite-seeds=-1: accepted are whole numbers from 0 up"),
+        (["--optsuite-seeds=x"], "--optsuite-seeds=x: accepted are whole numbers from 0 to 999999999"),
+        (["--optsuite-seeds=-1"], "--optsuite-seeds=-1: accepted are whole numbers from 0 to 999999999"),
         (["--optsuite-jobs=0"], "--optsuite-jobs=0: accepted are whole numbers from 1 up"),
         (["--optsuite-models=conv,"], "--optsuite-models=conv,: accepted are names, separated by commas"),
         (["--optsuite-recipes=qat", "--optsuite-variants=int16x8"], "the selection leaves nothing to run"),
         (["--benchmark-only"], "--benchmark-only would skip the accuracy gates and pass"),
         (["-n", "2"], "run without xdist's -n"),
+        (["--optsuite-profile="], "unknown profile ''; accepted: full, smoke"),
+        (["--optsuite-seeds=4294967296"], "accepted are whole numbers from 0 to 999999999"),
+        (["--benchmark-disable"], "nothing is timed, so"),
+        (["--benchmark-skip"], "nothing is timed, so"),
+        (["-k", "accuracy"], "nothing is timed, so"),
     ],
 )
 def test_usage_errors(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -37,6 +42,15 @@ def test_usage_errors(arguments: list[str], message: str, tmp_path: Path) -> Non
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert message in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_can_not_be_is_a_usage_error(tmp_path: Path) -> None:
+    """A file stands where a folder should be: one line, no traceback."""
+    (tmp_path / "file").touch()
+    done = run_pytest(*SMOKE, *ONE, f"--optsuite-cache={tmp_path / 'file' / 'cache'}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "can't be written: Not a directory" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_wrong_pyproject_section_is_a_usage_error(tmp_path: Path) -> None:

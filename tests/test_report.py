@@ -83,6 +83,36 @@ def test_files_that_are_not_what_they_are_called_are_marked(
     assert "- nothing quantised: conv_baseline_s0 int8" in (tmp_path / "report.md").read_text()
 
 
+def test_a_failed_build_is_in_every_table(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """With its reason, not as if nobody had asked for it."""
+    header = run_json["optsuite"]
+    header["built"].append(built("conv", "cluster-8_qat"))
+    header["experiments"] += ["conv_cluster-8_qat_s0", "conv_prune-0.8_s0"]
+    header["absences"].append({"experiment": "conv_prune-0.8_s0", "variant": "int8", "reason": "ValueError: why"})
+    run = results.read(write_run(run_json))
+    report.write(run, tmp_path)
+    line = pd.read_csv(tmp_path / "results.csv").set_index("exp_id").loc["conv_prune-0.8_s0"]
+    assert pd.isna(line["test_acc"])
+    assert "ValueError: why" in str(line["absent"])
+    text = (tmp_path / "pipelines-conv.csv").read_text()
+    assert "int8,prune,,,,ValueError: why\n" in text
+    assert "int8,none,99.00,500.00,1.95,\n" in text
+
+
+def test_a_second_report_leaves_nothing_of_the_first(
+    run_json: dict[str, Any], write_run: Write, tmp_path: Path
+) -> None:
+    """A table that only an earlier run had would be taken for this one's; the user's own files stay."""
+    out = tmp_path / "out"
+    (out / "figures").mkdir(parents=True)
+    for name in ("pipelines-old.csv", "mine.csv", "figures/mine.png", "figures/tflite_latency_bar.png"):
+        (out / name).touch()
+    run_json["benchmarks"] = run_json["benchmarks"][:1]
+    report.write(results.read(write_run(run_json)), out)
+    assert sorted(path.name for path in out.glob("*.csv")) == ["mine.csv", "results.csv"]
+    assert sorted(path.name for path in (out / "figures").iterdir()) == ["mine.png", "training_curves.png"]
+
+
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
     """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
     run = results.read(write_run(run_json))

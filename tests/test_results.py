@@ -89,6 +89,8 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "a row twice": (change("benchmarks", [*rows, rows[0]]), "a row is there twice"),
         "an experiment twice": (change("optsuite.built", [*known, known[0]]), "an experiment is there twice"),
         "a row of nothing": (change(f"{measured}.experiment", "vgg"), "nothing is known of vgg"),
+        "not selected": (change("optsuite.experiments", []), "nothing is known of conv_baseline_s0"),
+        "no bytes": (change(f"{measured}.bytes", 0), ">= 1"),
         "no stages": (change("optsuite.built.0.info.stages", []), "length >= 1"),
     }
 
@@ -109,6 +111,8 @@ CASES = (
     "a row twice",
     "an experiment twice",
     "a row of nothing",
+    "not selected",
+    "no bytes",
     "no stages",
 )
 

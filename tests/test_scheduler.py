@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -144,6 +144,27 @@ def test_a_killed_worker_costs_one_retry(
     assert all("its process was killed, twice" in reason for reason in failures.values())
     assert len(list((tmp_path / "deaths").iterdir())) == deaths
     assert _content(store, D) == b"a>d"
+
+
+def test_a_worker_killed_between_two_steps_costs_nothing(store: Store, tmp_path: Path) -> None:
+    """The executor notices at the next step, which goes to a new process."""
+    slots: list[ProcessPoolExecutor] = []
+
+    def slot() -> Executor:
+        slots.append(scheduler.process_slot(tmp_path / "log"))
+        return slots[-1]
+
+    def observe(event: Event, step: Step) -> None:
+        if (event, step.label) == ("stored", "a"):
+            for process in (slots[-1]._processes or {}).values():
+                process.kill()
+                process.join()
+            while not slots[-1]._broken:
+                time.sleep(0.01)
+
+    assert scheduler.run(scheduler.missing([C], store), store, 1, slot, observe, _work) == {}
+    assert len(slots) == 2
+    assert _content(store, C) == b"a>b>c"
 
 
 def test_an_interrupt_keeps_what_was_finished(store: Store) -> None:

@@ -83,6 +83,26 @@ def test_the_index_points_to_the_newest(store: Store) -> None:
     assert store.newest(name) == OTHER
 
 
+@pytest.mark.parametrize("content", ["", "../..", "a" * 63, "A" * 64])
+def test_an_index_entry_that_is_no_key_leads_nowhere(store: Store, said: list[str], content: str) -> None:
+    """An empty one would name the folder of all artifacts, and have it set aside."""
+    name = PurePath("full", "mnist", "conv_qat_s0", "int8")
+    store.point(name, KEY)
+    (store.root / "index" / name).write_text(content)
+    assert store.newest(name) is None
+    assert "damaged index entry" in said[0]
+    assert store.get(KEY) == ARTIFACT
+
+
+def test_what_is_forgotten_is_not_found(store: Store) -> None:
+    """A folder of the index, and nothing beside it."""
+    one, other = PurePath("full", "mnist", "a", "int8"), PurePath("full", "mnist", "b", "int8")
+    store.point(one, KEY)
+    store.point(other, KEY)
+    store.forget(one.parent)
+    assert (store.newest(one), store.newest(other)) == (None, KEY)
+
+
 def test_one_builder_at_a_time(store: Store, said: list[str]) -> None:
     """The second says that it waits, and goes on when the first is done."""
     entered = threading.Event()

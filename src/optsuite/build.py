@@ -16,13 +16,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from optsuite.records import ModelInfo, StageRecord
+from optsuite.records import LayerWeights, ModelInfo, StageRecord
 from optsuite.spec import (
     Action,
     Artifact,
     Dataset,
     OptsuiteError,
     Profile,
+    Promise,
     Schedule,
     Split,
     Stage,
@@ -32,6 +33,8 @@ MODEL, INFO, OUTPUTS = "model.h5", "info.json", "outputs.npz"
 """The files of a model's artifact: the model, what is known of it, its answers on validation and test inputs."""
 
 _BUILDERS = ("tensorflow", "tf-keras", "tensorflow-model-optimization")
+_RECORDS = (ModelInfo, StageRecord, LayerWeights, Promise)
+"""What is in info.json: an artifact of another format is another artifact."""
 _SHARED = ("build.py", "keras.py", "weights.py")
 
 
@@ -97,7 +100,9 @@ class Step:
             "action": [self.action.name, canonical(self.action)],
             "schedule": canonical(self.schedule),
             "dataset": canonical(self.dataset),
-            "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_epochs],
+            "limits": [self.profile.train_images, self.profile.eval_images],
+            "epochs": self.schedule and self.profile.epochs(self.schedule),
+            "format": [[part.name for part in fields(record)] for record in _RECORDS],
             "seed": self.seed,
             "inputs": [step.key for step in self.inputs],
             "code": [_file_sha256(path) for path in code],

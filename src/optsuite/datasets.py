@@ -55,7 +55,7 @@ DATASETS = catalogue(
     Dataset(
         name="mnist",
         kind="28x28x1",
-        fingerprint=hashlib.sha256("".join(_MNIST.values()).encode()).hexdigest(),
+        fingerprint=hashlib.sha256(f"{_MNIST} {_VALIDATION_IMAGES}".encode()).hexdigest(),
         load=load_mnist,
     ),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from optsuite.build import Step
 from optsuite.datasets import DATASETS
@@ -52,6 +52,8 @@ class Selection:
     profile: Profile
     experiments: tuple[Experiment, ...]
     variants: tuple[Variant, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """The ids of what was asked for but does not fit -> why."""
 
     def rows(self) -> Iterator[tuple[Experiment, Variant]]:
         """Every experiment with every variant that it can take."""
@@ -81,22 +83,25 @@ def select(
     planned = MATRICES[matrix]
     data = pick(DATASETS, [dataset], "dataset")[0]
     found: list[Experiment] = []
-    refusals: list[str] = []
+    refused: dict[str, str] = {}
     for model in pick(MODELS, models or planned, "model"):
         names = recipes or planned.get(model.name, tuple(RECIPES))
         for recipe in pick(RECIPES, names, "recipe"):
+            asked = [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
             if reason := misfit(data, model, recipe):
-                refusals.append(reason)
+                refused |= {experiment.id: reason for experiment in asked}
             else:
-                found += [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
+                found += asked
     selection = Selection(
         profile=pick(PROFILES, [profile], "profile")[0],
         experiments=tuple(found),
         variants=tuple(pick(VARIANTS, variants or VARIANTS, "variant")),
+        refused=refused,
     )
     if not any(selection.rows()):
-        refusals += [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
-        raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(refusals)}")
+        absences = [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
+        reasons = dict.fromkeys([*refused.values(), *absences])
+        raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
     return selection
 
 
@@ -105,8 +110,12 @@ def misfit(dataset: Dataset, model: Model, recipe: Recipe) -> str:
     if dataset.kind != model.kind:
         return f"model {model.name} takes {model.kind}, dataset {dataset.name} has {dataset.kind}"
     for stage in recipe.stages:
-        if (taught := stage.from_teacher()) and taught[0] == model.name:
-            return f"recipe {recipe.name} learns from {model.name} itself"
+        if taught := stage.from_teacher():
+            teacher = pick(MODELS, [taught[0]], "teacher model")[0]
+            if teacher.name == model.name:
+                return f"recipe {recipe.name} learns from {model.name} itself"
+            if teacher.kind != dataset.kind:
+                return f"teacher {teacher.name} takes {teacher.kind}, dataset {dataset.name} has {dataset.kind}"
     return ""
 
 

@@ -25,7 +25,7 @@ class LayerWeights:
     """
 
     name: str
-    size: int
+    size: Annotated[int, Meta(ge=1)]
     zeros: int
     unique: int
     channel_unique: int
@@ -146,7 +146,7 @@ class Measured:
     test: Answers
     validation: Answers
     total_time_s: Seconds
-    bytes: Count
+    bytes: Annotated[int, Meta(ge=1)]
     gzip_bytes: Count
     weights: tuple[LayerWeights, ...] = field(repr=False)
     note: str

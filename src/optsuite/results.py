@@ -180,7 +180,7 @@ def _check(run: Run, path: Path) -> None:
     for name, found in (("an experiment", known), ("a row", pairs)):
         if len(set(found)) != len(found):
             raise OptsuiteError(f"{path}: {name} is there twice")
-    if unknown := {experiment for experiment, _ in pairs} - set(known):
+    if unknown := {experiment for experiment, _ in pairs} - (set(known) & set(run.header.experiments)):
         raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
     try:
         owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]

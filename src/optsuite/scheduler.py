@@ -38,7 +38,7 @@ def missing(steps: Iterable[Step], store: Store) -> dict[str, Step]:
     return todo
 
 
-def process_slot(log: Path) -> Executor:
+def process_slot(log: Path) -> ProcessPoolExecutor:
     """One worker process, spawned (TensorFlow does not survive a fork), whose output goes to `log`."""
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_redirect, initargs=(log,))
 
@@ -87,7 +87,13 @@ def run(
                 key = heapq.heappop(ready)[1]
                 slot = idle.pop()
                 observe("started", todo[key])
-                running[slot.submit(work, todo[key], [_stored(store, one) for one in todo[key].inputs])] = key, slot
+                inputs = [_stored(store, one) for one in todo[key].inputs]
+                try:
+                    future = slot.submit(work, todo[key], inputs)
+                except BrokenExecutor:  # its process was killed between two steps
+                    slot = open_slot()
+                    future = slot.submit(work, todo[key], inputs)
+                running[future] = key, slot
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 key, slot = running.pop(future)
                 error = future.exception()
@@ -98,7 +104,10 @@ def run(
                     if deaths[key] <= _DEATHS_ALLOWED:
                         heapq.heappush(ready, (-urgency[key], key))
                     else:
-                        fail(key, f"{todo[key].label}: its process was killed, twice")
+                        fail(
+                            key,
+                            f"{todo[key].label}: its process was killed, twice; its last words are in the build log",
+                        )
                 elif error is not None:
                     fail(key, f"{todo[key].label}:\n{''.join(traceback.format_exception(error))}")
                 else:

@@ -2,6 +2,7 @@
 
 objects/KEY/             the files of an artifact and their manifest
 index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
+new/                     what is being written
 aside/                   what was found damaged
 build.lock  build.log    one builder at a time; what the workers had to say
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -48,12 +50,14 @@ class Store:
         folder = self.root / "objects" / key
         try:
             return _read(folder, key)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not folder.exists():
                 return None
             found = "a file is missing"
-        except (OSError, _DamagedError, msgspec.DecodeError) as error:
+        except (_DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
             found = str(error)
+        except OSError as error:
+            raise OptsuiteError(f"the store {self.root} can't be read: {error.strerror}") from error
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
         self._say(f"damaged artifact, set aside as {aside}: {found}")
         aside.parent.mkdir(exist_ok=True)
@@ -62,9 +66,13 @@ class Store:
 
     def put(self, key: str, artifact: Artifact) -> None:
         """Store an artifact, whole or not at all."""
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
+        with self._writing():
+            self._put(key, artifact, files)
+
+    def _put(self, key: str, artifact: Artifact, files: Mapping[str, str]) -> None:
         new = self.root / "new" / uuid.uuid4().hex
         new.mkdir(parents=True)
-        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
         for name, content in artifact.items():
             (new / name).write_bytes(content)
         (new / _MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
@@ -82,22 +90,31 @@ class Store:
         """Let the index say that `name` is `key`."""
         if self.newest(name) != key:
             path = self.root / "index" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            new = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-            new.write_text(key)
-            os.replace(new, path)
+            with self._writing():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                new = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+                new.write_text(key)
+                os.replace(new, path)
 
     def newest(self, name: PurePath) -> str | None:
-        """What the index says of `name`."""
+        """What the index says of `name`; what is no key is said, and is None."""
         try:
-            return (self.root / "index" / name).read_text()
-        except FileNotFoundError:
+            key = (self.root / "index" / name).read_text()
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        if not re.fullmatch("[0-9a-f]{64}", key):
+            self._say(f"damaged index entry {name}: not a key")
+            return None
+        return key
+
+    def forget(self, folder: PurePath) -> None:
+        """Let the index know nothing of what lies under `folder`."""
+        shutil.rmtree(self.root / "index" / folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def building(self) -> Iterator[None]:
         """Held by whoever builds, so that two runs on one store build each step once; a dead holder holds nothing."""
-        try:
+        with self._writing():
             self.root.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.root / "build.lock")
             try:
@@ -105,12 +122,17 @@ class Store:
             except filelock.Timeout:
                 self._say(f"another run is building in {self.root}; waiting for it")
                 lock.acquire()
-        except OSError as error:
-            raise OptsuiteError(f"the store {self.root} can't be written: {error.strerror}") from error
         try:
             yield
         finally:
             lock.release()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OptsuiteError(f"the store {self.root} can't be written: {error.strerror}") from error
 
     @property
     def log(self) -> Path:

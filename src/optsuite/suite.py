@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import TextIO
@@ -17,6 +19,7 @@ from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
+from optsuite.recipes import RECIPES
 from optsuite.records import Absence, Answers, Built, Header, LayerWeights, Measured
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
@@ -64,20 +67,33 @@ class Suite:
         self._build_s = self._ready_at - start
 
     def _build_missing(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
-        wanted: dict[PurePath, Step] = {}
+        wanted: dict[tuple[str, str], tuple[Pair, Step]] = {}
         for experiment, variant in rows:
             for pair in (
                 (experiments.baseline(experiment), _KERAS),
                 (experiment, _KERAS),
                 (experiment, variant),
             ):
-                wanted[self._index_name(*pair)] = self._step(*pair)
-        if scheduler.missing(wanted.values(), self._store):
+                wanted[pair[0].id, pair[1].name] = pair, self._step(*pair)
+        steps = [step for _, step in wanted.values()]
+        if scheduler.missing(steps, self._store):
             with self._store.building():
-                self._build(scheduler.missing(wanted.values(), self._store), jobs, stream)
-        for name, step in wanted.items():
-            if step.key not in self._failures:
-                self._store.point(name, step.key)
+                self._build(scheduler.missing(steps, self._store), jobs, stream)
+        self._point(wanted.values())
+
+    def _point(self, wanted: Iterable[tuple[Pair, Step]]) -> None:
+        """Let the index say what is newest, and nothing of what descends from a model that is so no longer.
+
+        Else a machine that goes by the index would measure a file of one model against the answers of another.
+        """
+        built = [(pair, step) for pair, step in wanted if step.key not in self._failures]
+        for (experiment, variant), step in built:
+            if variant is _KERAS and self._store.newest(self._index_name(experiment, _KERAS)) not in (None, step.key):
+                descendants = [experiment.recipe] if experiment.recipe.stages else RECIPES.values()
+                for recipe in descendants:
+                    self._store.forget(self._index_name(replace(experiment, recipe=recipe), _KERAS).parent)
+        for pair, step in built:
+            self._store.point(self._index_name(*pair), step.key)
 
     def _build(self, todo: dict[str, Step], jobs: int, stream: TextIO) -> None:
         slots = min(jobs, len(todo))
@@ -111,25 +127,27 @@ class Suite:
                     "run once where TensorFlow is installed, and copy the folder"
                 )
             )
-            raise self._absent(experiment, variant, OptsuiteError(reason))
+            raise OptsuiteError(reason)
         return artifact
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
         """The .tflite file."""
-        return self._artifact(experiment, variant)[TFLITE]
+        with self._noting(experiment, variant):
+            return self._artifact(experiment, variant)[TFLITE]
 
     def runner(self, experiment: Experiment, variant: Variant) -> Runner:
         """The variant, ready to be asked, on one thread.
 
         Imports TensorFlow for the Keras model only; UnavailableError where it is not installed.
         """
-        if variant.convert is not None:
-            return LiteRTRunner(self.tflite(experiment, variant))
-        if build.builder_versions() is None:
-            raise self._absent(experiment, variant, UnavailableError("TensorFlow is not installed"))
-        from optsuite.keras import KerasRunner
+        with self._noting(experiment, variant):
+            if variant.convert is not None:
+                return LiteRTRunner(self.tflite(experiment, variant))
+            if build.builder_versions() is None:
+                raise UnavailableError("TensorFlow is not installed")
+            from optsuite.keras import KerasRunner
 
-        return KerasRunner(self._artifact(experiment, variant)[build.MODEL])
+            return KerasRunner(self._artifact(experiment, variant)[build.MODEL])
 
     def built(self, experiment: Experiment) -> Built:
         """The experiment's Keras model, as the build knows it; its baseline goes into the record with it."""
@@ -155,28 +173,32 @@ class Suite:
         """Ask the variant about every test and validation image, once a run."""
         pair = experiment.id, variant.name
         if pair not in self._measured:
-            built = self.built(experiment)
-            content, weights, note = self._shipped(experiment, variant, built)
-            test_pass = run_pass(runner, self._split(experiment, "test").x)
-            if variant.convert is None:
-                test, validation = built.test, built.validation
-            else:
-                validation_pass = run_pass(runner, self._split(experiment, "validation").x)
-                test = self._answers(experiment, "test", test_pass.outputs)
-                validation = self._answers(experiment, "validation", validation_pass.outputs)
-            self._measured[pair] = Measured(
-                experiment=experiment.id,
-                variant=variant.name,
-                budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-                test=test,
-                validation=validation,
-                total_time_s=test_pass.total_time_s,
-                bytes=len(content),
-                gzip_bytes=gzip_bytes(content),
-                weights=weights,
-                note=note,
-            )
+            with self._noting(experiment, variant):
+                self._measured[pair] = self._measure(experiment, variant, runner)
         return self._measured[pair]
+
+    def _measure(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
+        built = self.built(experiment)
+        content, weights, note = self._shipped(experiment, variant, built)
+        test_pass = run_pass(runner, self._split(experiment, "test").x)
+        if variant.convert is None:
+            test, validation = built.test, built.validation
+        else:
+            validation_pass = run_pass(runner, self._split(experiment, "validation").x)
+            test = self._answers(experiment, "test", test_pass.outputs)
+            validation = self._answers(experiment, "validation", validation_pass.outputs)
+        return Measured(
+            experiment=experiment.id,
+            variant=variant.name,
+            budget=self._config.variant_budget(experiment, variant, self.selection.profile),
+            test=test,
+            validation=validation,
+            total_time_s=test_pass.total_time_s,
+            bytes=len(content),
+            gzip_bytes=gzip_bytes(content),
+            weights=weights,
+            note=note,
+        )
 
     def _shipped(
         self, experiment: Experiment, variant: Variant, built: Built
@@ -194,10 +216,14 @@ class Suite:
     def _answers(self, experiment: Experiment, split: str, outputs: np.ndarray) -> Answers:
         return Answers.of(correct(outputs, self._split(experiment, split)))
 
-    def _absent(self, experiment: Experiment, variant: Variant, error: OptsuiteError) -> OptsuiteError:
-        """Note, by the error's last line, why a row that was asked for is not there."""
-        self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
-        return error
+    @contextmanager
+    def _noting(self, experiment: Experiment, variant: Variant) -> Iterator[None]:
+        """Note, by an error's last line, why a row that was asked for is not there."""
+        try:
+            yield
+        except OptsuiteError as error:
+            self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
+            raise
 
     def times(self) -> str:
         """How long building and measuring took, for people; empty before they began."""
@@ -217,11 +243,12 @@ class Suite:
             for variant in selected.variants
             if (reason := experiments.absence(experiment, variant))
         }
+        refused = {(id, variant.name): why for id, why in selected.refused.items() for variant in selected.variants}
         return Header(
             schema=SCHEMA,
             version=optsuite.__version__,
             profile=selected.profile.name,
-            experiments=tuple(experiment.id for experiment in selected.experiments),
+            experiments=(*(experiment.id for experiment in selected.experiments), *selected.refused),
             variants=tuple(variant.name for variant in selected.variants),
             versions={"ai-edge-litert": version("ai-edge-litert"), **(build.builder_versions() or {})},
             build_s=self._build_s,
@@ -229,6 +256,6 @@ class Suite:
             built=tuple(self._built.values()),
             absences=tuple(
                 Absence(experiment=pair[0], variant=pair[1], reason=reason)
-                for pair, reason in (declared | self._absences).items()
+                for pair, reason in (declared | refused | self._absences).items()
             ),
         )

@@ -28,6 +28,10 @@ def write(run: Run, out: Path) -> None:
             drawn = figures.draw(run, made / "figures")
             (made / "report.md").write_text(_markdown(run, drawn), "utf-8")
             (out / "figures").mkdir(exist_ok=True)
+            # What only an earlier run had must not be taken for this one's.
+            for old in (*out.glob("pipelines*.csv"), *((out / "figures" / f"{name}.png") for name in figures.FIGURES)):
+                if not (made / old.relative_to(out)).exists():
+                    old.unlink(missing_ok=True)
             for file in sorted(made.rglob("*.*")):
                 os.replace(file, out / file.relative_to(made))
     except OSError as error:

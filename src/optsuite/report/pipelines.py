@@ -7,7 +7,6 @@ import re
 import pandas as pd
 
 from optsuite.experiments import PIPELINES
-from optsuite.records import Built
 from optsuite.results import Run
 
 METHODS = ("keras", "fp32", "fp16", "dynamic", "uint8", "int8", "int16x8")
@@ -24,21 +23,24 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
     Accuracy in percent, total time in ms for all test images, size in KB of 1,024 bytes; with several seeds, those of
     the first. A row for every method and pipeline: what is absent has the reason in its note.
     """
-    built = {(one.model, one.kind): one for one in reversed(run.header.built)}
-    models = dict.fromkeys(one.model for one in run.header.built if one.kind in PIPELINES and "_" in one.kind)
+    seeds: dict[str, int] = {}
+    for one in run.header.built:
+        if one.kind in PIPELINES and "_" in one.kind:
+            seeds[one.model] = min(one.seed, seeds.get(one.model, one.seed))
+    numbers = dict.fromkeys(("Accuracy", "Total time", "File size"), "Float64")
     return {
         model: pd.DataFrame(
-            [_line(run, built.get((model, recipe)), method, recipe) for method in METHODS for recipe in PIPELINES]
-        )
-        for model in models
+            [_line(run, f"{model}_{recipe}_s{seed}", method, recipe) for method in METHODS for recipe in PIPELINES]
+        ).astype(numbers)
+        for model, seed in seeds.items()
     }
 
 
-def _line(run: Run, built: Built | None, method: str, recipe: str) -> dict[str, object]:
-    row = None if built is None else run.row(built.id, method)
+def _line(run: Run, experiment: str, method: str, recipe: str) -> dict[str, object]:
+    row = run.row(experiment, method)
     line: dict[str, object] = {"Method": method, "Model optimize": label(recipe)}
     if row is None:
-        reason = "not selected in this run" if built is None else run.absence(built.id, method)
+        reason = run.absence(experiment, method)
         return line | {"Accuracy": pd.NA, "Total time": pd.NA, "File size": pd.NA, "Note": reason}
     measured = row.measured
     return line | {

@@ -31,7 +31,15 @@ def selected(run: Run) -> list[Built]:
 
 def results(run: Run) -> pd.DataFrame:
     """One line an experiment: the columns of the published tables in their order, then our own."""
-    return pd.DataFrame([_result(run, built) for built in selected(run)])
+    lines = {built.id: _result(run, built) for built in selected(run)}
+    columns = list(next(iter(lines.values()), {"exp_id": None, "absent": None}))
+    return pd.DataFrame([lines.get(name) or _not_built(run, name, columns) for name in run.header.experiments])
+
+
+def _not_built(run: Run, experiment: str, columns: list[str]) -> dict[str, Any]:
+    """The line of an experiment of which there is nothing but the reason."""
+    reasons = dict.fromkeys(run.absence(experiment, variant) for variant in run.header.variants)
+    return dict.fromkeys(columns, pd.NA) | {"exp_id": experiment, "absent": "; ".join(reasons)}
 
 
 def _result(run: Run, built: Built) -> dict[str, Any]:
