@@ -76,6 +76,7 @@ class Schedule:
 class Model:
     """A base architecture. `build` returns a new Keras model that answers with logits.
 
+    Its kernels are those of Conv2D, DepthwiseConv2D (of multiplier 1) and Dense layers, none nested or used twice.
     `build` must be self-contained: its source is part of the key of what is built from it. `stages` replaces
     `finetune` for the stages it names (their module's name, e.g. "prune").
     """
