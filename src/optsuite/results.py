@@ -107,7 +107,6 @@ class _Cpu(msgspec.Struct):
 
 class _Machine(msgspec.Struct):
     cpu: _Cpu = msgspec.field(default_factory=_Cpu)
-    system: str = ""
     machine: str = ""
 
 
