@@ -121,3 +121,9 @@ def run_pytest(*arguments: str | Path, **environment: str) -> subprocess.Complet
         timeout=200,
         check=False,
     )
+
+
+def run_sabotaged(what: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`run_pytest` with the plugin `sabotage`, doing `what` it knows."""
+    loaded = {"PYTHONPATH": str(ROOT / "tests"), "SABOTAGE": what}
+    return run_pytest("-p", "sabotage", *arguments, **loaded, **environment)

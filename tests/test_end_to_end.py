@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from runs import ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest
+from runs import SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
 
 from optsuite import report, results
 from optsuite.config import Config
@@ -21,7 +21,6 @@ from optsuite.store import Store
 from optsuite.suite import Suite
 
 VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
-SABOTAGE = {"PYTHONPATH": str(ROOT / "tests")}
 LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
 
 
@@ -104,14 +103,11 @@ def test_pytest_benchmarks_own_tools_read_the_json(smoke: Smoke) -> None:
 
 def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None:
     """All is in the store; TensorFlow can't be imported, and what else is slow is not."""
-    environment = SABOTAGE | {"SABOTAGE": "hide tensorflow"}
-    done = run_pytest(
-        "-p",
-        "sabotage",
+    done = run_sabotaged(
+        "hide tensorflow",
         *SMOKE,
         LITERT_ONLY,
         f"--optsuite-cache={smoke.cache}",
-        **environment,
     )
     assert done.returncode == 0, done.stdout
     assert "building" not in done.stdout.replace("building took", "")
@@ -120,14 +116,12 @@ def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None
 
 def test_a_machine_where_tensorflow_is_not_installed(smoke: Smoke, tmp_path: Path) -> None:
     """The index finds the artifacts, and it says so; the Keras rows are absent, with the reason."""
-    done = run_pytest(
-        "-p",
-        "sabotage",
+    done = run_sabotaged(
+        "hide tensorflow,uninstall tensorflow",
         *SMOKE,
         "--optsuite-recipes=baseline",
         f"--optsuite-cache={smoke.cache}",
         f"--benchmark-json={tmp_path / 'run.json'}",
-        **SABOTAGE | {"SABOTAGE": "hide tensorflow,uninstall tensorflow"},
     )
     assert done.returncode == 0, done.stdout
     assert "TensorFlow is not installed: taking the newest artifacts" in done.stdout
@@ -138,14 +132,12 @@ def test_a_machine_where_tensorflow_is_not_installed(smoke: Smoke, tmp_path: Pat
 
 def test_a_store_without_the_artifact_says_what_to_do(tmp_path: Path) -> None:
     """No TensorFlow, no artifact: every row fails with one sentence."""
-    done = run_pytest(
-        "-p",
-        "sabotage",
+    done = run_sabotaged(
+        "uninstall tensorflow",
         *SMOKE,
         "--optsuite-recipes=baseline",
         "--optsuite-variants=int8",
         f"--optsuite-cache={tmp_path / 'empty'}",
-        **SABOTAGE | {"SABOTAGE": "uninstall tensorflow"},
     )
     assert done.returncode == 1
     assert "run once where TensorFlow is installed, and copy the folder" in done.stdout
@@ -221,15 +213,14 @@ def test_damage_is_found_and_built_again(smoke: Smoke) -> None:
 def sabotaged(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """One run with a recipe that ruins its model, one that fails, and one whose process is killed once."""
     folder = tmp_path_factory.mktemp("sabotaged")
-    done = run_pytest(
-        "-p",
-        "sabotage",
+    done = run_sabotaged(
+        "",
         *SMOKE,
         "--optsuite-recipes=baseline,ruin,raise,die,prune-0.8,false-pqat",
         "--optsuite-variants=int8,fp32",
         f"--optsuite-cache={smoke.cache}",
         f"--benchmark-json={folder / 'run.json'}",
-        **SABOTAGE | {"SABOTAGE_FILE": str(folder / "died")},
+        SABOTAGE_FILE=str(folder / "died"),
     )
     assert done.returncode == 1
     return done.stdout, json.loads((folder / "run.json").read_text())

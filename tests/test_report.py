@@ -116,7 +116,7 @@ def test_a_second_report_leaves_nothing_of_the_first(
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
     """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
     run = results.read(write_run(run_json))
-    assert list(tables.comparison(run).columns) == COMPARISON
+    assert list(tables.comparison(tables.results(run)).columns) == COMPARISON
     assert list(tables.frontier(run, "latency")["exp_id"]) == ["conv_qat_s0"]
     assert list(tables.frontier(run, "size")["exp_id"]) == ["conv_baseline_s0", "conv_qat_s0"]
 

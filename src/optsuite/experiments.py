@@ -78,9 +78,7 @@ def select(
     A model outside the matrix runs every recipe that fits it. Raises OptsuiteError for what is unknown, and for a
     selection that leaves nothing to run.
     """
-    if matrix not in MATRICES:
-        raise OptsuiteError(f"unknown matrix {matrix!r}; accepted: {', '.join(MATRICES)}")
-    planned = MATRICES[matrix]
+    planned = pick(MATRICES, [matrix], "matrix")[0]
     data = pick(DATASETS, [dataset], "dataset")[0]
     found: list[Experiment] = []
     refused: dict[str, str] = {}

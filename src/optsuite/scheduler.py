@@ -74,6 +74,10 @@ def run(
     deaths = dict.fromkeys(todo, 0)
     failures: dict[str, str] = {}
 
+    def reopened(broken: Executor) -> Executor:
+        broken.shutdown(wait=False)
+        return open_slot()
+
     def fail(key: str, reason: str) -> None:
         failures[key] = reason
         observe("failed", todo[key])
@@ -91,15 +95,14 @@ def run(
                 try:
                     future = slot.submit(work, todo[key], inputs)
                 except BrokenExecutor:  # its process was killed between two steps
-                    slot = open_slot()
+                    slot = reopened(slot)
                     future = slot.submit(work, todo[key], inputs)
                 running[future] = key, slot
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 key, slot = running.pop(future)
                 error = future.exception()
                 if isinstance(error, BrokenExecutor):
-                    slot.shutdown(wait=False)
-                    slot = open_slot()
+                    slot = reopened(slot)
                     deaths[key] += 1
                     if deaths[key] <= _DEATHS_ALLOWED:
                         heapq.heappush(ready, (-urgency[key], key))

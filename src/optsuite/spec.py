@@ -248,7 +248,10 @@ def catalogue(*entries: Entry) -> dict[str, Entry]:
     return result
 
 
-def pick(entries: Mapping[str, Entry], names: Iterable[str], noun: str) -> list[Entry]:
+Found = TypeVar("Found")
+
+
+def pick(entries: Mapping[str, Found], names: Iterable[str], noun: str) -> list[Found]:
     """The named entries in the catalogue's order; OptsuiteError names what is unknown and what there is."""
     wanted = list(names)
     for name in wanted:

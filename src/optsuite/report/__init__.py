@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from optsuite.report import figures, pipelines, tables
 from optsuite.results import Run
@@ -21,12 +22,13 @@ def write(run: Run, out: Path) -> None:
             made = Path(scratch)
             results = tables.results(run)
             results.to_csv(made / "results.csv", index=False)
-            for model, table in pipelines.tables(run).items():
+            pipeline_tables = pipelines.tables(run)
+            for model, table in pipeline_tables.items():
                 # The published table is of the tutorial's network; its name goes without saying.
                 name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
                 table.to_csv(made / name, index=False, float_format="%.2f")
             drawn = figures.draw(run, made / "figures")
-            (made / "report.md").write_text(_markdown(run, drawn), "utf-8")
+            (made / "report.md").write_text(_markdown(run, results, pipeline_tables, drawn), "utf-8")
             (out / "figures").mkdir(exist_ok=True)
             # What only an earlier run had must not be taken for this one's.
             for old in (*out.glob("pipelines*.csv"), *((out / "figures" / f"{name}.png") for name in figures.FIGURES)):
@@ -38,7 +40,7 @@ def write(run: Run, out: Path) -> None:
         raise OptsuiteError(f"the report can't be written to {out}: {error.strerror}; accepted is a folder") from error
 
 
-def _markdown(run: Run, drawn: list[str]) -> str:
+def _markdown(run: Run, results: pd.DataFrame, pipeline_tables: dict[str, pd.DataFrame], drawn: list[str]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optsuite.report", "."), trim_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -46,10 +48,10 @@ def _markdown(run: Run, drawn: list[str]) -> str:
         run=run,
         summary=tables.summary(run),
         frontiers={cost: tables.markdown(tables.frontier(run, cost)) for cost in tables.FRONTIERS},
-        results=tables.markdown(tables.results(run)),
-        comparison=tables.markdown(tables.comparison(run)),
+        results=tables.markdown(results),
+        comparison=tables.markdown(tables.comparison(results)),
         recipes=tables.markdown(tables.recipes(run)),
-        pipelines={model: tables.markdown(table) for model, table in pipelines.tables(run).items()},
+        pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(tables.invariants(run)),
         compression=tables.markdown(tables.compression(run)),
         absences=tables.absences(run),

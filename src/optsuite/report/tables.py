@@ -71,7 +71,7 @@ def _result(run: Run, built: Built) -> dict[str, Any]:
     line["keras_median_ms"] = _figure(rows["keras"], "median_ms")
     line["keras_total_ms"] = _figure(rows["keras"], "total_ms")
     line["macs"] = built.info.macs
-    line["prunable"] = pd.NA if built.prunable is None else built.prunable
+    line["prunable"] = built.prunable
     line["notes"] = "; ".join(f"{name}: {row.measured.note}" for name, row in rows.items() if row and row.measured.note)
     line["absent"] = "; ".join(f"{name}: {run.absence(built.id, name)}" for name, row in rows.items() if row is None)
     return line
@@ -109,12 +109,12 @@ def _drop(built: Built, row: Row | None) -> Any:
     return pd.NA if row is None else paired(built.test, row.measured.test).value
 
 
-def comparison(run: Run) -> pd.DataFrame:
-    """Keras beside TFLite."""
+def comparison(results: pd.DataFrame) -> pd.DataFrame:
+    """Keras beside TFLite: the columns of `results` that say it."""
     columns = ["exp_id", "kind", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
     columns += ["acc_drop_int8", "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes"]
     columns += ["tflite_float_median_ms", "tflite_int8_median_ms", "size_ratio_int8"]
-    return results(run)[columns]
+    return results[columns]
 
 
 def recipes(run: Run) -> pd.DataFrame:
@@ -135,7 +135,7 @@ def recipes(run: Run) -> pd.DataFrame:
                 "right_to_wrong": drop.lost,
                 "wrong_to_right": drop.gained,
                 "sparsity_est": built.sparsity,
-                "prunable": pd.NA if built.prunable is None else built.prunable,
+                "prunable": built.prunable,
             }
         )
     return pd.DataFrame(lines)
@@ -178,25 +178,33 @@ def invariants(run: Run) -> pd.DataFrame:
     """
     lines = []
     for built in selected(run):
-        promised = {stage.stage: set(stage.layers) for stage in built.info.stages if stage.layers}
-        if not promised:
+        promised = {
+            invariant: {
+                name
+                for stage in built.info.stages
+                if getattr(stage.promise, invariant) is not None
+                for name in stage.layers
+            }
+            for invariant in ("sparsity", "clusters")
+        }
+        if not any(promised.values()):
             continue
         left = owed(built.info.stages)
         row = run.row(built.id, "int8")
         line: dict[str, Any] = {"exp_id": built.id}
-        for invariant, stage in (("sparsity", "prune"), ("clusters", "cluster")):
+        for invariant, names in promised.items():
             kept = any(getattr(promise, invariant) is not None for promise in left.values())
-            line[invariant] = ("owed" if kept else "lost by design") if stage in promised else pd.NA
+            line[invariant] = ("owed" if kept else "lost by design") if names else pd.NA
         for place, layers in (("keras", built.info.layers), ("int8", row.measured.weights if row else ())):
-            pruned = [layer.zeros / layer.size for layer in layers if layer.name in promised.get("prune", ())]
+            pruned = [layer.zeros / layer.size for layer in layers if layer.name in promised["sparsity"]]
             values = [
                 layer.unique if place == "keras" else layer.channel_unique
                 for layer in layers
-                if layer.name in promised.get("cluster", ())
+                if layer.name in promised["clusters"]
             ]
             line[f"zeros_{place}"] = min(pruned, default=pd.NA)
             line[f"values_{place}"] = max(values, default=pd.NA)
-        line["prunable"] = pd.NA if built.prunable is None else built.prunable
+        line["prunable"] = built.prunable
         lines.append(line)
     return pd.DataFrame(lines)
 
