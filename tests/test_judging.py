@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from optsuite import config, experiments
-from optsuite.compare import paired
+from optsuite.compare import paired, pooled
 from optsuite.pareto import frontier
 from optsuite.records import Answers
 from optsuite.spec import OptsuiteError, Profile
@@ -43,6 +45,31 @@ def test_drop_says_what_a_person_asks() -> None:
     """Both accuracies, the drop, and the flips each way."""
     drop = paired(Answers.of(np.array([True] * 9 + [False])), Answers.of(np.array([False] * 2 + [True] * 8)))
     assert str(drop) == "0.9000 -> 0.8000, drop 0.1000 (2 of 10 images right to wrong, 1 wrong to right)"
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (5, 5), (0, 8), (30, 12), (300, 200)])
+def test_p_value_of_one_seed_is_mcnemar_exact(lost: int, gained: int) -> None:
+    """A binomial test of the images that flipped."""
+    before = np.arange(10_000) < 9_000
+    after = before.copy()
+    after[:lost], after[len(after) - gained :] = False, True
+    expected = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    assert paired(Answers.of(before), Answers.of(after)).p_value() == pytest.approx(expected)
+
+
+def test_p_value_of_several_seeds_counts_images_not_answers() -> None:
+    """Three seeds that lose the same image are one image that was lost, not three independent ones."""
+    rng = np.random.default_rng(0)
+    before, after = rng.random((2, 3, 12)) < 0.6
+    after[:, :4] = False
+    drop = pooled([(Answers.of(b), Answers.of(a)) for b, a in zip(before, after, strict=True)])
+    assert drop.count == 36
+    assert drop.value == pytest.approx(before.mean() - after.mean())
+    nets = before.sum(axis=0) - after.sum(axis=0)
+    swaps = np.array(list(itertools.product((-1, 1), repeat=12))) @ nets
+    assert drop.p_value() == pytest.approx((abs(swaps) >= abs(nets.sum())).mean())
+    again = pooled([(Answers.of(before[0]), Answers.of(after[0]))] * 3)
+    assert again.p_value() == pytest.approx(paired(Answers.of(before[0]), Answers.of(after[0])).p_value())
 
 
 def test_different_images_can_not_be_paired() -> None:

@@ -116,16 +116,71 @@ def test_a_second_report_leaves_nothing_of_the_first(
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
     """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
     run = results.read(write_run(run_json))
-    assert list(tables.comparison(tables.results(run)).columns) == COMPARISON
-    assert list(tables.frontier(run, "latency")["exp_id"]) == ["conv_qat_s0"]
-    assert list(tables.frontier(run, "size")["exp_id"]) == ["conv_baseline_s0", "conv_qat_s0"]
+    table = tables.results(run)
+    assert list(tables.comparison(table).columns) == COMPARISON
+    assert list(tables.frontier(table, "latency")["exp_id"]) == ["conv_qat_s0"]
+    assert list(tables.frontier(table, "size")["exp_id"]) == ["conv_baseline_s0", "conv_qat_s0"]
 
 
 def test_recipe_drops_are_paired(run_json: dict[str, Any], write_run: Write) -> None:
     """Against the baseline, image by image."""
     line = tables.recipes(results.read(write_run(run_json))).iloc[0]
-    assert (line["exp_id"], line["right_to_wrong"], line["wrong_to_right"]) == ("conv_qat_s0", 2, 0)
-    assert line["drop"] == pytest.approx(0.02)
+    assert (line["recipe"], line["seeds"], line["right_to_wrong"], line["wrong_to_right"]) == ("conv_qat", 1, 2, 0)
+    assert (line["drop"], line["p"]) == (pytest.approx(0.02), 0.5)
+    assert (line["int8_drop"], line["int8_p"]) == (0.0, 1.0)
+
+
+@pytest.fixture
+def three_seeds(run_json: dict[str, Any]) -> dict[str, Any]:
+    """The baseline and a pipeline, three seeds each; every seed of the pipeline gets one image more wrong."""
+    header = run_json["optsuite"]
+    header["built"] = [
+        built("conv", kind, wrong=range(wrong + seed), id=f"conv_{kind}_s{seed}", seed=seed)
+        for kind, wrong in (("baseline", 0), ("prune-0.8_qat", 10))
+        for seed in range(3)
+    ]
+    header["experiments"] = [one["id"] for one in header["built"]]
+    run_json["benchmarks"] = [
+        benchmark(name, "int8", wrong=range(int(name[-1])))
+        for name in header["experiments"]
+        if name != "conv_baseline_s2"
+    ]
+    return run_json
+
+
+def test_several_seeds(three_seeds: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """Every experiment stays a line of the results; the tables to read have means and standard deviations."""
+    report.write(results.read(write_run(three_seeds)), tmp_path)
+    assert len(pd.read_csv(tmp_path / "results.csv")) == 6
+    lines = pd.read_csv(tmp_path / "seeds.csv").set_index("exp_id")
+    line = lines.loc["conv_prune-0.8_qat"]
+    assert (line["seeds"], line["test_acc"], line["test_acc_sd"]) == (3, pytest.approx(0.89), pytest.approx(0.01))
+    assert (line["params"], line["params_sd"], line["base"]) == (1000, 0, "conv")
+    assert lines.loc["conv_baseline", "tflite_int8_acc"] == pytest.approx(0.995)  # of the two that have one
+    text = (tmp_path / "report.md").read_text()
+    assert "0.8900 ± 0.0100" in text
+    assert "± 0.0000" not in text
+    table = pd.read_csv(tmp_path / "pipelines-conv.csv").set_index(["Method", "Model optimize"])
+    (row,) = table.loc[[("int8", "prune_qat")]].to_dict("records")
+    assert (row["Accuracy"], row["Accuracy_sd"], row["seeds"]) == (99, 1, 3)
+    (row,) = table.loc[[("fp32", "none")]].to_dict("records")
+    assert row["Note"] == "not measured in this run"
+
+
+def test_drops_over_seeds_are_pooled(three_seeds: dict[str, Any], write_run: Write) -> None:
+    """All seeds' images count, each with its own baseline; an int8 file that is missing leaves no number."""
+    (line,) = tables.recipes(results.read(write_run(three_seeds))).to_dict("records")
+    assert (line["recipe"], line["seeds"], line["drop"]) == ("conv_prune-0.8_qat", 3, pytest.approx(0.1))
+    assert (line["right_to_wrong"], line["wrong_to_right"]) == (30, 0)
+    assert line["p"] < 0.005
+    assert pd.isna(line["int8_drop"])
+
+
+def test_a_report_over_seeds_draws_every_figure(three_seeds: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """With whiskers and bands."""
+    three_seeds["benchmarks"] += [benchmark(name, "fp32") for name in three_seeds["optsuite"]["experiments"]]
+    report.write(results.read(write_run(three_seeds)), tmp_path)
+    assert sorted(path.stem for path in (tmp_path / "figures").iterdir()) == sorted(FIGURES)
 
 
 def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
@@ -178,7 +233,7 @@ def test_labels_do_not_overlap(run_json: dict[str, Any], write_run: Write) -> No
     run = results.read(write_run(run_json))
     for name in ("acc_vs_latency_int8", "acc_vs_size_int8", "tflite_accdrop_vs_sizeratio"):
         figure = Figure(figsize=(10, 7), layout="constrained")
-        assert figures.FIGURES[name](run, figure)
+        assert figures.FIGURES[name](run, tables.results(run), figure)
         figure.draw_without_rendering()
         labels = [text for text in figure.axes[0].texts if text.get_text().startswith("k-")]
         assert len(labels) == 25

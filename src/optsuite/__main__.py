@@ -38,9 +38,10 @@ def _report(given: argparse.Namespace) -> None:
     from optsuite.report import tables, write
 
     write(run, given.out)
+    merged = tables.over_seeds(tables.results(run))
     for cost in tables.FRONTIERS:
         print(f"Pareto frontier: int8 accuracy against {cost}\n")
-        print(tables.markdown(tables.frontier(run, cost)), end="\n\n")
+        print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")
     print(f"the report is in {given.out / 'report.md'}")
 
 

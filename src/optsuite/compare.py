@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from optsuite.records import Answers
 from optsuite.spec import OptsuiteError
@@ -10,7 +14,10 @@ from optsuite.spec import OptsuiteError
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
-    """What a candidate lost against its reference on the same `count` images."""
+    """What a candidate lost against its reference on the same images, over one seed or several.
+
+    `count` is the number of answers compared, images x seeds; accuracies are means over them.
+    """
 
     reference: float
     candidate: float
@@ -19,6 +26,8 @@ class Drop:
     """Images that the reference gets right and the candidate wrong."""
     gained: int
     """Images that the candidate gets right and the reference wrong."""
+    nets: Mapping[int, int] = field(repr=False)
+    """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
 
     @property
     def value(self) -> float:
@@ -29,6 +38,23 @@ class Drop:
         """Whether the drop is more than `budget`, a fraction. Counted in images: no rounding error decides."""
         return self.lost - self.gained > budget * self.count + 1e-6
 
+    def p_value(self) -> float:
+        """Two-sided exact p of no difference: of all ways to swap the two on each image, how many differ as much.
+
+        An image is swapped for all seeds at once, as seeds share their images and so their hard ones. With one seed
+        this is McNemar's exact test (McNemar 1947); with more, Fisher's randomisation test (Fisher 1935, ch. 3).
+        """
+        from scipy.stats import binom  # takes a second to import, which the gates have no use for
+
+        chances = np.ones(1)
+        for size in {abs(net) for net in self.nets}:
+            flipped = self.nets.get(size, 0) + self.nets.get(-size, 0)
+            part = np.zeros(2 * size * flipped + 1)
+            part[:: 2 * size] = binom.pmf(np.arange(flipped + 1), flipped, 0.5)
+            chances = np.convolve(chances, part)
+        sums = np.arange(len(chances)) - len(chances) // 2
+        return float(min(1.0, chances[abs(sums) >= abs(self.lost - self.gained)].sum()))
+
     def __str__(self) -> str:
         return (
             f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
@@ -38,13 +64,22 @@ class Drop:
 
 def paired(reference: Answers, candidate: Answers) -> Drop:
     """The drop, image by image; OptsuiteError where the two did not see the same number of images."""
-    if reference.count != candidate.count:
-        raise OptsuiteError(f"{reference.count} and {candidate.count} images can't be paired")
-    before, after = reference.right(), candidate.right()
+    return pooled([(reference, candidate)])
+
+
+def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> Drop:
+    """The drop over a (reference, candidate) a seed; OptsuiteError where not all saw the same number of images."""
+    if len(counts := {answers.count for pair in seeds for answers in pair}) != 1:
+        raise OptsuiteError(f"{' and '.join(map(str, sorted(counts, reverse=True)))} images can't be paired")
+    before = np.array([reference.right() for reference, _ in seeds])
+    after = np.array([candidate.right() for _, candidate in seeds])
+    lost, gained = before & ~after, after & ~before
+    nets = Counter((lost.sum(axis=0) - gained.sum(axis=0)).tolist())
     return Drop(
-        reference=reference.accuracy,
-        candidate=candidate.accuracy,
-        count=reference.count,
-        lost=int((before & ~after).sum()),
-        gained=int((after & ~before).sum()),
+        reference=float(before.mean()),
+        candidate=float(after.mean()),
+        count=before.size,
+        lost=int(lost.sum()),
+        gained=int(gained.sum()),
+        nets={net: images for net, images in sorted(nets.items()) if net},
     )

@@ -22,16 +22,20 @@ def write(run: Run, out: Path) -> None:
             made = Path(scratch)
             results = tables.results(run)
             results.to_csv(made / "results.csv", index=False)
+            merged = tables.over_seeds(results)
+            if merged is not results:
+                merged.to_csv(made / "seeds.csv", index=False)
             pipeline_tables = pipelines.tables(run)
             for model, table in pipeline_tables.items():
                 # The published table is of the tutorial's network; its name goes without saying.
                 name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
                 table.to_csv(made / name, index=False, float_format="%.2f")
-            drawn = figures.draw(run, made / "figures")
-            (made / "report.md").write_text(_markdown(run, results, pipeline_tables, drawn), "utf-8")
+            drawn = figures.draw(run, merged, made / "figures")
+            (made / "report.md").write_text(_markdown(run, results, merged, pipeline_tables, drawn), "utf-8")
             (out / "figures").mkdir(exist_ok=True)
             # What only an earlier run had must not be taken for this one's.
-            for old in (*out.glob("pipelines*.csv"), *((out / "figures" / f"{name}.png") for name in figures.FIGURES)):
+            owned = [out / "seeds.csv", *((out / "figures" / f"{name}.png") for name in figures.FIGURES)]
+            for old in (*out.glob("pipelines*.csv"), *owned):
                 if not (made / old.relative_to(out)).exists():
                     old.unlink(missing_ok=True)
             for file in sorted(made.rglob("*.*")):
@@ -40,20 +44,27 @@ def write(run: Run, out: Path) -> None:
         raise OptsuiteError(f"the report can't be written to {out}: {error.strerror}; accepted is a folder") from error
 
 
-def _markdown(run: Run, results: pd.DataFrame, pipeline_tables: dict[str, pd.DataFrame], drawn: list[str]) -> str:
+def _markdown(
+    run: Run,
+    results: pd.DataFrame,
+    merged: pd.DataFrame,
+    pipeline_tables: dict[str, pd.DataFrame],
+    drawn: list[str],
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optsuite.report", "."), trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     text: str = environment.get_template("report.md.j2").render(
         run=run,
+        several_seeds=merged is not results,
         summary=tables.summary(run),
-        frontiers={cost: tables.markdown(tables.frontier(run, cost)) for cost in tables.FRONTIERS},
+        frontiers={cost: tables.markdown(tables.frontier(merged, cost)) for cost in tables.FRONTIERS},
         results=tables.markdown(results),
-        comparison=tables.markdown(tables.comparison(results)),
+        comparison=tables.markdown(tables.comparison(merged)),
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(tables.invariants(run)),
-        compression=tables.markdown(tables.compression(run)),
+        compression=tables.markdown(tables.over_seeds(tables.compression(run))),
         absences=tables.absences(run),
         notes=tables.notes(run),
         figures=drawn,

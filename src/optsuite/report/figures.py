@@ -25,23 +25,23 @@ _LABEL_HEIGHT = 0.03
 """Of the axes' height, for a line of text with some air."""
 
 
-def draw(run: Run, folder: Path) -> list[str]:
-    """Write every figure that the run has the data for into `folder`; their names, without ending."""
+Plot = Callable[[Run, pd.DataFrame, Figure], bool]
+"""Draws a run and its results into a figure, or says that there is nothing to draw."""
+
+
+def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
+    """Write every figure that the run has the data for into `folder`; their names, without ending.
+
+    `table` is that of the results, with a line for all seeds of an experiment.
+    """
     folder.mkdir()
     drawn = []
     for name, plot in FIGURES.items():
         figure = Figure(figsize=(10, 7), layout="constrained")
-        if plot(run, figure):
+        if plot(run, table, figure):
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
             drawn.append(name)
     return drawn
-
-
-def _labels(table: pd.DataFrame) -> list[str]:
-    """The recipes, and their seeds where there are several; the colour tells the model."""
-    if table["seed"].nunique() == 1:
-        return list(table["kind"])
-    return [f"{kind} s{seed}" for kind, seed in zip(table["kind"], table["seed"], strict=True)]
 
 
 def _colours(names: pd.Series[str]) -> dict[str, str]:
@@ -51,21 +51,24 @@ def _colours(names: pd.Series[str]) -> dict[str, str]:
 def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """A point an experiment, coloured by model, with a line to its label in a column at the right.
 
+    With several seeds the point is their mean, and a whisker up and down is their standard deviation.
+
     Labels beside the points would lie on each other wherever points do; a column never does.
     """
     colours = _colours(table["base"])
     for model, colour in colours.items():
         part = table[table["base"] == model]
-        axes.scatter(part[x], part[y], color=colour, label=model, s=40, zorder=5)
+        spread_y = part[f"{y}_sd"].fillna(0) if f"{y}_sd" in part else None
+        axes.errorbar(part[x], part[y], yerr=spread_y, fmt="o", color=colour, label=model, capsize=2, lw=0.8, zorder=5)
     axes.margins(0.05)
     figure.legend(loc="outside upper center", ncols=8)
     axes.grid(alpha=0.3)
-    labelled = table.assign(label=_labels(table)).sort_values([y, x])
+    labelled = table.sort_values([y, x])
     low, high = axes.get_ylim()
     heights = spread([(value - low) / (high - low) for value in labelled[y]], gap=_LABEL_HEIGHT)
     for (_, point), height in zip(labelled.iterrows(), heights, strict=True):
         axes.annotate(
-            point["label"],
+            point["kind"],
             xy=(point[x], point[y]),
             xytext=(1.03, height),
             textcoords="axes fraction",
@@ -98,12 +101,11 @@ def _spans_decades(values: pd.Series[float]) -> bool:
     return bool(values.min() > 0 and values.max() / values.min() > 5)
 
 
-def _accuracy_against(x: str, label: str) -> Callable[[Run, Figure], bool]:
-    def plot(run: Run, figure: Figure) -> bool:
-        table = tables.int8(run)
+def _accuracy_against(x: str, label: str) -> Plot:
+    def plot(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
+        table = tables.int8(results)
         if table.empty:
             return False
-        table["params"] = [built.info.parameters for built in tables.selected(run) if run.row(built.id, "int8")]
         axes = figure.add_subplot(xlabel=label, ylabel="int8 accuracy on the test images")
         if _spans_decades(table[x]):
             axes.set_xscale("log")
@@ -115,8 +117,7 @@ def _accuracy_against(x: str, label: str) -> Callable[[Run, Figure], bool]:
     return plot
 
 
-def _latency_bar(run: Run, figure: Figure) -> bool:
-    table = tables.results(run)
+def _latency_bar(_: Run, table: pd.DataFrame, figure: Figure) -> bool:
     kept = table.dropna(subset=["tflite_float_median_ms", "tflite_int8_median_ms"])
     if kept.empty:
         return False
@@ -135,15 +136,15 @@ def _latency_bar(run: Run, figure: Figure) -> bool:
         )
     if _spans_decades(kept["tflite_float_median_ms"].astype(float)):
         axes.set_yscale("log")
-    names = [f"{model} {label}" for model, label in zip(kept["base"], _labels(kept), strict=True)]
+    names = kept["base"] + " " + kept["kind"]
     axes.set_xticks(range(len(kept)), names, rotation=60, ha="right", fontsize=8)
     axes.legend()
     axes.grid(axis="y", alpha=0.3)
     return True
 
 
-def _drop_against_ratio(run: Run, figure: Figure) -> bool:
-    table = tables.results(run).dropna(subset=["acc_drop_int8", "size_ratio_int8"])
+def _drop_against_ratio(_: Run, table: pd.DataFrame, figure: Figure) -> bool:
+    table = table.dropna(subset=["acc_drop_int8", "size_ratio_int8"])
     if table.empty:
         return False
     axes = figure.add_subplot(xlabel="Keras bytes / int8 bytes", ylabel="accuracy drop of int8 against its Keras model")
@@ -152,26 +153,31 @@ def _drop_against_ratio(run: Run, figure: Figure) -> bool:
     return True
 
 
-def _training_curves(run: Run, figure: Figure) -> bool:
+def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
     chosen = tables.selected(run)
     if not chosen:
         return False
     models = list(dict.fromkeys(built.model for built in chosen))
     panels = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
     for axes, model in zip(panels, models, strict=True):
-        part = [built for built in chosen if built.model == model]
-        labels = _labels(pd.DataFrame([{"kind": built.kind, "seed": built.seed} for built in part]))
-        for number, (built, label) in enumerate(zip(part, labels, strict=True)):
-            error = [100 * (1 - value) for stage in built.info.stages for value in stage.val_accuracy]
+        curves: dict[str, list[list[float]]] = {}
+        for built in chosen:
+            if built.model == model:
+                error = [100 * (1 - value) for stage in built.info.stages for value in stage.val_accuracy]
+                curves.setdefault(built.kind, []).append(error)
+        for number, (kind, errors) in enumerate(curves.items()):
+            seeds = pd.DataFrame(errors)
+            epochs, colour = range(1, seeds.shape[1] + 1), _COLOURS[number % len(_COLOURS)]
             axes.plot(
-                range(1, len(error) + 1),
-                error,
-                color=_COLOURS[number % len(_COLOURS)],
+                epochs,
+                seeds.mean(),
+                color=colour,
                 linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
-                label=label,
+                label=kind,
                 # What a recipe shares with its baseline is drawn once: the first line lies on top.
                 zorder=3 - number / 100,
             )
+            axes.fill_between(epochs, seeds.min(), seeds.max(), color=colour, alpha=0.15, lw=0)
         axes.set(title=model, xlabel="epoch, over all stages", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(ScalarFormatter())
@@ -181,7 +187,7 @@ def _training_curves(run: Run, figure: Figure) -> bool:
     return True
 
 
-FIGURES: dict[str, Callable[[Run, Figure], bool]] = {
+FIGURES: dict[str, Plot] = {
     "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), ms"),
     "acc_vs_params": _accuracy_against("params", "parameters"),
     "acc_vs_size_int8": _accuracy_against("bytes", "int8 size, bytes"),

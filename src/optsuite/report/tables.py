@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from optsuite.compare import paired
+from optsuite.compare import paired, pooled
 from optsuite.invariants import owed
 from optsuite.pareto import frontier as pareto_frontier
 from optsuite.records import Built
@@ -18,6 +19,8 @@ _PREFIX = {"fp32": "tflite_float"} | {name: f"tflite_{name}" for name in VARIANT
 _PUBLISHED = ("fp32", "dynamic", "int8")
 _OURS = ("fp16", "uint8", "int16x8")
 _MISSING = "—"
+_SD = "_sd"
+"""What is appended to a column's name for its standard deviation over the seeds."""
 
 FRONTIERS = {"latency": "median_ms", "size": "bytes"}
 """What an int8 model costs -> the column that holds it."""
@@ -109,65 +112,96 @@ def _drop(built: Built, row: Row | None) -> Any:
     return pd.NA if row is None else paired(built.test, row.measured.test).value
 
 
+def over_seeds(table: pd.DataFrame, by: Sequence[str] = ("exp_id",)) -> pd.DataFrame:
+    """A table with a line a seed as one with a line for all seeds; where each has but one, as it is.
+
+    `by` names the columns that tell the lines apart, an id without its seed. Numbers are means over the seeds that have
+    them, each followed by their sample standard deviation in a column of the same name and `_sd`; `seeds` counts.
+    """
+    keys = table[list(by)].assign(**{name: table[name].map(without_seed) for name in by if name == "exp_id"})
+    if not keys.duplicated().any():
+        return table
+    values = table.drop(columns=[*by, "seed"], errors="ignore").convert_dtypes()
+    values = values.astype({name: "Float64" for name in values if values[name].isna().all()})
+    groups = values.groupby([keys[name] for name in by], sort=False)
+    columns: dict[str, pd.Series[Any]] = {"seeds": groups.size()}
+    for name in values.columns:
+        if pd.api.types.is_numeric_dtype(values[name]):
+            columns |= {name: groups[name].mean(), name + _SD: groups[name].std()}
+        else:
+            columns[name] = groups[name].agg(_joined)
+    return pd.DataFrame(columns).reset_index()
+
+
+def _joined(texts: Any) -> str:
+    return "; ".join(dict.fromkeys(texts.dropna()))
+
+
+def without_seed(experiment: str) -> str:
+    """An experiment's id without its seed."""
+    return experiment.rpartition("_s")[0]
+
+
 def comparison(results: pd.DataFrame) -> pd.DataFrame:
     """Keras beside TFLite: the columns of `results` that say it."""
     columns = ["exp_id", "kind", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
     columns += ["acc_drop_int8", "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes"]
     columns += ["tflite_float_median_ms", "tflite_int8_median_ms", "size_ratio_int8"]
-    return results[columns]
+    return _with_spread(results, columns)
+
+
+def _with_spread(results: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    return results[[name for column in columns for name in (column, column + _SD) if name in results]]
 
 
 def recipes(run: Run) -> pd.DataFrame:
-    """What each recipe's Keras model lost against its baseline, image by image."""
-    lines = []
+    """What each recipe lost against its baseline over all seeds, image by image, in Keras and in the int8 files."""
+    found: dict[str, list[tuple[Built, Built]]] = {}
     for built in selected(run):
         reference = run.baseline(built)
-        if reference is None or reference is built:
-            continue
-        drop = paired(reference.test, built.test)
-        lines.append(
-            {
-                "exp_id": built.id,
-                "baseline_acc": drop.reference,
-                "test_acc": drop.candidate,
-                "drop": drop.value,
-                "budget": built.budget,
-                "right_to_wrong": drop.lost,
-                "wrong_to_right": drop.gained,
-                "sparsity_est": built.sparsity,
-                "prunable": built.prunable,
-            }
-        )
-    return pd.DataFrame(lines)
+        if reference is not None and reference is not built:
+            found.setdefault(without_seed(built.id), []).append((reference, built))
+    return pd.DataFrame([_recipe(run, name, pairs) for name, pairs in found.items()])
 
 
-def int8(run: Run) -> pd.DataFrame:
+def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, Any]:
+    drop = pooled([(reference.test, built.test) for reference, built in pairs])
+    rows = [(run.row(reference.id, "int8"), run.row(built.id, "int8")) for reference, built in pairs]
+    files = [(before.measured.test, after.measured.test) for before, after in rows if before and after]
+    shipped = pooled(files) if len(files) == len(pairs) else None
+    built = pairs[0][1]
+    return {
+        "recipe": name,
+        "seeds": len(pairs),
+        "baseline_acc": drop.reference,
+        "test_acc": drop.candidate,
+        "drop": drop.value,
+        "p": drop.p_value(),
+        "budget": built.budget,
+        "right_to_wrong": drop.lost,
+        "wrong_to_right": drop.gained,
+        "int8_drop": shipped.value if shipped else pd.NA,
+        "int8_p": shipped.p_value() if shipped else pd.NA,
+        "sparsity_est": sum(one.sparsity for _, one in pairs) / len(pairs),
+        "prunable": built.prunable,
+    }
+
+
+def int8(results: pd.DataFrame) -> pd.DataFrame:
     """The int8 variants that were measured: accuracy, latency and size."""
-    rows = [(built, row) for built in selected(run) if (row := run.row(built.id, "int8"))]
-    return pd.DataFrame(
-        [
-            {
-                "exp_id": built.id,
-                "base": built.model,
-                "kind": built.kind,
-                "seed": built.seed,
-                "acc": row.measured.test.accuracy,
-                "median_ms": row.timing.median_s * 1e3,
-                "bytes": row.measured.bytes,
-                "gzip_bytes": row.measured.gzip_bytes,
-            }
-            for built, row in rows
-        ]
-    )
+    columns = ["exp_id", "base", "kind", "params", "acc", "median_ms", "bytes", "gzip_bytes"]
+    measured = results[results["tflite_int8_acc"].notna()] if "tflite_int8_acc" in results else results.iloc[:0]
+    return _with_spread(measured.rename(columns=lambda name: name.removeprefix("tflite_int8_")), columns)
 
 
-def frontier(run: Run, cost: str) -> pd.DataFrame:
+def frontier(results: pd.DataFrame, cost: str) -> pd.DataFrame:
     """The int8 variants that no other beats in both accuracy and `cost`, cheapest first."""
-    table = int8(run)
+    table = int8(results)
     if table.empty:
         return table
     points = list(zip(table[FRONTIERS[cost]], table["acc"], strict=True))
-    return table.iloc[pareto_frontier(points)].drop(columns=["base", "kind", "seed"]).reset_index(drop=True)
+    shown = [name for name in table.columns if name.removesuffix(_SD) not in ("base", "kind", "params")]
+    return table.iloc[pareto_frontier(points)][shown].reset_index(drop=True)
 
 
 def invariants(run: Run) -> pd.DataFrame:
@@ -259,10 +293,16 @@ def summary(run: Run) -> dict[str, str]:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The table for people: rounded, a dash for what is missing."""
+    """The table for people: rounded, a dash for what is missing, mean and standard deviation in one cell."""
     if table.empty:
         return "(nothing was measured for this table)"
-    shown = pd.DataFrame({name: [_shown(name, value) for value in table[name]] for name in table.columns})
+    spreads = [name for name in table.columns if name.removesuffix(_SD) != name]
+    shown = table.drop(columns=spreads)
+    shown = pd.DataFrame({name: [_shown(name, value) for value in shown[name]] for name in shown.columns})
+    for spread in spreads:
+        name = spread.removesuffix(_SD)
+        varies = (table[spread].fillna(0) > 0).to_numpy()
+        shown.loc[varies, name] += [f" ± {_shown(name, value)}" for value in table[spread][varies]]
     return shown.to_markdown(index=False, disable_numparse=True)
 
 
@@ -271,6 +311,10 @@ def _shown(column: str, value: Any) -> str:
         return _MISSING
     if isinstance(value, str):
         return value.replace("|", "\\|")
+    if column.endswith("bytes"):
+        return f"{value:.0f}"
+    if column == "p" or column.endswith("_p"):
+        return f"{value:.1g}" if value < 0.001 else f"{value:.3f}"
     if column.endswith("_ms"):
         return f"{value:.5f}" if value < 1 else f"{value:.1f}"
     if column.startswith("size_ratio") or column in ("Accuracy", "Total time", "File size"):
