@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from optsuite import build, experiments
+from optsuite.experiments import step_of
 from optsuite.models import MODELS
-from optsuite.spec import Model
+from optsuite.spec import Model, Profile
+from optsuite.stages.prune import Prune
+from optsuite.variants import VARIANTS
+
+TINY = Profile(name="tiny", train_images=15_000, eval_images=100, max_epochs=1)
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras's own
 
@@ -65,14 +72,25 @@ def test_layer_weights_count(keras: Any) -> None:
     assert (found.size, found.zeros, found.unique, found.channel_unique) == (20_280, 20_277, 3, 2)
 
 
-def test_shifts_move_images(keras: Any) -> None:
-    """Each by its own pixels, black moving in."""
-    from optsuite.stages.train import pad, shifted
+def test_images_move(keras: Any) -> None:
+    """Each by its own whole pixels, to the bit, and by its own angle; black moves in."""
+    from optsuite.stages.train import moved
 
-    x = np.arange(1, 19, dtype=np.float32).reshape(2, 3, 3, 1)
-    moved = shifted(pad(x, 1), 1, keras.tf.constant([[0, 0], [1, -1]])).numpy()[..., 0]
-    np.testing.assert_array_equal(moved[0], x[0, ..., 0])
-    np.testing.assert_array_equal(moved[1], [[0, 13, 14], [0, 16, 17], [0, 0, 0]])
+    x = np.arange(1, 28, dtype=np.float32).reshape(3, 3, 3, 1)
+    done = moved(x, keras.tf.constant([[0, 0], [1, -1], [0, 0]]), keras.tf.constant([0.0, 0.0, 90.0])).numpy()[..., 0]
+    np.testing.assert_array_equal(done[0], x[0, ..., 0])
+    np.testing.assert_array_equal(done[1], [[0, 13, 14], [0, 16, 17], [0, 0, 0]])
+    np.testing.assert_allclose(done[2], np.rot90(x[2, ..., 0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("ramp", [0.0, 0.3, 1.0])
+def test_pruning_reaches_its_sparsity(keras: Any, ramp: float) -> None:
+    """Wherever the ramp ends: TFMOT prunes every so many steps, and an end between two of them would be missed."""
+    parent = step_of(experiments.select(models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY)
+    step = replace(parent, action=Prune(sparsity=0.8, ramp=ramp), inputs=(parent,))
+    info = build.model_info(build.run(step, [build.run(parent, [])]))
+    for layer in info.layers:
+        assert layer.zeros >= int(0.8 * layer.size)
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)

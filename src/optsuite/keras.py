@@ -71,7 +71,7 @@ def outputs(model: Any, x: np.ndarray) -> np.ndarray:
     return answers
 
 
-def _kernels(model: Any) -> Iterator[tuple[Any, Any]]:
+def kernels(model: Any) -> Iterator[tuple[Any, Any]]:
     """Each layer that has a kernel, and the kernel; told by the variable's name, which TFMOT's wrappers keep."""
     for layer in model.layers:
         for weight in layer.weights:
@@ -87,13 +87,13 @@ def layer_weights(model: Any) -> tuple[LayerWeights, ...]:
         describe(
             layer.name.removeprefix("quant_"), weight.numpy(), channel_axis=2 if "depthwise" in weight.name else -1
         )
-        for layer, weight in _kernels(model)
+        for layer, weight in kernels(model)
     )
 
 
 def macs(model: Any) -> int:
     """Multiply-accumulates of conv, depthwise and dense layers for one input: kernel size x output positions."""
-    return sum(math.prod(layer.output_shape[1:-1]) * math.prod(weight.shape) for layer, weight in _kernels(model))
+    return sum(math.prod(layer.output_shape[1:-1]) * math.prod(weight.shape) for layer, weight in kernels(model))
 
 
 class KerasRunner:

@@ -62,7 +62,9 @@ class Dataset:
 class Schedule:
     """How long and how fast to train: Adam, linear warm-up to `peak_lr`, then cosine decay to zero.
 
-    `warmup` is a fraction of all steps; `shift_pixels` moves each image by up to so many pixels, anew each epoch.
+    `warmup` is a fraction of all steps. Each image is shifted by up to `shift_pixels` and turned by up to
+    `turn_degrees` either way, anew each epoch. The mean magnitude of each kernel, times `l1`, is added to the loss:
+    that gathers a kernel in few large weights, and those are what pruning keeps.
     """
 
     epochs: int
@@ -70,6 +72,8 @@ class Schedule:
     batch: int = 128
     warmup: float = 0.1
     shift_pixels: int = 1
+    turn_degrees: float = 0.0
+    l1: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

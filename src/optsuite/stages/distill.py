@@ -9,7 +9,7 @@ import numpy as np
 
 from optsuite.build import pack_arrays, unpack_arrays
 from optsuite.spec import Action, Artifact, Stage
-from optsuite.stages.train import Copies, fit, pad, shifted
+from optsuite.stages.train import Copies, fit, moved
 
 if TYPE_CHECKING:
     from optsuite.build import Task
@@ -31,12 +31,11 @@ class TeacherLogits(Action):
         from optsuite import keras
 
         images = task.split("train").x
-        padded = pad(images, self.pixels)
         rng = np.random.default_rng(task.step.seed)
         shifts = rng.integers(-self.pixels, self.pixels + 1, (self.copies, len(images), 2))
         shifts[0] = 0
         teacher = task.parent_model()
-        logits = [keras.outputs(teacher, shifted(padded, self.pixels, moves).numpy()) for moves in shifts]
+        logits = [keras.outputs(teacher, moved(images, moves).numpy()) for moves in shifts]
         return {_LOGITS: pack_arrays(shifts=shifts, logits=np.stack(logits))}
 
 
@@ -83,6 +82,6 @@ class Distill(Stage):
             loss=loss,
             labels=lambda y: packed(y, np.zeros((len(y), classes), np.float32)),
             accuracy=accuracy,
-            copies=Copies(pixels=self.pixels, shifts=known["shifts"], targets=targets),
+            copies=Copies(shifts=known["shifts"], targets=targets),
         )
         return model

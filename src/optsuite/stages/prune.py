@@ -21,7 +21,7 @@ class Prune(Stage):
     """
 
     sparsity: float
-    ramp: float = 0.5
+    ramp: float = 0.3
 
     @property
     def promise(self) -> Promise:
@@ -32,15 +32,17 @@ class Prune(Stage):
 
         sparsity = tfmot.sparsity.keras
         steps = total_steps(task)
+        # Often enough for a smooth ramp, also in the few steps of the smoke profile.
+        frequency = max(1, steps // 100)
         wrapped = sparsity.prune_low_magnitude(
             model,
             pruning_schedule=sparsity.PolynomialDecay(
                 initial_sparsity=0.0,
                 final_sparsity=self.sparsity,
                 begin_step=0,
-                end_step=max(1, int(self.ramp * steps)),
-                # Often enough for a smooth ramp, also in the few steps of the smoke profile.
-                frequency=max(1, steps // 100),
+                # TFMOT prunes at multiples of the frequency alone: any other end is never reached.
+                end_step=frequency * max(1, int(self.ramp * steps) // frequency),
+                frequency=frequency,
             ),
         )
         task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "pruning_vars", ())]

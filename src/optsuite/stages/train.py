@@ -36,10 +36,9 @@ class Train(Stage):
 class Copies:
     """A fixed set of shifted copies of the training images, of which each image takes one by chance each epoch.
 
-    `shifts` is int (copies, n, 2), in pixels, none beyond `pixels`; `targets` float32 (copies, n, ...).
+    `shifts` is int (copies, n, 2), in pixels; `targets` float32 (copies, n, ...).
     """
 
-    pixels: int
     shifts: np.ndarray
     targets: np.ndarray
 
@@ -73,19 +72,21 @@ def fit(
 ) -> None:
     """Compile and fit `model` on the training split by the step's schedule, and record the curves.
 
-    By default the loss is cross-entropy on logits and each image is shifted anew in each epoch; `copies` replaces
-    both shifts and targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
-    `callbacks` are called each batch.
+    By default the loss is cross-entropy on logits and each image is moved anew in each epoch; `copies` replaces
+    both moves and targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
     """
-    from optsuite.keras import keras
+    from optsuite.keras import keras, kernels, tf
 
     schedule, split, validation = schedule_of(task), task.split("train"), task.split("validation")
     epochs = task.step.profile.epochs(schedule)
+    if schedule.l1:
+        for _, kernel in kernels(model):
+            model.add_loss(lambda kernel=kernel: schedule.l1 * tf.reduce_mean(tf.abs(kernel)))
     model.compile(
         optimizer=keras.optimizers.Adam(_cosine(schedule, total_steps(task))),
         loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[accuracy],
-        steps_per_execution=1 if callbacks else min(_STEPS_PER_EXECUTION, steps_per_epoch(task)),
+        steps_per_execution=min(_STEPS_PER_EXECUTION, steps_per_epoch(task)),
     )
     task.history = model.fit(
         _batches(split.x, split.y, schedule, task.step.seed, copies),
@@ -110,32 +111,39 @@ def _cosine(schedule: Schedule, steps: int) -> Any:
     )
 
 
-def shifted(padded: Any, pixels: int, shifts: Any) -> Any:
-    """Undo the border of `pixels` on images (n, h, w, c), each moved by its own `shifts` (int (n, 2), in pixels)."""
+def moved(images: Any, shifts: Any, degrees: Any = 0.0) -> Any:
+    """Images (n, h, w, c), each moved by its own `shifts` (n, 2) in pixels and turned by its `degrees` (n,) or one.
+
+    Black moves in. A whole shift without a turn copies pixels; all else interpolates between four.
+    """
     from optsuite.keras import tf
 
-    def cut(images: Any, axis: int) -> Any:
-        size = padded.shape[axis] - 2 * pixels
-        offsets = shifts[:, axis - 1, tf.newaxis] + (pixels + tf.range(size))
-        return tf.gather(images, offsets, axis=axis, batch_dims=1)
-
-    return cut(cut(padded, axis=1), axis=2)
-
-
-def pad(x: np.ndarray, pixels: int) -> np.ndarray:
-    """Images (n, h, w, c) with a black border, ready for `shifted`."""
-    return np.pad(x, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+    centre = [(size - 1) / 2 for size in images.shape[1:3]]
+    dy, dx = tf.unstack(tf.cast(shifts, tf.float32), axis=1)
+    angle = tf.broadcast_to(tf.cast(degrees, tf.float32) * (np.pi / 180), tf.shape(dy))
+    cos, sin, zero = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle)
+    # Where each pixel comes from: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2, in the order that the operation takes.
+    across = [cos, -sin, centre[1] - cos * centre[1] + sin * centre[0] + dx]
+    down = [sin, cos, centre[0] - sin * centre[1] - cos * centre[0] + dy]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([*across, *down, zero, zero], axis=1),
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
 
 
 def _batches(x: np.ndarray, y: np.ndarray, schedule: Schedule, seed: int, copies: Copies | None) -> Any:
     """An endless tf.data.Dataset of (images, targets), whole batches, the same for the same seed.
 
-    Works on batches of indices: a gather and a cut a batch cost little beside a step of even the smallest network.
+    Works on batches of indices: a gather and a move a batch cost little beside a step of even the smallest network.
     """
     from optsuite.keras import tf
 
-    count, pixels = len(x), schedule.shift_pixels if copies is None else copies.pixels
-    images = tf.constant(pad(x, pixels))
+    count, pixels = len(x), schedule.shift_pixels
+    images = tf.constant(x)
     targets = tf.constant(y if copies is None else copies.targets)
     moves = None if copies is None else tf.constant(copies.shifts)
 
@@ -143,12 +151,14 @@ def _batches(x: np.ndarray, y: np.ndarray, schedule: Schedule, seed: int, copies
         def draw(columns: int, low: int, high: int) -> Any:
             return tf.random.stateless_uniform([tf.size(rows), columns], [seed, step], low, high, rows.dtype)
 
-        if moves is None:
-            shifts, wanted = draw(2, -pixels, pixels + 1), tf.gather(targets, rows)
-        else:
+        chosen = tf.gather(images, rows)
+        if moves is not None:
             which = tf.concat([draw(1, 0, moves.shape[0]), rows[:, tf.newaxis]], axis=1)
-            shifts, wanted = tf.gather_nd(moves, which), tf.gather_nd(targets, which)
-        return shifted(tf.gather(images, rows), pixels, tf.cast(shifts, tf.int32)), wanted
+            return moved(chosen, tf.gather_nd(moves, which)), tf.gather_nd(targets, which)
+        turns = tf.random.stateless_uniform(
+            [tf.size(rows)], [step, seed], -schedule.turn_degrees, schedule.turn_degrees
+        )
+        return moved(chosen, draw(2, -pixels, pixels + 1), turns), tf.gather(targets, rows)
 
     order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
     return order.batch(min(schedule.batch, count), drop_remainder=True).repeat().enumerate().map(batch).prefetch(2)
