@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -139,7 +140,7 @@ def _joined(texts: Any) -> str:
 
 def without_seed(experiment: str) -> str:
     """An experiment's id without its seed."""
-    return experiment.rpartition("_s")[0]
+    return re.sub(r"_s\d+$", "", experiment)
 
 
 def comparison(results: pd.DataFrame) -> pd.DataFrame:
