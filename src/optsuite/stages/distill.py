@@ -47,7 +47,9 @@ class Distill(Stage):
     """
 
     teacher: str
-    temperature: float = 4.0
+    # What the teacher thinks of the wrong classes, which a higher temperature brings out, is more than a network of
+    # 1,506 parameters can hold beside the right one.
+    temperature: float = 1.0
     weight: float = 0.7
     copies: int = 5
     pixels: int = 1
