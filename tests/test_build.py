@@ -11,7 +11,7 @@ import pytest
 from optsuite import build, experiments
 from optsuite.experiments import step_of
 from optsuite.models import MODELS
-from optsuite.spec import Model, Profile
+from optsuite.spec import Model, Profile, Schedule
 from optsuite.stages.prune import Prune
 from optsuite.variants import VARIANTS
 
@@ -91,6 +91,22 @@ def test_pruning_reaches_its_sparsity(keras: Any, ramp: float) -> None:
     info = build.model_info(build.run(step, [build.run(parent, [])]))
     for layer in info.layers:
         assert layer.zeros >= int(0.8 * layer.size)
+
+
+def test_l1_gathers_a_kernel_in_few_weights(keras: Any) -> None:
+    """The smallest 80 % of the weights, which pruning would take, hold less of a kernel than without."""
+    plain = step_of(experiments.select(models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY)
+    shares = []
+    for l1 in (0.0, 0.15):
+        step = replace(plain, schedule=Schedule(epochs=1, peak_lr=1e-2, l1=l1))
+        magnitudes = [np.sort(abs(kernel.numpy()), axis=None) for _, kernel in keras.kernels(_trained(keras, step))]
+        shares.append([one[: int(0.8 * len(one))].sum() / one.sum() for one in magnitudes])
+    without, with_l1 = shares
+    assert all(small < large for small, large in zip(with_l1, without, strict=True))
+
+
+def _trained(keras: Any, step: build.Step) -> Any:
+    return keras.load(build.run(step, [])[build.MODEL])
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
