@@ -40,8 +40,7 @@ def _report(given: argparse.Namespace) -> None:
     run = read(given.run)  # before pandas and matplotlib are paid for
     from optsuite.report import tables, write
 
-    write(run, given.out)
-    merged = tables.over_seeds(tables.results(run))
+    merged = write(run, given.out)
     for cost in tables.FRONTIERS:
         print(f"Pareto frontier: int8 accuracy against {cost}\n")
         print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")

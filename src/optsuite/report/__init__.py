@@ -14,8 +14,11 @@ from optsuite.results import Run
 from optsuite.spec import OptsuiteError
 
 
-def write(run: Run, out: Path) -> None:
-    """Write the report into the folder `out`, all of it or nothing; OptsuiteError where that can't be done."""
+def write(run: Run, out: Path) -> pd.DataFrame:
+    """Write the report into the folder `out`, all of it or nothing; OptsuiteError where that can't be done.
+
+    Returns the table of the results, with a line for all seeds of an experiment.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".report-") as scratch:
@@ -34,14 +37,15 @@ def write(run: Run, out: Path) -> None:
             (made / "report.md").write_text(_markdown(run, results, merged, pipeline_tables, drawn), "utf-8")
             (out / "figures").mkdir(exist_ok=True)
             # What only an earlier run had must not be taken for this one's.
-            owned = [out / "seeds.csv", *((out / "figures" / f"{name}.png") for name in figures.FIGURES)]
-            for old in (*out.glob("pipelines*.csv"), *owned):
+            figure_files = (out / "figures" / f"{name}.png" for name in figures.FIGURES)
+            for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):
                 if not (made / old.relative_to(out)).exists():
                     old.unlink(missing_ok=True)
             for file in sorted(made.rglob("*.*")):
                 os.replace(file, out / file.relative_to(made))
     except OSError as error:
         raise OptsuiteError(f"the report can't be written to {out}: {error.strerror}; accepted is a folder") from error
+    return merged
 
 
 def _markdown(

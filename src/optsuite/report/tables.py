@@ -119,14 +119,14 @@ def over_seeds(table: pd.DataFrame, by: Sequence[str] = ("exp_id",)) -> pd.DataF
     `by` names the columns that tell the lines apart, an id without its seed. Numbers are means over the seeds that have
     them, each followed by their sample standard deviation in a column of the same name and `_sd`; `seeds` counts.
     """
-    keys = table[list(by)].assign(**{name: table[name].map(without_seed) for name in by if name == "exp_id"})
-    if not keys.duplicated().any():
+    keyed = table.assign(exp_id=table["exp_id"].map(without_seed)) if "exp_id" in table else table
+    if not keyed.duplicated(list(by)).any():
         return table
-    values = table.drop(columns=[*by, "seed"], errors="ignore").convert_dtypes()
+    values = keyed.drop(columns="seed", errors="ignore").convert_dtypes()
     values = values.astype({name: "Float64" for name in values if values[name].isna().all()})
-    groups = values.groupby([keys[name] for name in by], sort=False)
+    groups = values.groupby(list(by), sort=False)
     columns: dict[str, pd.Series[Any]] = {"seeds": groups.size()}
-    for name in values.columns:
+    for name in values.columns.drop(list(by)):
         if pd.api.types.is_numeric_dtype(values[name]):
             columns |= {name: groups[name].mean(), name + _SD: groups[name].std()}
         else:
