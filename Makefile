@@ -11,7 +11,8 @@ bench: .venv/installed
 	mkdir -p $(LATEST)
 	rm -f $(LATEST)/run.json
 	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet; gates=$$?; \
-	$(IN_VENV) optsuite report $(LATEST)/run.json --out $(LATEST) && exit $$gates
+	$(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/calibration.json && \
+	$(IN_VENV) optsuite report $(LATEST)/run.json --calibration $(LATEST)/calibration.json --out $(LATEST) && exit $$gates
 
 test: .venv/installed
 	$(IN_VENV) pytest tests/

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from optsuite.measure import Runner
@@ -9,6 +10,7 @@ from optsuite.records import Measured
 from optsuite.results import SECTION, plain
 
 
+@pytest.mark.usefixtures("watched")
 def test_latency(benchmark: BenchmarkFixture, runner: Runner, measured: Measured) -> None:
     """Time `invoke()` alone: the input was set before, the answer is not fetched."""
     benchmark.extra_info[SECTION] = plain(measured)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import SMOKE, Smoke, benchmark, built, run_pytest
+from runs import SMOKE, Smoke, benchmark, built, run_pytest, watch
 
 
 @pytest.fixture
@@ -17,7 +17,10 @@ def run_json() -> dict[str, Any]:
     reason = "TFLite cannot"
     return {
         "datetime": "2026-01-01T00:00:00+00:00",
-        "machine_info": {"machine": "x86_64", "cpu": {"brand_raw": "A CPU"}},
+        "machine_info": {
+            "machine": "x86_64",
+            "cpu": {"brand_raw": "A CPU", "flags": ["fpu", "avx512f"], "hz_actual_friendly": "2.5 GHz"},
+        },
         "commit_info": {"id": "0123456789abcdef", "dirty": True},
         "benchmarks": [
             benchmark("conv_baseline_s0", "fp32"),
@@ -27,14 +30,22 @@ def run_json() -> dict[str, Any]:
             {"name": "test_of_the_users_own", "stats": {**benchmark("x", "y")["stats"]}, "extra_info": {}},
         ],
         "optsuite": {
-            "schema": 1,
+            "schema": 2,
             "version": "0.1.0",
             "profile": "full",
             "experiments": ["conv_baseline_s0", "conv_qat_s0"],
             "variants": ["fp32", "int8", "int16x8"],
-            "versions": {"tensorflow": "2.21.0"},
+            "environment": {
+                "cores": 2,
+                "governor": None,
+                "load": 0.25,
+                "threads": 1,
+                "versions": {"ai-edge-litert": "2.3.0"},
+                "peak_macs_per_s": {"float32": 1e9, "int8": 4e9},
+            },
             "build_s": 10.0,
             "measure_s": 20.0,
+            "watches": [watch(1.0, "conv_baseline_s0", variant) for variant in ("fp32", "int8", "int16x8")],
             "built": [built("conv", "baseline"), built("conv", "qat", wrong=[1, 2])],
             "absences": [{"experiment": "conv_qat_s0", "variant": "int16x8", "reason": reason}],
         },

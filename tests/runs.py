@@ -44,6 +44,7 @@ def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> d
             "parameters": 1000,
             "macs": 5000,
             "keras_bytes": 8000,
+            "versions": {"tensorflow": "2.0"},
             "stages": [
                 {
                     "stage": stage,
@@ -87,6 +88,15 @@ def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: f
                 "test": answers(wrong=wrong),
                 "validation": answers(wrong=wrong),
                 "total_time_s": 0.5,
+                "validation_time_s": 0.25,
+                "execution": {
+                    "load_s": 1e-3,
+                    "first_invoke_s": 1e-4,
+                    "heap_bytes": 50_000,
+                    "precision": variant if variant == "int16x8" else "float32" if variant == "fp32" else "int8",
+                    "operators": 2,
+                    "undelegated": ["CONV_2D", "RESHAPE"] if variant == "int16x8" else [],
+                },
                 "bytes": 4000 if variant == "fp32" else 2000,
                 "gzip_bytes": 1500,
                 "weights": [layer("conv2d", 300, zeros=240), layer("depthwise_conv2d")],
@@ -94,6 +104,12 @@ def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: f
             }
         },
     }
+
+
+def watch(start_s: float, experiment: str, variant: str, **changes: float) -> dict[str, Any]:
+    """The JSON of `Watch`: a steady machine."""
+    times = {"coming_s": 1e-5, "before_s": 1e-5, "after_s": 1e-5}
+    return {"experiment": experiment, "variant": variant, "start_s": start_s, **times} | changes
 
 
 @dataclass(frozen=True, kw_only=True)

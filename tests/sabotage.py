@@ -5,6 +5,7 @@ Loaded with `-p sabotage`; what SABOTAGE names is done.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from optsuite import build
 from optsuite.recipes import RECIPES
@@ -79,9 +81,36 @@ if "hide tensorflow" in DONE:
 if "uninstall tensorflow" in DONE:
     build.builder_versions = lambda: None  # type: ignore[assignment]
 
+if "look around" in DONE:
+    SEEN: list[tuple[bool, bool]] = []
+    benchmark: Any = BenchmarkFixture.__call__
+
+    def has_children() -> bool:
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return True
+
+    def looking(fixture: Any, invoke: Any) -> Any:
+        def look() -> None:
+            SEEN.append((gc.isenabled(), has_children()))
+            invoke()
+
+        answer = benchmark(fixture, look)
+        SEEN.pop()  # the last call is for the answer, and is not timed
+        return answer
+
+    setattr(BenchmarkFixture, "__call__", looking)  # noqa: B010 (mypy takes no other way)
+
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tell which of the slow modules are there."""
     slow = ("tensorflow", "tf_keras", "pandas", "scipy.stats", "matplotlib", "jinja2")
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if "look around" in DONE:
+        collecting, accompanied = (sum(found) for found in zip(*SEEN, strict=True))
+        reporter.write_line(
+            f"\n{len(SEEN)} calls: {collecting} collecting garbage, {accompanied} beside a child process"
+        )
     reporter.write_line(f"\nslow modules: {[name for name in slow if sys.modules.get(name)]}")

@@ -11,14 +11,15 @@ from runs import Smoke
 
 from optsuite import ab
 from optsuite.__main__ import main
+from optsuite.measure import Call
 
 
 def test_every_session_makes_all_anew() -> None:
     """Each once a session, in an order that changes; a time for each, session and cycle."""
     made: list[str] = []
 
-    def maker(name: str) -> Callable[[], ab.Call]:
-        def make() -> ab.Call:
+    def maker(name: str) -> Callable[[], Call]:
+        def make() -> Call:
             made.append(name)
             return lambda: None
 

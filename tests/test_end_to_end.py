@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -99,6 +100,17 @@ def test_pytest_benchmarks_own_tools_read_the_json(smoke: Smoke) -> None:
     command = [sys.executable, "-m", "pytest_benchmark", "compare", str(smoke.json), "--columns=median,rounds"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=smoke.json.parent)
     assert "test_latency[tutorial_kd_s0-int8]" in done.stdout
+
+
+def test_nothing_else_runs_while_a_round_is_timed(smoke: Smoke) -> None:
+    """No garbage collection, no process of ours: looked at from inside of every call that `benchmark` makes."""
+    done = run_sabotaged("look around", *SMOKE, LITERT_ONLY, "-k", "test_latency", f"--optsuite-cache={smoke.cache}")
+    assert done.returncode == 0, done.stdout
+    found = re.search(r"(\d+) calls: (\d+) collecting garbage, (\d+) beside a child process", done.stdout)
+    assert found is not None
+    calls, collecting, accompanied = map(int, found.groups())
+    assert calls > 30 * 1000
+    assert (collecting, accompanied) == (0, 0)
 
 
 def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from runs import benchmark, built
+from runs import benchmark, built, watch
 
 from optsuite import report, results
 from optsuite.__main__ import main
-from optsuite.report import figures, tables
+from optsuite.ab import Ratio
+from optsuite.calibration import Calibration, Paths, Tries
+from optsuite.report import figures, tables, timing
 from optsuite.spec import OptsuiteError
 
 Write = Callable[[Any], Path]
@@ -109,7 +112,7 @@ def test_a_second_report_leaves_nothing_of_the_first(
         (out / name).touch()
     run_json["benchmarks"] = run_json["benchmarks"][:1]
     report.write(results.read(write_run(run_json)), out)
-    assert sorted(path.name for path in out.glob("*.csv")) == ["mine.csv", "results.csv"]
+    assert sorted(path.name for path in out.glob("*.csv")) == ["execution.csv", "mine.csv", "results.csv"]
     assert sorted(path.name for path in (out / "figures").iterdir()) == ["mine.png", "training_curves.png"]
 
 
@@ -187,7 +190,7 @@ def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_p
     """All files, all figures, every figure in the report, and nothing else left behind."""
     out = tmp_path / "a report"
     report.write(results.read(write_run(run_json)), out)
-    assert sorted(path.name for path in out.iterdir()) == ["figures", "report.md", "results.csv"]
+    assert sorted(path.name for path in out.iterdir()) == ["execution.csv", "figures", "report.md", "results.csv"]
     assert sorted(path.stem for path in (out / "figures").iterdir()) == sorted(FIGURES)
     text = (out / "report.md").read_text()
     for figure in FIGURES:
@@ -271,3 +274,45 @@ def test_nothing_half_written(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path != out} == {
         path: time for path, time in before.items() if path != out
     }
+
+
+def test_where_the_time_goes(run_json: dict[str, Any], write_run: Write) -> None:
+    """5,000 MACs in 25.25 us are 0.198 GMAC/s; of a peak of 4, that is 0.0495. No peak is known for int16x8."""
+    run = results.read(write_run(run_json))
+    table = timing.execution(run)
+    assert list(table["exp_id"] + " " + table["variant"]) == [
+        "conv_baseline_s0 fp32",
+        "conv_baseline_s0 int8",
+        "conv_baseline_s0 int16x8",
+        "conv_qat_s0 int8",
+    ]
+    assert set(timing.of_baselines(run, table)["exp_id"]) == {"conv_baseline_s0"}
+    int8, int16x8 = table.loc[1], table.loc[2]
+    assert (int8["load_ms"], int8["first_ms"], int8["heap_bytes"]) == (1.0, 0.1, 50_000)
+    assert int8["gmacs_per_s"] == pytest.approx(0.198, abs=1e-3)
+    assert int8["peak_share"] == pytest.approx(0.198 / 4, abs=1e-3)
+    assert (int16x8["delegate"], int16x8["precision"]) == ("none", "int16x8")
+    assert pd.isna(int16x8["peak_share"])
+    assert timing.slowdown(run, "int16x8") == 60
+    assert timing.slowdown(run, "dynamic") is None
+
+
+def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """Noise, floor, agreement and tries are in the report; without a calibration, how to get one."""
+    run = results.read(write_run(run_json))
+    paths = Paths(file="conv int8", ours_s=10.5e-6, runtime_s=12e-6)
+    floor = Paths(file="one element", ours_s=0.5e-6, runtime_s=2e-6)
+    tries = Tries(files=("a",), macs_ratio=1.05, ratios=(Ratio(value=1.049, low=1.04, high=1.06),))
+    found = Calibration(machine="A CPU", date="today", pairs=20, floor=floor, paths=(paths,), same=tries, wider=tries)
+    report.write(run, tmp_path, found)
+    text = (tmp_path / "report.md").read_text()
+    assert "int16x8 takes 60 times as long as int8" in text
+    assert "The machine was steady enough" in text
+    assert "The medians of 0 of 3 rows are in doubt" in text
+    assert re.search(r"conv int8 +\| 10\.50 +\| 12\.00 +\| 10\.00 +\| 10\.00 +\| [+-]0\.00 +\| yes ", text)
+    assert "5 % wider: ratio 1.049 (1.049 to 1.049), found slower (the interval above 1) in 1 of 1 tries" in text
+    run_json["optsuite"]["watches"] = [watch(float(i), f"v{i}", "int8", coming_s=(1 + i / 5) * 1e-5) for i in range(5)]
+    report.write(results.read(write_run(run_json)), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "too noisy for the times to be compared" in text
+    assert "No calibration was given: `python -m optsuite.benchmarks.calibration FILE.json`" in text

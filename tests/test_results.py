@@ -79,7 +79,7 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "not json": ("hello", "not the JSON of an optsuite run"),
         "a list": ("[]", "not the JSON of an optsuite run"),
         "not ours": ({"benchmarks": []}, "missing required field `optsuite`"),
-        "another schema": (change("optsuite.schema", 2), "schema version 2; accepted: 1"),
+        "another schema": (change("optsuite.schema", 3), "schema version 3; accepted: 2"),
         "a NaN": (change("benchmarks.0.stats.median", float("nan")), "not the JSON of an optsuite run"),
         "negative time": (change("benchmarks.0.stats.median", -1.0), "median"),
         "accuracy over 1": (change(f"{measured}.test.accuracy", 1.5), "<= 1"),

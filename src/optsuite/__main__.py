@@ -21,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = commands.add_parser("report", help="tables and figures of a run")
     report.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
+    report.add_argument(
+        "--calibration", type=Path, metavar="FILE.json", help="what `python -m optsuite.benchmarks.calibration` wrote"
+    )
     report.set_defaults(command=_report)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
@@ -35,12 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(given: argparse.Namespace) -> None:
+    from optsuite import calibration
     from optsuite.results import read
 
     run = read(given.run)  # before pandas and matplotlib are paid for
+    calibrated = calibration.read(given.calibration) if given.calibration else None
     from optsuite.report import tables, write
 
-    merged = write(run, given.out)
+    merged = write(run, given.out, calibrated)
     for cost in tables.FRONTIERS:
         print(f"Pareto frontier: int8 accuracy against {cost}\n")
         print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Call = Callable[[], object]
-"""What is timed: `invoke` of a runner, say."""
+from optsuite.measure import Call
 
 _BLOCK_S = 5e-4
 """How long a block of calls takes: long beside a clock read, short beside what disturbs a machine."""

@@ -33,6 +33,8 @@ MODEL, INFO, OUTPUTS = "model.h5", "info.json", "outputs.npz"
 """The files of a model's artifact: the model, what is known of it, its answers on validation and test inputs."""
 
 _BUILDERS = ("tensorflow", "tf-keras", "tensorflow-model-optimization")
+_BESIDE = ("numpy", "h5py")
+"""Packages that take part in building, without a say in what is built."""
 _RECORDS = (ModelInfo, StageRecord, LayerWeights, Promise)
 """What is in info.json: an artifact of another format is another artifact."""
 _SHARED = ("build.py", "keras.py", "weights.py")
@@ -165,6 +167,7 @@ class Task:
             parameters=parent.parameters if parent else model.count_params(),
             macs=parent.macs if parent else keras.macs(model),
             keras_bytes=len(content),
+            versions={name: importlib.metadata.version(name) for name in (*_BUILDERS, *_BESIDE)},
             stages=(*(parent.stages if parent else ()), record),
         )
         answers = {name: keras.outputs(model, self.split(name).x) for name in ("validation", "test")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -37,6 +37,13 @@ class Contents:
     weights: tuple[LayerWeights, ...]
     stored: frozenset[str]
     activations: frozenset[str]
+
+    @property
+    def precision(self) -> Literal["float32", "int8", "int16x8"]:
+        """What the kernels compute in, the fastest of it where there are several; weights of 16 bits are unpacked."""
+        if "int16" in self.activations:
+            return "int16x8"
+        return "int8" if {"int8", "uint8"} & self.stored else "float32"
 
 
 def read(content: bytes) -> Contents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from optsuite.spec import OptsuiteError, Split
+
+THREADS = 1
+"""How many a model has: the fewest that can disturb each other."""
+
+Call = Callable[[], object]
+"""What is timed: `invoke` of a runner, say."""
 
 
 class Runner(Protocol):
@@ -33,17 +40,17 @@ class Runner(Protocol):
 
 
 class LiteRTRunner:
-    """A .tflite model on the LiteRT interpreter, one thread by default."""
+    """A .tflite model on the LiteRT interpreter, one thread."""
 
-    def __init__(self, content: bytes, *, threads: int = 1) -> None:
+    def __init__(self, content: bytes) -> None:
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            self.interpreter = Interpreter(model_content=content, num_threads=THREADS)
+            self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise OptsuiteError(f"LiteRT can't run this model: {error}") from error
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
-        self.invoke = self._interpreter.invoke
+        self._input = self.interpreter.get_input_details()[0]
+        self._output = self.interpreter.get_output_details()[0]
+        self.invoke = self.interpreter.invoke
 
     def prepare(self, x: np.ndarray) -> np.ndarray:
         """Quantised by round(x / scale) + zero point, then clipped, where the input is an integer."""
@@ -56,10 +63,10 @@ class LiteRTRunner:
         return quantized
 
     def set(self, x: np.ndarray) -> None:
-        self._interpreter.set_tensor(self._input["index"], x)
+        self.interpreter.set_tensor(self._input["index"], x)
 
     def get(self) -> np.ndarray:
-        answer: np.ndarray = self._interpreter.get_tensor(self._output["index"])
+        answer: np.ndarray = self.interpreter.get_tensor(self._output["index"])
         return answer
 
     def interpret(self, raw: np.ndarray) -> np.ndarray:
@@ -90,6 +97,17 @@ def run_pass(runner: Runner, x: np.ndarray) -> Pass:
         answers.append(runner.get())
     total = time.perf_counter() - start
     return Pass(outputs=runner.interpret(np.concatenate(answers)), total_time_s=total)
+
+
+def rounds(call: Call, count: int) -> np.ndarray:
+    """The seconds of `count` calls, float64 (count,), the clock read around each as for a benchmark's rounds."""
+    clock = time.perf_counter
+    seconds = np.empty(count)
+    for index in range(count):
+        start = clock()
+        call()
+        seconds[index] = clock() - start
+    return seconds
 
 
 def correct(outputs: np.ndarray, split: Split) -> np.ndarray:

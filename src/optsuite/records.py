@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -54,11 +54,15 @@ class StageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What is known of a built Keras model. `macs` are for one input, dense, whatever the sparsity."""
+    """What is known of a built Keras model. `macs` are for one input, dense, whatever the sparsity.
+
+    `versions` are those of the packages that its last stage was built with.
+    """
 
     parameters: int
     macs: int
     keras_bytes: int
+    versions: Mapping[str, str]
     stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
 
     @property
@@ -134,9 +138,43 @@ def _share(parts: Sequence[int], layers: Sequence[LayerWeights]) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A variant of an experiment: its answers, sizes, and the seconds of one pass over the test images.
+class Execution:
+    """What the runtime makes of a file: medians over new interpreters, each loaded and called once.
 
+    `load_s` is from the file's bytes to allocated tensors. `heap_bytes` is what the interpreter then holds, None where
+    the C library can't tell. `precision` is what its kernels compute in. `operators` counts those that run; of them
+    XNNPACK did not take `undelegated`, by name, in the order of the graph.
+    """
+
+    load_s: Seconds
+    first_invoke_s: Seconds
+    heap_bytes: Count | None
+    precision: Literal["float32", "int8", "int16x8"]
+    operators: Count
+    undelegated: tuple[str, ...]
+
+    @property
+    def delegate(self) -> str:
+        """Whose kernels run: XNNPACK's, LiteRT's own, or some of each."""
+        if not self.undelegated:
+            return "XNNPACK"
+        return "none" if len(self.undelegated) == self.operators else "XNNPACK in part"
+
+    @property
+    def note(self) -> str:
+        """Why it is slower than its format makes expect; an empty string where XNNPACK runs all of it."""
+        if not self.undelegated:
+            return ""
+        if self.precision == "int16x8":
+            return "reference kernels: XNNPACK has none for int16"
+        return f"not on XNNPACK: {', '.join(dict.fromkeys(self.undelegated))}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A variant of an experiment: its answers, sizes, and the seconds of one pass over each split's images.
+
+    `execution` is None for what is no .tflite file, and so is `validation_time_s`, as its answers were known.
     `weights` are the kernels as they ship; `note` says where the file is not what its variant's name makes expect.
     """
 
@@ -146,6 +184,8 @@ class Measured:
     test: Answers
     validation: Answers
     total_time_s: Seconds
+    validation_time_s: Seconds | None
+    execution: Execution | None
     bytes: Annotated[int, Meta(ge=1)]
     gzip_bytes: Count
     weights: tuple[LayerWeights, ...] = field(repr=False)
@@ -167,6 +207,39 @@ class Absence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What of the machine pytest-benchmark's own `machine_info` (CPU, instruction sets) does not tell.
+
+    `cores` are those that the process may use, `governor` is None where it can't be read, and so is `load`, the
+    average number of runnable processes over the minute before the run began. `threads` is how many a model has.
+    `peak_macs_per_s` is, by precision, what one thread reached in a matrix product.
+    """
+
+    cores: Count
+    governor: str | None
+    load: float | None
+    threads: Count
+    versions: Mapping[str, str]
+    peak_macs_per_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """The reference model's median around a row that was timed: on coming to it, right before, and right after.
+
+    `start_s` counts from the first of them. Where the machine was not steady on coming, the row waited until it was,
+    or had waited long enough.
+    """
+
+    experiment: str
+    variant: str
+    start_s: Seconds
+    coming_s: Seconds
+    before_s: Seconds
+    after_s: Seconds
+
+
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """What was asked for, on what it was run, and what is not in the benchmarks."""
 
@@ -175,8 +248,9 @@ class Header:
     profile: str
     experiments: tuple[str, ...]
     variants: tuple[str, ...]
-    versions: Mapping[str, str]
+    environment: Environment
     build_s: Seconds
     measure_s: Seconds
+    watches: tuple[Watch, ...]
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]

@@ -6,6 +6,8 @@ measured a model an `extra_info` of the same name (a `Measured`); the timings ar
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ import numpy as np
 from optsuite.records import Built, Count, Header, Measured, Seconds
 from optsuite.spec import OptsuiteError
 
-SCHEMA = 1
+SCHEMA = 2
 SECTION = "optsuite"
+
+# x86's and ARM's.
+_VECTORS = re.compile(r"sse4_|avx|fma$|f16c$|amx|neon|asimd|sve|sme\d*$|i8mm|bf16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,8 @@ class Run:
     header: Header
     date: str
     machine: str
+    instruction_sets: tuple[str, ...]
+    frequency: str
     commit: str
     rows: tuple[Row, ...]
 
@@ -103,6 +110,8 @@ class _Benchmark(msgspec.Struct):
 
 class _Cpu(msgspec.Struct):
     brand_raw: str = ""
+    flags: tuple[str, ...] = ()
+    hz_actual_friendly: str = ""
 
 
 class _Machine(msgspec.Struct):
@@ -151,12 +160,29 @@ def read(path: Path) -> Run:
     run = Run(
         header=file.optsuite,
         date=file.datetime,
-        machine=", ".join(filter(None, [file.machine_info.cpu.brand_raw, file.machine_info.machine])),
+        machine=_name(file.machine_info),
+        instruction_sets=_vectors(file.machine_info.cpu.flags),
+        frequency=file.machine_info.cpu.hz_actual_friendly,
         commit=(file.commit_info.id or "")[:12] + ("+" if file.commit_info.dirty else ""),
         rows=tuple(_row(one.extra_info.optsuite, one.stats) for one in file.benchmarks if one.extra_info.optsuite),
     )
     _check(run, path)
     return run
+
+
+def _vectors(flags: Sequence[str]) -> tuple[str, ...]:
+    """The flags that kernels are written for; py-cpuinfo has some of them twice, with and without an underscore."""
+    twice = {flag for flag in flags if "_" in flag and flag.replace("_", "") in flags}
+    return tuple(flag for flag in flags if _VECTORS.match(flag) and flag not in twice)
+
+
+def machine_name(machine_info: Mapping[str, Any]) -> str:
+    """CPU and architecture, from the `machine_info` of pytest-benchmark."""
+    return _name(msgspec.convert(machine_info, _Machine))
+
+
+def _name(machine: _Machine) -> str:
+    return ", ".join(filter(None, [machine.cpu.brand_raw, machine.machine]))
 
 
 def _row(measured: Measured, stats: _Stats) -> Row:

@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import PurePath
 from typing import TextIO
 
 import numpy as np
 
 import optsuite
-from optsuite import build, experiments, flatbuffer, invariants, progress, scheduler
+from optsuite import build, execution, experiments, flatbuffer, invariants, machine, progress, scheduler
 from optsuite.build import Step
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
 from optsuite.recipes import RECIPES
-from optsuite.records import Absence, Answers, Built, Header, LayerWeights, Measured
+from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
@@ -44,6 +44,7 @@ class Suite:
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._built: dict[str, Built] = {}
         self._measured: dict[tuple[str, str], Measured] = {}
+        self._load = machine.load()
         self._build_s = 0.0
         self._ready_at: float | None = None
         """When building was done and measuring began."""
@@ -55,6 +56,11 @@ class Suite:
     def variant(self, name: str) -> Variant:
         """The variant of that name."""
         return VARIANTS[name]
+
+    @cached_property
+    def monitor(self) -> machine.Monitor:
+        """What watches the machine, from the first use on."""
+        return machine.Monitor(self._load)
 
     def prepare(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
         """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
@@ -179,9 +185,10 @@ class Suite:
 
     def _measure(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         built = self.built(experiment)
-        content, weights, note = self._shipped(experiment, variant, built)
+        content, weights, ran, notes = self._shipped(experiment, variant, built)
         test_pass = run_pass(runner, self._split(experiment, "test").x)
         if variant.convert is None:
+            validation_pass = None
             test, validation = built.test, built.validation
         else:
             validation_pass = run_pass(runner, self._split(experiment, "validation").x)
@@ -194,21 +201,25 @@ class Suite:
             test=test,
             validation=validation,
             total_time_s=test_pass.total_time_s,
+            validation_time_s=validation_pass.total_time_s if validation_pass else None,
+            execution=ran,
             bytes=len(content),
             gzip_bytes=gzip_bytes(content),
             weights=weights,
-            note=note,
+            note="; ".join(filter(None, notes)),
         )
 
     def _shipped(
         self, experiment: Experiment, variant: Variant, built: Built
-    ) -> tuple[bytes, tuple[LayerWeights, ...], str]:
-        """The file, its kernels under their layers' names, and what is unexpected about it."""
+    ) -> tuple[bytes, tuple[LayerWeights, ...], Execution | None, tuple[str, ...]]:
+        """The file, its kernels under their layers' names, how it is run, and what is unexpected about it."""
         if variant.convert is None:
-            return self._artifact(experiment, variant)[build.MODEL], built.info.layers, ""
+            return self._artifact(experiment, variant)[build.MODEL], built.info.layers, None, ()
         content = self.tflite(experiment, variant)
         contents = flatbuffer.read(content)
-        return content, invariants.named_after(built.info.layers, contents.weights), variant.convert.note(contents)
+        ran = execution.observe(content, contents)
+        weights = invariants.named_after(built.info.layers, contents.weights)
+        return content, weights, ran, (variant.convert.note(contents), ran.note)
 
     def _split(self, experiment: Experiment, name: str) -> Split:
         return experiment.dataset.load(name).first(self.selection.profile.limit(name))
@@ -250,9 +261,10 @@ class Suite:
             profile=selected.profile.name,
             experiments=(*(experiment.id for experiment in selected.experiments), *selected.refused),
             variants=tuple(variant.name for variant in selected.variants),
-            versions={"ai-edge-litert": version("ai-edge-litert"), **(build.builder_versions() or {})},
+            environment=self.monitor.environment,
             build_s=self._build_s,
             measure_s=self._measure_s(),
+            watches=tuple(self.monitor.watches),
             built=tuple(self._built.values()),
             absences=tuple(
                 Absence(experiment=pair[0], variant=pair[1], reason=reason)

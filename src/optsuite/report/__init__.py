@@ -9,15 +9,17 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from optsuite.report import figures, pipelines, tables
+from optsuite.calibration import Calibration
+from optsuite.report import figures, pipelines, tables, timing
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
 
 
-def write(run: Run, out: Path) -> pd.DataFrame:
+def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.DataFrame:
     """Write the report into the folder `out`, all of it or nothing; OptsuiteError where that can't be done.
 
-    Returns the table of the results, with a line for all seeds of an experiment.
+    `calibration` says how far the times can be trusted. Returns the table of the results, with a line for all seeds of
+    an experiment.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -33,8 +35,11 @@ def write(run: Run, out: Path) -> pd.DataFrame:
                 # The published table is of the tutorial's network; its name goes without saying.
                 name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
                 table.to_csv(made / name, index=False, float_format="%.2f")
+            executed = timing.execution(run)
+            executed.to_csv(made / "execution.csv", index=False)
             drawn = figures.draw(run, merged, made / "figures")
-            (made / "report.md").write_text(_markdown(run, results, merged, pipeline_tables, drawn), "utf-8")
+            text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
+            (made / "report.md").write_text(text, "utf-8")
             (out / "figures").mkdir(exist_ok=True)
             # What only an earlier run had must not be taken for this one's.
             figure_files = (out / "figures" / f"{name}.png" for name in figures.FIGURES)
@@ -53,11 +58,14 @@ def _markdown(
     results: pd.DataFrame,
     merged: pd.DataFrame,
     pipeline_tables: dict[str, pd.DataFrame],
+    executed: pd.DataFrame,
+    calibration: Calibration | None,
     drawn: list[str],
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optsuite.report", "."), trim_blocks=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["tries"] = timing.tries
     text: str = environment.get_template("report.md.j2").render(
         run=run,
         several_seeds=merged is not results,
@@ -69,6 +77,11 @@ def _markdown(
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(tables.invariants(run)),
         compression=tables.markdown(tables.over_seeds(tables.compression(run))),
+        execution=tables.markdown(timing.of_baselines(run, executed)),
+        slowdown=timing.slowdown(run, "int16x8"),
+        noise=timing.steadiness(run),
+        calibration=calibration,
+        agreement=tables.markdown(timing.agreement(calibration)) if calibration else "",
         absences=tables.absences(run),
         notes=tables.notes(run),
         figures=drawn,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -280,7 +280,9 @@ def notes(run: Run) -> dict[str, list[str]]:
 
 def summary(run: Run) -> dict[str, str]:
     """What was run, on what, and how long it took."""
-    header = run.header
+    header, environment = run.header, run.header.environment
+    passes_s = sum(row.measured.total_time_s + (row.measured.validation_time_s or 0) for row in run.rows)
+    rounds_s = sum(row.timing.mean_s * row.timing.rounds * row.timing.iterations for row in run.rows)
     return {
         "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
         "measured rows": str(len(run.rows)),
@@ -288,9 +290,19 @@ def summary(run: Run) -> dict[str, str]:
         "date": run.date,
         "commit": run.commit,
         "machine": run.machine,
-        "versions": ", ".join(f"{name} {version}" for name, version in header.versions.items()),
-        "time": f"{header.build_s:.0f} s building, {header.measure_s:.0f} s measuring",
+        "instruction sets": ", ".join(run.instruction_sets),
+        "cores": f"{environment.cores}, one busy: each model has {environment.threads} thread",
+        "frequency": ", governor ".join([run.frequency or "unknown", environment.governor or "unknown"]),
+        "load at start": "unknown" if environment.load is None else f"{environment.load:.2f} processes",
+        "measured with": _versions(environment.versions),
+        "built with": "; ".join(dict.fromkeys(_versions(built.info.versions) for built in header.built)),
+        "time": f"{header.build_s:.0f} s building; {header.measure_s:.0f} s measuring, of it {passes_s:.0f} s in "
+        f"passes over images and {rounds_s:.0f} s in timed rounds",
     }
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -314,6 +326,10 @@ def _shown(column: str, value: Any) -> str:
         return value.replace("|", "\\|")
     if column.endswith("bytes"):
         return f"{value:.0f}"
+    if column in ("gmacs_per_s", "apart_us"):
+        return f"{value:.1f}" if column == "gmacs_per_s" else f"{value:+.2f}"
+    if column.endswith("_us"):
+        return f"{value:.2f}"
     if column == "p" or column.endswith("_p"):
         return f"{value:.1g}" if value < 0.001 else f"{value:.3f}"
     if column.endswith("_ms"):

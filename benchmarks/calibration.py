@@ -1,0 +1,155 @@
+"""How far can the timings be trusted on this machine? Three figures, for the report; no tests.
+
+    python -m optsuite.benchmarks.calibration OUT.json
+
+Our way of timing a call against the runtime's own; files timed against themselves; a layer timed against a wider one.
+The files are those of the baselines, from the store that `pytest benchmarks/` filled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.environment import Environment, EnvironmentOptions
+from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+from ai_edge_litert.options import CpuOptions, Options
+from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
+
+from optsuite import ab, probes
+from optsuite.calibration import Calibration, Paths, Tries
+from optsuite.config import Config
+from optsuite.experiments import select
+from optsuite.measure import THREADS, Call, LiteRTRunner, rounds
+from optsuite.results import machine_name
+from optsuite.spec import OptsuiteError
+from optsuite.store import Store
+from optsuite.suite import Suite
+
+_VARIANTS = ["fp32", "dynamic", "int8"]
+_PAIRS = 20
+_ROUNDS = 1_000
+_TRIES = 20
+# Both fill XNNPACK's tiles, so that five percent more width are five percent more work.
+_NARROW, _WIDE = 640, 672
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0, or 2 where the store has not the files."""
+    parser = argparse.ArgumentParser(prog="python -m optsuite.benchmarks.calibration", description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT.json")
+    parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
+    given = parser.parse_args(arguments)
+    try:
+        files = _files(given.cache)
+    except OptsuiteError as error:
+        print(f"optsuite: {error}", file=sys.stderr)
+        return 2
+    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(calibrate(files))))
+    return 0
+
+
+def _files(cache: Path) -> dict[str, bytes]:
+    """Experiment and variant -> .tflite, of every model's baseline."""
+    selection = select(
+        profile="full",
+        dataset="mnist",
+        matrix="default",
+        models=[],
+        recipes=["baseline"],
+        variants=_VARIANTS,
+        seeds=[0],
+    )
+    suite = Suite(selection, Store(cache, print), Config(), print)
+    return {
+        f"{experiment.id} {variant.name}": suite.tflite(experiment, variant) for experiment, variant in selection.rows()
+    }
+
+
+def calibrate(files: dict[str, bytes]) -> Calibration:
+    """Take all three figures, one after the other."""
+    with _silence():
+        floor = _paths("one element", probes.one_element())
+        paths = tuple(_paths(name, content) for name, content in files.items())
+    narrow, wide = (
+        probes.matrix_product(batch=64, inputs=64, outputs=outputs, dtype="float32") for outputs in (_NARROW, _WIDE)
+    )
+    chosen = list(islice(cycle(files), _TRIES))
+    return Calibration(
+        machine=machine_name(pytest_benchmark_generate_machine_info()),  # type: ignore[no-untyped-call]
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        pairs=_PAIRS,
+        floor=floor,
+        paths=paths,
+        same=Tries(
+            files=tuple(chosen), macs_ratio=1.0, ratios=tuple(_ratio(files[name], files[name]) for name in chosen)
+        ),
+        wider=Tries(
+            files=(f"64 x 64 x {_NARROW}", f"64 x 64 x {_WIDE}"),
+            macs_ratio=_WIDE / _NARROW,
+            ratios=tuple(_ratio(narrow, wide) for _ in range(_TRIES)),
+        ),
+    )
+
+
+def _paths(name: str, content: bytes) -> Paths:
+    """Each path in turn, the one that begins changing, with a new interpreter a turn."""
+    makers: list[Callable[[], Call]] = [lambda: LiteRTRunner(content).invoke, lambda: _compiled(content)]
+    medians: list[list[float]] = [[], []]
+    for pair in range(_PAIRS):
+        for path in (0, 1) if pair % 2 else (1, 0):
+            call = makers[path]()
+            rounds(call, _ROUNDS // 5)  # warm
+            medians[path].append(float(np.median(rounds(call, _ROUNDS))))
+    return Paths(file=name, ours_s=float(np.median(medians[0])), runtime_s=float(np.median(medians[1])))
+
+
+def _compiled(content: bytes) -> Call:
+    """The call that litert-benchmark times, set up with its settings."""
+    model = CompiledModel.from_buffer(
+        content,
+        environment=Environment.create(options=EnvironmentOptions()),
+        options=Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=CpuOptions(num_threads=THREADS)),
+    )
+    signature = next(iter(model.get_signature_list()))
+    inputs, outputs = (
+        {name: create(signature, name) for name in details(signature)}
+        for create, details in (
+            (model.create_input_buffer_by_name, model.get_input_tensor_details),
+            (model.create_output_buffer_by_name, model.get_output_tensor_details),
+        )
+    )
+    run = model.run_by_name
+    return lambda: run(signature, inputs, outputs)
+
+
+def _ratio(reference: bytes, candidate: bytes) -> ab.Ratio:
+    times = ab.interleaved([lambda: LiteRTRunner(reference).invoke, lambda: LiteRTRunner(candidate).invoke])
+    return ab.ratio(*times)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """A new environment says twenty lines from C++; what goes wrong comes as an exception."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""How far timings can be trusted on a machine: what `python -m optsuite.benchmarks.calibration` found there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from optsuite.ab import Ratio
+from optsuite.records import Seconds
+from optsuite.spec import OptsuiteError
+
+_WITHIN = 0.05
+_WITHIN_S = 0.3e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Medians of one call of the same file through our path, `Interpreter.invoke`, and the runtime's own.
+
+    The runtime's is `CompiledModel.run_by_name`, as litert-benchmark calls it. `file` is an experiment and a variant.
+    """
+
+    file: str
+    ours_s: Seconds
+    runtime_s: Seconds
+
+    def apart_s(self, floor: Paths) -> float:
+        """How much longer ours takes, when what each path costs by itself, `floor`, is taken off."""
+        return (self.ours_s - floor.ours_s) - (self.runtime_s - floor.runtime_s)
+
+    def agree(self, floor: Paths) -> bool:
+        """Within 5 % or 0.3 us, whichever is more, the floors taken off, and ours not the slower one with them on."""
+        within = max(_WITHIN * (self.runtime_s - floor.runtime_s), _WITHIN_S)
+        return abs(self.apart_s(floor)) <= within and self.ours_s <= self.runtime_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tries:
+    """Ratios that `optsuite ab` found, one a try, and the ratio of the models' MACs."""
+
+    files: tuple[str, ...]
+    macs_ratio: float
+    ratios: tuple[Ratio, ...]
+
+    @property
+    def within(self) -> int:
+        """How many ratios were no more than 0.02 from 1."""
+        return sum(abs(ratio.value - 1) <= 0.02 for ratio in self.ratios)
+
+    @property
+    def found(self) -> int:
+        """How many intervals were above 1: a difference that was seen."""
+        return sum(ratio.low > 1 for ratio in self.ratios)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """The three figures; `floor` is of a model of one element, `same` of files against themselves, `wider` of a layer
+    against a wider one.
+    """
+
+    machine: str
+    date: str
+    pairs: int
+    floor: Paths
+    paths: tuple[Paths, ...]
+    same: Tries
+    wider: Tries
+
+
+def read(path: Path) -> Calibration:
+    """From its JSON; OptsuiteError says what is wrong with the file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Calibration)
+    except OSError as error:
+        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a calibration") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OptsuiteError(f"{path}: not the JSON of a calibration: {error}") from error

@@ -1,0 +1,71 @@
+"""How steady the machine was while a run was timed, judged by its reference model and by the rounds themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from optsuite.results import Run
+
+TOLERANCE = 0.05
+"""How far from the usual, a fraction, a time may be and still count as taken on a steady machine."""
+_EXCESSIVE = 0.1
+"""The reference is short on purpose, and feels a neighbour about twice as much as most models do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """What became of the reference's time over a run, as fractions of its median.
+
+    `drift` is the Theil-Sen slope (Sen 1968) times the length of the run, `spread` the distance between the quartiles,
+    both of the times on coming to each row. `disturbed` are the rows, experiment and variant, whose median is in doubt:
+    the reference was off right before or after, or the first half of the rounds has another median than the second.
+    """
+
+    drift: float
+    spread: float
+    disturbed: tuple[tuple[str, str], ...]
+
+    @property
+    def excessive(self) -> bool:
+        """Whether the machine was too noisy for the run's times to be compared with others."""
+        return max(abs(self.drift), self.spread) > _EXCESSIVE
+
+
+def noise(run: Run) -> Noise | None:
+    """Of a run; None where nothing was watched."""
+    from scipy.stats import theilslopes  # takes a second to import
+
+    watches = run.header.watches
+    if not watches:
+        return None
+    times, starts = (np.array([getattr(one, name) for one in watches]) for name in ("coming_s", "start_s"))
+    usual = float(np.median(times))
+    low, high = np.quantile(times, (0.25, 0.75))
+    length = float(np.ptp(starts))
+    return Noise(
+        drift=float(theilslopes(times, starts).slope) * length / usual if length else 0.0,
+        spread=float(high - low) / usual,
+        disturbed=tuple(
+            (one.experiment, one.variant)
+            for one in watches
+            if _off([one.before_s, one.after_s], usual) or _changed(run, one.experiment, one.variant)
+        ),
+    )
+
+
+def _off(times: Sequence[float], usual: float) -> bool:
+    return any(abs(time / usual - 1) > TOLERANCE for time in times)
+
+
+def _changed(run: Run, experiment: str, variant: str) -> bool:
+    """Whether the two halves of a row's rounds differ; no where it has not been kept."""
+    row = run.row(experiment, variant)
+    if row is None or len(row.timing.rounds_s) < 2:
+        return False
+    first, second = (float(np.median(half)) for half in np.array_split(row.timing.rounds_s, 2))
+    return _off([first], second)

@@ -1,0 +1,219 @@
+"""What is known of a machine and of a file before anything is timed; the judgements on times. Nothing here is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from runs import Smoke, watch
+
+from optsuite import calibration, execution, flatbuffer, machine, probes, results
+from optsuite.ab import Ratio
+from optsuite.benchmarks import calibration as command  # type: ignore[import-not-found]
+from optsuite.calibration import Paths, Tries
+from optsuite.measure import LiteRTRunner, rounds
+from optsuite.noise import noise
+from optsuite.spec import OptsuiteError
+
+Write = Callable[[Any], Path]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_matrix_product_is_one(dtype: str) -> None:
+    """LiteRT answers what numpy does, so the MACs that a peak is made of were really done."""
+    runner = LiteRTRunner(probes.matrix_product(batch=3, inputs=5, outputs=7, dtype=dtype))
+    # What comes out has to fit into eight bits.
+    scale, limit, tolerance = (1 / 128, 0.2, 0.02) if dtype == "int8" else (1, 0.9, 1e-4)
+    weights = scale * np.random.default_rng(0).integers(-127, 128, (7, 5))
+    x = np.linspace(-limit, limit, 15, dtype=np.float32).reshape(3, 5)
+    runner.set(runner.prepare(x))
+    runner.invoke()
+    np.testing.assert_allclose(runner.interpret(runner.get()), x @ weights.T, atol=tolerance)
+
+
+def test_rounds_are_single_calls() -> None:
+    """As many calls as rounds, each with a time of its own."""
+    calls: list[int] = []
+    seconds = rounds(lambda: calls.append(1), 7)
+    assert (len(calls), seconds.shape) == (7, (7,))
+    assert (seconds > 0).all()
+
+
+def test_the_memory_of_a_known_model() -> None:
+    """A megabyte of weights is packed into about a megabyte; what others hold is not counted, nor is what was freed."""
+    content = probes.matrix_product(batch=1, inputs=512, outputs=512, dtype="float32")
+    contents = flatbuffer.read(content)
+    held = [execution.observe(content, contents).heap_bytes for _ in range(2)]
+    for heap_bytes in held:
+        assert heap_bytes is not None
+        assert 2**20 < heap_bytes < 1.5 * 2**20
+
+
+def test_whose_kernels_run(smoke: Smoke) -> None:
+    """XNNPACK's for integers and floats, LiteRT's reference kernels for int16x8, some of each for fake-quantisation."""
+    rows = {(row.measured.experiment, row.measured.variant): row.measured for row in results.read(smoke.json).rows}
+    found = {}
+    for (experiment, variant), measured in rows.items():
+        if measured.execution is None:
+            assert variant == "keras"
+            continue
+        assert measured.execution.first_invoke_s > 0
+        assert measured.execution.load_s > 0
+        if experiment in ("tutorial_baseline_s0", "tutorial_qat_s0"):
+            found[experiment[9:-3], variant] = measured.execution.delegate, measured.execution.precision
+    assert found == {
+        ("baseline", "fp32"): ("XNNPACK", "float32"),
+        ("baseline", "fp16"): ("XNNPACK", "float32"),
+        ("baseline", "dynamic"): ("XNNPACK", "int8"),
+        ("baseline", "int8"): ("XNNPACK", "int8"),
+        ("baseline", "uint8"): ("XNNPACK in part", "int8"),
+        ("baseline", "int16x8"): ("none", "int16x8"),
+        ("qat", "fp32"): ("XNNPACK in part", "float32"),
+        ("qat", "fp16"): ("XNNPACK", "int8"),
+        ("qat", "dynamic"): ("XNNPACK", "int8"),
+        ("qat", "int8"): ("XNNPACK", "int8"),
+        ("qat", "uint8"): ("XNNPACK in part", "int8"),
+    }
+    assert rows["tutorial_baseline_s0", "int16x8"].note == "reference kernels: XNNPACK has none for int16"
+    assert rows["tutorial_qat_s0", "fp32"].note == "not on XNNPACK: QUANTIZE, DEQUANTIZE, CONV_2D, FULLY_CONNECTED"
+    assert rows["tutorial_qat_s0", "int8"].note == ""
+
+
+def test_every_timed_row_was_watched(smoke: Smoke) -> None:
+    """In the order of the rows, with the machine's peak and what can be read of it."""
+    run = results.read(smoke.json)
+    assert [(one.experiment, one.variant) for one in run.header.watches] == [
+        (row.measured.experiment, row.measured.variant) for row in run.rows
+    ]
+    starts = [one.start_s for one in run.header.watches]
+    assert starts == sorted(starts)
+    environment = run.header.environment
+    assert environment.cores == machine.cores()
+    assert environment.peak_macs_per_s["int8"] > environment.peak_macs_per_s["float32"] > 1e8
+    assert set(environment.versions) == {"ai-edge-litert", "numpy", "pytest-benchmark"}
+    assert all(set(built.info.versions) >= {"tensorflow", "tf-keras", "numpy"} for built in run.header.built)
+    assert run.instruction_sets
+
+
+STEADY, SLOW = 1e-5, 1.3e-5
+
+
+@pytest.mark.parametrize(
+    ("coming", "changes", "drift", "spread", "disturbed"),
+    [
+        ([STEADY] * 5, {}, 0.0, 0.0, []),
+        ([STEADY * (1 + step / 25) for step in range(5)], {}, 0.16 / 1.08, 0.08 / 1.08, []),  # ever slower
+        ([STEADY, SLOW, STEADY, STEADY, STEADY], {}, 0.0, 0.0, []),  # the row waited until it was over
+        ([STEADY] * 5, {"before_s": SLOW}, 0.0, 0.0, ["int8"]),
+        ([STEADY] * 5, {"after_s": SLOW}, 0.0, 0.0, ["int8"]),
+        ([STEADY] * 5, {"after_s": 0.8 * STEADY}, 0.0, 0.0, ["int8"]),
+        ([STEADY] * 5, {"after_s": 1.04 * STEADY}, 0.0, 0.0, []),
+        ([STEADY, SLOW, STEADY, SLOW, SLOW], {}, 0.0, 0.3 / 1.3, None),  # the machine has no usual state
+    ],
+)
+def test_noise(
+    run_json: dict[str, Any],
+    write_run: Write,
+    coming: list[float],
+    changes: dict[str, float],
+    drift: float,
+    spread: float,
+    disturbed: list[str] | None,
+) -> None:
+    """Drift and spread are of what came unchosen; a row is in doubt by what was right beside it."""
+    watches = [watch(float(place), "conv_qat_s0", f"v{place}", coming_s=time) for place, time in enumerate(coming)]
+    for one, time in zip(watches, coming, strict=True):
+        one |= {"before_s": sorted(coming)[2], "after_s": sorted(coming)[2], "coming_s": time}
+    watches[1] |= {"variant": "int8"} | changes
+    run_json["optsuite"]["watches"] = watches
+    run_json["benchmarks"][3]["stats"]["data"] = [1e-6] * 100
+    found = noise(results.read(write_run(run_json)))
+    assert found is not None
+    assert found.spread == pytest.approx(spread)
+    if disturbed is not None:
+        assert found.drift == pytest.approx(drift)
+        assert [variant for _, variant in found.disturbed] == disturbed
+    assert found.excessive == (spread > 0.1 or abs(drift) > 0.1)
+
+
+def test_a_row_whose_halves_differ_is_in_doubt(run_json: dict[str, Any], write_run: Write) -> None:
+    """The machine changed while it was timed, and was as before when the reference was timed again."""
+    run_json["optsuite"]["watches"] = [watch(0.0, "conv_baseline_s0", "int8"), watch(1.0, "conv_qat_s0", "int8")]
+    run_json["benchmarks"][1]["stats"]["data"] = [1e-6] * 40 + [1.5e-6] * 60
+    run_json["benchmarks"][3]["stats"]["data"] = [1e-6] * 60 + [1.5e-6] * 10 + [1e-6] * 30
+    found = noise(results.read(write_run(run_json)))
+    assert found is not None
+    assert found.disturbed == (("conv_baseline_s0", "int8"),)
+
+
+def test_nothing_watched_is_no_judgement(run_json: dict[str, Any], write_run: Write) -> None:
+    """An older or a user's own way of timing says nothing about the machine."""
+    run_json["optsuite"]["watches"] = []
+    assert noise(results.read(write_run(run_json))) is None
+
+
+FLOOR = Paths(file="one element", ours_s=0.5e-6, runtime_s=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("ours_us", "runtime_us", "agree"),
+    [
+        (10.5, 12.0, True),
+        (10.79, 12.0, True),  # 0.29 us apart
+        (11.01, 12.0, False),  # 0.51, more than 5 % of 10
+        (10.99, 12.0, True),  # 0.49, less
+        (10.01, 12.0, True),
+        (9.99, 12.0, False),  # faster by too much is no agreement either
+        (2.8, 4.0, True),  # 0.3 us of 2
+        (2.81, 4.0, False),
+        (102.1, 102.0, False),  # well within 5 %, and yet the slower one
+    ],
+)
+def test_agreement(ours_us: float, runtime_us: float, agree: bool) -> None:
+    """Within 5 % or 0.3 us, whichever is more, without the floors; with them, ours is not the slower one."""
+    assert Paths(file="a", ours_s=ours_us * 1e-6, runtime_s=runtime_us * 1e-6 + 1e-15).agree(FLOOR) == agree
+
+
+def test_what_tries_count() -> None:
+    """Within 0.02 of 1 by value, found by the interval."""
+    values = [(1.0, 0.99, 1.01), (1.019, 1.01, 1.03), (0.97, 0.96, 0.98), (1.05, 0.99, 1.1)]
+    tries = Tries(files=("a",), macs_ratio=1.05, ratios=tuple(Ratio(value=v, low=a, high=z) for v, a, z in values))
+    assert (tries.within, tries.found) == (2, 1)
+
+
+def test_a_calibration_is_made_and_read(
+    smoke: Smoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The command's own way on real files, shortened; LiteRT's chatter stays away."""
+    monkeypatch.setattr(command, "_PAIRS", 2)
+    monkeypatch.setattr(command, "_ROUNDS", 20)
+    monkeypatch.setattr(command, "_TRIES", 1)
+    file = next(path for path in sorted(smoke.cache.rglob("model.tflite")))
+    monkeypatch.setattr(command, "_files", lambda cache: {"mine int8": file.read_bytes()})
+    assert command.main([str(tmp_path / "calibration.json")]) == 0
+    found = calibration.read(tmp_path / "calibration.json")
+    assert [paths.file for paths in found.paths] == ["mine int8"]
+    assert 0 < found.floor.ours_s < found.floor.runtime_s
+    assert len(found.same.ratios) == len(found.wider.ratios) == 1
+    assert found.wider.macs_ratio == 1.05
+    assert "NPU" not in capfd.readouterr().err
+
+
+def test_a_calibration_needs_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty store: one line, exit 2, no output."""
+    out = tmp_path / "calibration.json"
+    assert command.main([str(out), "--cache", str(tmp_path / "cache")]) == 2
+    assert "is not in" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
+def test_what_is_no_calibration(tmp_path: Path, content: bytes) -> None:
+    """One line that names the file."""
+    path = tmp_path / "calibration.json"
+    path.write_bytes(content)
+    with pytest.raises(OptsuiteError, match="not the JSON of a calibration"):
+        calibration.read(path)
