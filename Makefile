@@ -9,10 +9,11 @@ IN_VENV = .venv/bin/python -m
 
 bench: .venv/installed
 	mkdir -p $(LATEST)
-	rm -f $(LATEST)/run.json
+	rm -f $(LATEST)/run.json $(LATEST)/calibration.json
 	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet; gates=$$?; \
 	$(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/calibration.json && \
-	$(IN_VENV) optsuite report $(LATEST)/run.json --calibration $(LATEST)/calibration.json --out $(LATEST) && exit $$gates
+	calibrated="--calibration $(LATEST)/calibration.json"; \
+	$(IN_VENV) optsuite report $(LATEST)/run.json $$calibrated --out $(LATEST) && exit $$gates
 
 test: .venv/installed
 	$(IN_VENV) pytest tests/

@@ -33,6 +33,14 @@ def run_json() -> dict[str, Any]:
             "schema": 2,
             "version": "0.1.0",
             "profile": "full",
+            "asked": {
+                "dataset": "mnist",
+                "matrix": "default",
+                "models": ["conv"],
+                "recipes": ["baseline", "qat"],
+                "variants": ["fp32", "int8", "int16x8"],
+                "seeds": [0],
+            },
             "experiments": ["conv_baseline_s0", "conv_qat_s0"],
             "variants": ["fp32", "int8", "int16x8"],
             "environment": {

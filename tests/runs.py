@@ -84,6 +84,8 @@ def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: f
             "optsuite": {
                 "experiment": experiment,
                 "variant": variant,
+                "key": f"key of {experiment} {variant}",
+                "sha256": f"bytes of {experiment} {variant}",
                 "budget": 0.005,
                 "test": answers(wrong=wrong),
                 "validation": answers(wrong=wrong),

@@ -9,6 +9,7 @@ from optsuite.build import Step
 from optsuite.datasets import DATASETS
 from optsuite.models import MODELS
 from optsuite.recipes import RECIPES
+from optsuite.records import Asked
 from optsuite.spec import Dataset, Experiment, Model, OptsuiteError, Profile, Recipe, Variant, catalogue, pick
 from optsuite.stages.train import Train
 from optsuite.variants import VARIANTS
@@ -49,6 +50,7 @@ MATRICES: dict[str, dict[str, tuple[str, ...]]] = {
 class Selection:
     """What a run is asked to measure."""
 
+    asked: Asked
     profile: Profile
     experiments: tuple[Experiment, ...]
     variants: tuple[Variant, ...]
@@ -91,6 +93,14 @@ def select(
             else:
                 found += asked
     selection = Selection(
+        asked=Asked(
+            dataset=dataset,
+            matrix=matrix,
+            models=tuple(models),
+            recipes=tuple(recipes),
+            variants=tuple(variants),
+            seeds=tuple(seeds),
+        ),
         profile=pick(PROFILES, [profile], "profile")[0],
         experiments=tuple(found),
         variants=tuple(pick(VARIANTS, variants or VARIANTS, "variant")),

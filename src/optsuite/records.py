@@ -175,11 +175,14 @@ class Measured:
     """A variant of an experiment: its answers, sizes, and the seconds of one pass over each split's images.
 
     `execution` is None for what is no .tflite file, and so is `validation_time_s`, as its answers were known.
-    `weights` are the kernels as they ship; `note` says where the file is not what its variant's name makes expect.
+    `key` is that of the artifact in the store, `sha256` that of the file in it that is measured. `weights` are the
+    kernels as they ship; `note` says where the file is not what its variant's name makes expect.
     """
 
     experiment: str
     variant: str
+    key: str
+    sha256: str
     budget: Fraction
     test: Answers
     validation: Answers
@@ -240,12 +243,25 @@ class Watch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the user narrowed a run to; an empty tuple where to nothing."""
+
+    dataset: str
+    matrix: str
+    models: tuple[str, ...]
+    recipes: tuple[str, ...]
+    variants: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """What was asked for, on what it was run, and what is not in the benchmarks."""
 
     schema: int
     version: str
     profile: str
+    asked: Asked
     experiments: tuple[str, ...]
     variants: tuple[str, ...]
     environment: Environment

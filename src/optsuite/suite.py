@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -118,11 +119,14 @@ class Suite:
     def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
         return PurePath(self.selection.profile.name, experiment.dataset.name, experiment.id, variant.name)
 
-    def _artifact(self, experiment: Experiment, variant: Variant) -> Artifact:
+    def _key(self, experiment: Experiment, variant: Variant) -> str | None:
+        """The artifact's key, or None where neither TensorFlow nor the index knows it."""
         if build.builder_versions() is None:
-            key = self._store.newest(self._index_name(experiment, variant))
-        else:
-            key = self._step(experiment, variant).key
+            return self._store.newest(self._index_name(experiment, variant))
+        return self._step(experiment, variant).key
+
+    def _artifact(self, experiment: Experiment, variant: Variant) -> Artifact:
+        key = self._key(experiment, variant)
         artifact = None if key is None else self._store.get(key)
         if artifact is None:
             reason = (
@@ -197,6 +201,8 @@ class Suite:
         return Measured(
             experiment=experiment.id,
             variant=variant.name,
+            key=self._key(experiment, variant) or "",
+            sha256=hashlib.sha256(content).hexdigest(),
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
             test=test,
             validation=validation,
@@ -259,6 +265,7 @@ class Suite:
             schema=SCHEMA,
             version=optsuite.__version__,
             profile=selected.profile.name,
+            asked=selected.asked,
             experiments=(*(experiment.id for experiment in selected.experiments), *selected.refused),
             variants=tuple(variant.name for variant in selected.variants),
             environment=self.monitor.environment,
