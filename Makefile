@@ -11,7 +11,7 @@ bench: .venv/installed
 	mkdir -p $(LATEST)
 	rm -f $(LATEST)/run.json $(LATEST)/calibration.json
 	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet; gates=$$?; \
-	$(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/calibration.json && \
+	test -f $(LATEST)/run.json && $(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/calibration.json && \
 	calibrated="--calibration $(LATEST)/calibration.json"; \
 	$(IN_VENV) optsuite report $(LATEST)/run.json $$calibrated --out $(LATEST) && exit $$gates
 

@@ -50,11 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
     given = parser.parse_args(arguments)
     try:
-        files = _files(given.cache)
+        if not given.out.parent.is_dir():
+            raise OptsuiteError(f"{given.out.parent}: no such folder; accepted is a file in one that is there")
+        found = calibrate(_files(given.cache))
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return 2
-    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(calibrate(files))))
+    beside = given.out.with_name(given.out.name + ".new")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    beside.replace(given.out)
     return 0
 
 
@@ -87,7 +91,6 @@ def calibrate(files: dict[str, bytes]) -> Calibration:
     return Calibration(
         machine=machine_name(pytest_benchmark_generate_machine_info()),  # type: ignore[no-untyped-call]
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        pairs=_PAIRS,
         floor=floor,
         paths=paths,
         same=Tries(
@@ -110,7 +113,7 @@ def _paths(name: str, content: bytes) -> Paths:
             call = makers[path]()
             rounds(call, _ROUNDS // 5)  # warm
             medians[path].append(float(np.median(rounds(call, _ROUNDS))))
-    return Paths(file=name, ours_s=float(np.median(medians[0])), runtime_s=float(np.median(medians[1])))
+    return Paths(file=name, ours=tuple(medians[0]), runtime=tuple(medians[1]))
 
 
 def _compiled(content: bytes) -> Call:
@@ -128,13 +131,15 @@ def _compiled(content: bytes) -> Call:
             (model.create_output_buffer_by_name, model.get_output_tensor_details),
         )
     )
+    for name, buffer in inputs.items():
+        details = model.get_input_tensor_details(signature)[name]
+        buffer.write(np.full(details["shape"], 0.5 if details["dtype"] == "float32" else 1, details["dtype"]))
     run = model.run_by_name
     return lambda: run(signature, inputs, outputs)
 
 
 def _ratio(reference: bytes, candidate: bytes) -> ab.Ratio:
-    times = ab.interleaved([lambda: LiteRTRunner(reference).invoke, lambda: LiteRTRunner(candidate).invoke])
-    return ab.ratio(*times)
+    return ab.ratio(*ab.files([reference, candidate]))
 
 
 @contextmanager

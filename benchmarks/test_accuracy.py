@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optsuite.compare import paired
+from optsuite.drop import paired
 from optsuite.records import Built, Measured
 
 

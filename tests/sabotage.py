@@ -6,6 +6,7 @@ Loaded with `-p sabotage`; what SABOTAGE names is done.
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -85,16 +86,9 @@ if "look around" in DONE:
     SEEN: list[tuple[bool, bool]] = []
     benchmark: Any = BenchmarkFixture.__call__
 
-    def has_children() -> bool:
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return False
-        return True
-
     def looking(fixture: Any, invoke: Any) -> Any:
         def look() -> None:
-            SEEN.append((gc.isenabled(), has_children()))
+            SEEN.append((gc.isenabled(), bool(multiprocessing.active_children())))
             invoke()
 
         answer = benchmark(fixture, look)

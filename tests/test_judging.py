@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from optsuite import config, experiments
-from optsuite.compare import paired, pooled
+from optsuite.drop import paired, pooled
 from optsuite.pareto import frontier
 from optsuite.records import Answers
 from optsuite.spec import OptsuiteError, Profile

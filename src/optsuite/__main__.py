@@ -14,7 +14,7 @@ _CANNOT_USE_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, or 2 where the input can't be used."""
+    """Run the command; the exit code is 0, 1 where a gate failed, or 2 where the input can't be used."""
     parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -25,19 +25,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--calibration", type=Path, metavar="FILE.json", help="what `python -m optsuite.benchmarks.calibration` wrote"
     )
     report.set_defaults(command=_report)
+    compared = commands.add_parser("compare", help="whether a run is worse than another: exit code 1")
+    compared.add_argument("base", type=Path, metavar="BASE.json", help="what it is compared with")
+    compared.add_argument("new", type=Path, metavar="NEW.json", help="the run that is judged")
+    compared.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as Markdown too")
+    compared.add_argument("--json", type=Path, metavar="FILE", help="write all of them as JSON too")
+    compared.add_argument("--all", action="store_true", help="print what is the same, too")
+    compared.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".optsuite-cache"),
+        metavar="DIR",
+        help="the store with both runs' artifacts, to time them side by side (default: .optsuite-cache)",
+    )
+    compared.set_defaults(command=_compare)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
     ab.set_defaults(command=_ab)
     given = parser.parse_args(arguments)
     try:
-        given.command(given)
+        return int(given.command(given))
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return _CANNOT_USE_INPUT
-    return 0
 
 
-def _report(given: argparse.Namespace) -> None:
+def _report(given: argparse.Namespace) -> int:
     from optsuite import calibration
     from optsuite.results import read
 
@@ -50,13 +63,44 @@ def _report(given: argparse.Namespace) -> None:
         print(f"Pareto frontier: int8 accuracy against {cost}\n")
         print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")
     print(f"the report is in {given.out / 'report.md'}")
+    return 0
 
 
-def _ab(given: argparse.Namespace) -> None:
+def _compare(given: argparse.Namespace) -> int:
+    import msgspec
+
+    from optsuite import ab, config
+    from optsuite.compare import Side, compare
+    from optsuite.report import verdicts
+    from optsuite.results import read
+    from optsuite.store import Store
+
+    base, new = read(given.base), read(given.new)
+    if new.date < base.date:
+        raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
+    tolerances = config.read(Path("pyproject.toml")).tolerances
+    retime = ab.side_by_side(Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr)))
+    judged = compare(Side.of(base), Side.of(new), tolerances, retime)
+    volumes = verdicts.hypervolumes(base, new)
+    print(verdicts.text(judged, volumes, tolerances, everything=given.all))
+    if given.markdown:
+        _write(given.markdown, verdicts.markdown(judged, volumes, tolerances, everything=given.all).encode())
+    if given.json:
+        _write(given.json, msgspec.json.format(msgspec.json.encode(judged)))
+    return int(any(one.verdict.fails for one in judged))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OptsuiteError(f"{path} can't be written: {error.strerror}; accepted is a file in a folder") from error
+
+
+def _ab(given: argparse.Namespace) -> int:
     import numpy as np
 
     from optsuite import ab
-    from optsuite.measure import LiteRTRunner
 
     if len(given.files) < 2:
         raise OptsuiteError(f"{given.files[0]}: one file given; accepted are two or more, to be compared")
@@ -64,11 +108,11 @@ def _ab(given: argparse.Namespace) -> None:
         contents = [path.read_bytes() for path in given.files]
     except OSError as error:
         raise OptsuiteError(f"{error.filename}: {error.strerror}; accepted is a .tflite file") from error
-    makers = [lambda content=content: LiteRTRunner(content).invoke for content in contents]
-    reference, *others = times = ab.interleaved(makers)
+    reference, *others = times = ab.files(contents)
     ratios = [ab.ratio(reference, one) for one in others]
     for path, median_s, ratio in zip(given.files, np.median(times, axis=(1, 2)), [None, *ratios], strict=True):
         print(f"{path}: {median_s * 1e6:.2f} us" + (f", {ratio} of the first" if ratio else ""))
+    return 0
 
 
 if __name__ == "__main__":

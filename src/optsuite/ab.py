@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from optsuite.measure import Call
+from optsuite.convert import TFLITE
+from optsuite.measure import Call, LiteRTRunner
+from optsuite.records import Measured
+from optsuite.spec import OptsuiteError
+from optsuite.store import Store
 
 _BLOCK_S = 5e-4
 """How long a block of calls takes: long beside a clock read, short beside what disturbs a machine."""
@@ -65,6 +71,36 @@ def ratio(reference: np.ndarray, candidate: np.ndarray) -> Ratio:
     ratios = np.median(candidate, axis=1) / np.median(reference, axis=1)
     found = bootstrap((ratios,), np.median, method="percentile", rng=np.random.default_rng(0)).confidence_interval
     return Ratio(value=float(np.median(ratios)), low=float(found.low), high=float(found.high))
+
+
+def files(contents: Sequence[bytes]) -> np.ndarray:
+    """`interleaved` of .tflite files."""
+
+    def make(content: bytes) -> Call:
+        invoke: Call = LiteRTRunner(content).invoke
+        return invoke
+
+    return interleaved([partial(make, content) for content in contents])
+
+
+def side_by_side(store: Store) -> Callable[[Measured, Measured], Ratio]:
+    """A function that times the files of two runs' rows, from their artifacts in the store.
+
+    It raises OptsuiteError where one is not there, or is not what was measured.
+    """
+
+    def content(measured: Measured) -> bytes:
+        artifact = store.get(measured.key)
+        found = (artifact or {}).get(TFLITE)
+        if found is None or hashlib.sha256(found).hexdigest() != measured.sha256:
+            raise OptsuiteError(f"not both artifacts are in {store.root}")
+        return found
+
+    def retime(reference: Measured, candidate: Measured) -> Ratio:
+        contents = [content(measured) for measured in (reference, candidate)]
+        return ratio(*files(contents))
+
+    return retime
 
 
 @contextmanager

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from optsuite.ab import Ratio
 from optsuite.records import Seconds
@@ -17,21 +20,31 @@ _WITHIN_S = 0.3e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Paths:
-    """Medians of one call of the same file through our path, `Interpreter.invoke`, and the runtime's own.
+    """Medians of one call of the same file through our path, `Interpreter.invoke`, and the runtime's own, pair by pair.
 
     The runtime's is `CompiledModel.run_by_name`, as litert-benchmark calls it. `file` is an experiment and a variant.
     """
 
     file: str
-    ours_s: Seconds
-    runtime_s: Seconds
+    ours: Annotated[tuple[Seconds, ...], Meta(min_length=1)]
+    runtime: Annotated[tuple[Seconds, ...], Meta(min_length=1)]
+
+    @property
+    def ours_s(self) -> float:
+        """The median over the pairs."""
+        return median(self.ours)
+
+    @property
+    def runtime_s(self) -> float:
+        """The median over the pairs."""
+        return median(self.runtime)
 
     def apart_s(self, floor: Paths) -> float:
         """How much longer ours takes, when what each path costs by itself, `floor`, is taken off."""
         return (self.ours_s - floor.ours_s) - (self.runtime_s - floor.runtime_s)
 
     def agree(self, floor: Paths) -> bool:
-        """Within 5 % or 0.3 us, whichever is more, the floors taken off, and ours not the slower one with them on."""
+        """Within 5 % or 0.3 us, whichever is more, less the floors, and ours not the slower one as it is."""
         within = max(_WITHIN * (self.runtime_s - floor.runtime_s), _WITHIN_S)
         return abs(self.apart_s(floor)) <= within and self.ours_s <= self.runtime_s
 
@@ -51,8 +64,13 @@ class Tries:
 
     @property
     def found(self) -> int:
-        """How many intervals were above 1: a difference that was seen."""
+        """How many intervals were above 1: the second was seen to be slower."""
         return sum(ratio.low > 1 for ratio in self.ratios)
+
+    @property
+    def excluded(self) -> int:
+        """How many intervals do not hold 1, on either side."""
+        return sum(not ratio.low <= 1 <= ratio.high for ratio in self.ratios)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +81,6 @@ class Calibration:
 
     machine: str
     date: str
-    pairs: int
     floor: Paths
     paths: tuple[Paths, ...]
     same: Tries

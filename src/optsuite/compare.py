@@ -1,85 +1,302 @@
-"""Judgements; no printing."""
+"""Two runs -> verdicts: what got worse, and could it be seen? No printing, and no timing of its own."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-
-from optsuite.records import Answers
+from optsuite.ab import Ratio
+from optsuite.config import Tolerances
+from optsuite.drop import pooled
+from optsuite.invariants import broken, owed
+from optsuite.records import Built, Header, Measured
+from optsuite.results import Run
 from optsuite.spec import OptsuiteError
+
+ALPHA = 0.01
+"""The chance that a comparison calls any row's accuracy worse where none is, over all its rows."""
+
+Metric = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
+Retime = Callable[[Measured, Measured], Ratio]
+"""Times two files side by side, the first being the reference; OptsuiteError says why it can't."""
+
+
+class Verdict(enum.StrEnum):
+    """What came of one metric of one row."""
+
+    REGRESSED = "REGRESSED"
+    MISSING = "MISSING"
+    IMPROVED = "IMPROVED"
+    NEW = "NEW"
+    NOT_COMPARABLE = "NOT COMPARABLE"
+    SAME = "SAME"
+    NOT_SELECTED = "NOT SELECTED"
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails a gate."""
+        return self in (Verdict.REGRESSED, Verdict.MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drop:
-    """What a candidate lost against its reference on the same images, over one seed or several.
+class Judgement:
+    """A verdict on one metric of a variant of an experiment, all its seeds together, and what it rests on.
 
-    `count` is the number of answers compared, images x seeds; accuracies are means over them.
+    Accuracy: the drop with its 95 % interval, Holm's p, and the smallest drop that could have been found. Sizes: how
+    much larger, a fraction. Latency: the ratio less one. `tolerance` is what was allowed of `value`.
     """
 
-    reference: float
-    candidate: float
-    count: int
-    lost: int
-    """Images that the reference gets right and the candidate wrong."""
-    gained: int
-    """Images that the candidate gets right and the reference wrong."""
-    nets: Mapping[int, int] = field(repr=False)
-    """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
+    experiment: str
+    variant: str
+    metric: Metric
+    verdict: Verdict
+    detail: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    detectable: float | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """What a comparison takes of a run."""
+
+    header: Header
+    machine: str
+    rows: Mapping[tuple[str, str], Measured]
+
+    @classmethod
+    def of(cls, run: Run) -> Side:
+        """All rows of a run."""
+        rows = {(row.measured.experiment, row.measured.variant): row.measured for row in run.rows}
+        return cls(header=run.header, machine=run.machine, rows=rows)
+
+    def built(self) -> dict[str, Built]:
+        """Id -> experiment."""
+        return {one.id: one for one in self.header.built}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A variant of an experiment in both runs, a (before, after) a seed; `stages` are the baseline's."""
+
+    experiment: str
+    variant: str
+    before: Sequence[Measured]
+    after: Sequence[Measured]
+    built: Sequence[Built]
 
     @property
-    def value(self) -> float:
-        """Accuracy of the reference minus the candidate's, a fraction; negative where the candidate is better."""
-        return (self.lost - self.gained) / self.count
+    def identical(self) -> bool:
+        """Whether all files are the same to the byte."""
+        return all(old.sha256 == new.sha256 for old, new in zip(self.before, self.after, strict=True))
 
-    def over(self, budget: float) -> bool:
-        """Whether the drop is more than `budget`, a fraction. Counted in images: no rounding error decides."""
-        return self.lost - self.gained > budget * self.count + 1e-6
-
-    def p_value(self) -> float:
-        """Two-sided exact p of no difference: of all ways to swap the two on each image, how many differ as much.
-
-        An image is swapped for all seeds at once, as seeds share their images and so their hard ones. With one seed
-        this is McNemar's exact test (McNemar 1947); with more, Fisher's randomisation test (Fisher 1935, ch. 3).
-        """
-        from scipy.stats import binom  # takes a second to import, which the gates have no use for
-
-        chances = np.ones(1)
-        for size in {abs(net) for net in self.nets}:
-            flipped = self.nets.get(size, 0) + self.nets.get(-size, 0)
-            part = np.zeros(2 * size * flipped + 1)
-            part[:: 2 * size] = binom.pmf(np.arange(flipped + 1), flipped, 0.5)
-            chances = np.convolve(chances, part)
-        sums = np.arange(len(chances)) - len(chances) // 2
-        return float(min(1.0, chances[abs(sums) >= abs(self.lost - self.gained)].sum()))
-
-    def __str__(self) -> str:
-        return (
-            f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
-            f"({self.lost} of {self.count} images right to wrong, {self.gained} wrong to right)"
+    def judge(self, metric: Metric, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
+        """A verdict on this pair."""
+        return Judgement(
+            experiment=self.experiment, variant=self.variant, metric=metric, verdict=verdict, detail=detail, **figures
         )
 
 
-def paired(reference: Answers, candidate: Answers) -> Drop:
-    """The drop, image by image; OptsuiteError where the two did not see the same number of images."""
-    return pooled([(reference, candidate)])
+def compare(base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> list[Judgement]:
+    """Judge every row of both; OptsuiteError where the two runs can't be compared at all."""
+    for name in ("profile", "dataset"):
+        was, now = (getattr(side.header, name, None) or getattr(side.header.asked, name) for side in (base, new))
+        if was != now:
+            raise OptsuiteError(f"the runs have different {name}s, {was} and {now}; accepted are two of the same")
+    pairs = _pairs(base, new)
+    return [
+        *_presence(base, new),
+        *_accuracy(pairs, tolerances),
+        *(_size(pair, metric, tolerances) for pair in pairs for metric in ("bytes", "gzip_bytes")),
+        *(judged for pair in pairs if (judged := _invariants(pair))),
+        *(_latency(pair, base, new, tolerances, retime) for pair in pairs),
+    ]
 
 
-def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> Drop:
-    """The drop over a (reference, candidate) a seed; OptsuiteError where not all saw the same number of images."""
-    if len(counts := {answers.count for pair in seeds for answers in pair}) != 1:
-        raise OptsuiteError(f"{' and '.join(map(str, sorted(counts, reverse=True)))} images can't be paired")
-    before = np.array([reference.right() for reference, _ in seeds])
-    after = np.array([candidate.right() for _, candidate in seeds])
-    lost, gained = before & ~after, after & ~before
-    nets = Counter((lost.sum(axis=0) - gained.sum(axis=0)).tolist())
-    return Drop(
-        reference=float(before.mean()),
-        candidate=float(after.mean()),
-        count=before.size,
-        lost=int(lost.sum()),
-        gained=int(gained.sum()),
-        nets={net: images for net, images in sorted(nets.items()) if net},
+def _unit(built: Built) -> str:
+    """An experiment without its seed."""
+    return f"{built.model}_{built.kind}"
+
+
+def _presence(base: Side, new: Side) -> Iterable[Judgement]:
+    known = base.built() | new.built()
+
+    def judge(pair: tuple[str, str], verdict: Verdict, detail: str) -> Judgement:
+        return Judgement(experiment=pair[0], variant=pair[1], metric="presence", verdict=verdict, detail=detail)
+
+    for pair in base.rows:
+        if pair in new.rows:
+            continue
+        if reason := _not_asked(known[pair[0]], pair[1], base.header, new.header):
+            yield judge(pair, Verdict.NOT_SELECTED, reason)
+        else:
+            yield judge(pair, Verdict.MISSING, _absence(new.header, *pair))
+    for pair in new.rows:
+        if pair not in base.rows:
+            yield judge(pair, Verdict.NEW, "not in the baseline")
+
+
+def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
+    """What narrows the new run to less than this row, or an empty string."""
+    asked = new.asked
+    for name, value, accepted in (
+        ("model", built.model, asked.models),
+        ("recipe", built.kind, asked.recipes),
+        ("variant", variant, asked.variants),
+        ("seed", built.seed, asked.seeds),
+    ):
+        if accepted and value not in accepted:
+            return f"{name} {value} was not asked for"
+    narrower = asked.matrix != base.asked.matrix and not (asked.models or asked.recipes)
+    if narrower and built.id not in new.experiments:
+        return f"matrix {asked.matrix} was asked for, not {base.asked.matrix}"
+    return ""
+
+
+def _absence(header: Header, experiment: str, variant: str) -> str:
+    for one in header.absences:
+        if (one.experiment, one.variant) == (experiment, variant):
+            return one.reason
+    return "not measured in the new run" if experiment in header.experiments else "no such experiment in the new run"
+
+
+def _pairs(base: Side, new: Side) -> list[Pair]:
+    found: dict[tuple[str, str], list[tuple[Measured, Measured, Built]]] = {}
+    built = base.built()
+    for pair, before in base.rows.items():
+        if (after := new.rows.get(pair)) is not None:
+            one = built[pair[0]]
+            found.setdefault((_unit(one), pair[1]), []).append((before, after, one))
+    return [
+        Pair(
+            experiment=unit,
+            variant=variant,
+            before=[before for before, _, _ in seeds],
+            after=[after for _, after, _ in seeds],
+            built=[one for _, _, one in seeds],
+        )
+        for (unit, variant), seeds in found.items()
+    ]
+
+
+def _accuracy(pairs: Sequence[Pair], tolerances: Tolerances) -> Iterable[Judgement]:
+    changed = [pair for pair in pairs if not pair.identical]
+    drops = [
+        pooled([(old.test, new.test) for old, new in zip(pair.before, pair.after, strict=True)]) for pair in changed
+    ]
+    worse = holm([drop.p_worse() for drop in drops])
+    better = holm([drop.p_better() for drop in drops])
+    for pair in pairs:
+        if pair.identical:
+            yield pair.judge("accuracy", Verdict.SAME, "identical bytes")
+    for pair, drop, p_worse, p_better in zip(changed, drops, worse, better, strict=True):
+        tolerance = tolerances.of("accuracy", pair.experiment, pair.variant)
+        verdict, p = Verdict.SAME, p_worse if drop.value >= 0 else p_better
+        if drop.over(tolerance) and p_worse <= ALPHA:
+            verdict = Verdict.REGRESSED
+        elif -drop.value > tolerance and p_better <= ALPHA:
+            verdict = Verdict.IMPROVED
+        low, high = drop.interval()
+        yield pair.judge(
+            "accuracy",
+            verdict,
+            str(drop),
+            value=drop.value,
+            low=low,
+            high=high,
+            p=p,
+            detectable=max(drop.detectable(ALPHA / len(changed)), tolerance),
+            tolerance=tolerance,
+        )
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Adjusted so that the chance of any false alarm is what one p would have had (Holm 1979)."""
+    adjusted, largest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolerances) -> Judgement:
+    before, after = (sum(getattr(one, metric) for one in side) for side in (pair.before, pair.after))
+    tolerance = tolerances.of("size", pair.experiment, pair.variant)
+    value = after / max(1, before) - 1
+    verdict = Verdict.SAME
+    if value > tolerance:
+        verdict = Verdict.REGRESSED
+    elif value < -tolerance:
+        verdict = Verdict.IMPROVED
+    seeds = len(pair.before)
+    detail = f"{before / seeds:.0f} -> {after / seeds:.0f} bytes, {100 * value:+.1f} %"
+    return pair.judge(metric, verdict, detail, value=value, tolerance=tolerance)
+
+
+def _invariants(pair: Pair) -> Judgement | None:
+    """Held to what the baseline's stages promised, so that a promise given up is one broken."""
+    faults: dict[str, list[str]] = {"before": [], "after": []}
+    promised = False
+    for built, old, new in zip(pair.built, pair.before, pair.after, strict=True):
+        promises = owed(built.info.stages)
+        promised |= any(promise.sparsity is not None or promise.clusters is not None for promise in promises.values())
+        for side, measured in (("before", old), ("after", new)):
+            faults[side] += broken(promises, measured.weights, per_channel=pair.variant != "keras")
+    if not promised:
+        return None
+    if faults["after"] and not faults["before"]:
+        return pair.judge("invariants", Verdict.REGRESSED, "; ".join(faults["after"]))
+    if faults["before"] and not faults["after"]:
+        return pair.judge("invariants", Verdict.IMPROVED, "kept now")
+    return pair.judge("invariants", Verdict.SAME, "kept" if not faults["after"] else "broken as before")
+
+
+def _latency(pair: Pair, base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> Judgement:
+    """Times of two days are never compared: the same file is as fast, others are timed again, side by side."""
+    tolerance = tolerances.of("latency", pair.experiment, pair.variant)
+    runtime = "ai-edge-litert"
+    versions = [side.header.environment.versions.get(runtime) for side in (base, new)]
+    why = ""
+    if base.machine != new.machine:
+        why = f"other machine: {base.machine}, {new.machine}"
+    elif versions[0] != versions[1]:
+        why = f"other runtime: {runtime} {versions[0]}, {versions[1]}"
+    if pair.identical:
+        if why:
+            return pair.judge("latency", Verdict.NOT_COMPARABLE, why, tolerance=tolerance)
+        return pair.judge("latency", Verdict.SAME, "identical bytes", tolerance=tolerance)
+    if pair.variant == "keras":
+        return pair.judge("latency", Verdict.NOT_COMPARABLE, "no .tflite file", tolerance=tolerance)
+    old, now = next((old, now) for old, now in zip(pair.before, pair.after, strict=True) if old.sha256 != now.sha256)
+    try:
+        ratio = retime(old, now)
+    except OptsuiteError as error:
+        detail = "; ".join(filter(None, [str(error), why]))
+        return pair.judge("latency", Verdict.NOT_COMPARABLE, detail, tolerance=tolerance)
+    verdict, detail = latency_verdict(ratio, tolerance)
+    return pair.judge(
+        "latency",
+        verdict,
+        detail,
+        value=ratio.value - 1,
+        low=ratio.low - 1,
+        high=ratio.high - 1,
+        tolerance=tolerance,
     )
+
+
+def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
+    """By the interval: all of it has to be beyond the tolerance, and one wider than that says nothing."""
+    detail = f"{ratio} of the baseline's, timed side by side"
+    if ratio.low > 1 + tolerance:
+        return Verdict.REGRESSED, detail
+    if ratio.high < 1 / (1 + tolerance):
+        return Verdict.IMPROVED, detail
+    if ratio.high - ratio.low > tolerance:
+        return Verdict.NOT_COMPARABLE, f"machine too noisy: {detail}"
+    return Verdict.SAME, detail

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,10 +23,33 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     variant: dict[str, Fraction] = {}
 
 
+class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much worse than a baseline is still the same, fractions by pattern; the last that matches counts.
+
+    Matched against MODEL_RECIPE-VARIANT. `accuracy` is a drop, `size` growth, raw and gzip, `latency` growth.
+    """
+
+    accuracy: dict[str, Fraction] = {}
+    size: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    latency: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+
+    def of(self, name: Literal["accuracy", "size", "latency"], experiment: str, variant: str) -> float:
+        """What an experiment, MODEL_RECIPE, and a variant are allowed."""
+        return _last_match(getattr(self, name), f"{experiment}-{variant}", _TOLERANCES[name])
+
+    def effective(self) -> dict[str, dict[str, float]]:
+        """Name -> pattern -> tolerance, with the default as the pattern `*`, the last that matches counting."""
+        return {name: {"*": default} | getattr(self, name) for name, default in _TOLERANCES.items()}
+
+
+_TOLERANCES = {"accuracy": 0.001, "size": 0.01, "latency": 0.05}
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a repository says about its own models."""
 
     budgets: Budgets = Budgets()
+    tolerances: Tolerances = Tolerances()
 
     def recipe_budget(self, experiment: Experiment, profile: Profile) -> float:
         """The drop against the baseline that the experiment's recipe may cause, a fraction."""

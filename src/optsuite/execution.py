@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Callable
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from optsuite.flatbuffer import Contents
-from optsuite.measure import LiteRTRunner
+from optsuite.measure import LiteRTRunner, rounds
 from optsuite.records import Execution
 
 _INTERPRETERS = 9
@@ -22,20 +21,16 @@ def observe(content: bytes, contents: Contents) -> Execution:
     loads, first_calls, held = [], [], []
     for _ in range(_INTERPRETERS):
         before = heap_bytes()
-        start = time.perf_counter()
         runner = LiteRTRunner(content)
-        loaded = time.perf_counter()
-        runner.invoke()
-        called = time.perf_counter()
-        loads.append(loaded - start)
-        first_calls.append(called - loaded)
+        loads.append(runner.load_s)
+        first_calls.append(float(rounds(runner.invoke, 1)[0]))
         held.append(heap_bytes() - before)
         operators, undelegated = _kernels(runner.interpreter)
         del runner  # or the next one's memory would be counted less this one's
     return Execution(
         load_s=float(np.median(loads)),
         first_invoke_s=float(np.median(first_calls)),
-        heap_bytes=int(np.median(held)) or None,
+        heap_bytes=max(0, int(np.median(held))) or None,
         precision=contents.precision,
         operators=operators,
         undelegated=undelegated,

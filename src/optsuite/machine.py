@@ -16,9 +16,12 @@ from optsuite.measure import THREADS, LiteRTRunner, rounds
 from optsuite.noise import TOLERANCE
 from optsuite.records import Environment, Watch
 
-_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _PATIENCE_S = 0.5
+_PATIENCE = 0.05
+"""How long a row waits at most, and which share of a run its rows wait at most together."""
 _STEADY = 3
+_LEARN_S = 1.0
+"""How long it takes to learn what is usual: longer than most of what disturbs a machine."""
 
 
 def cores() -> int:
@@ -27,8 +30,20 @@ def cores() -> int:
 
 
 def load() -> float | None:
-    """The average number of runnable processes over the last minute."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    """The average number of runnable processes over the last minute; None where it can't be read."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
+def governor() -> str | None:
+    """Linux's policy for the clock of the first core that the process may use; None where it can't be read."""
+    core = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return None
 
 
 def peaks() -> dict[str, float]:
@@ -50,7 +65,7 @@ class Monitor:
     def __init__(self, load: float | None) -> None:
         self.environment = Environment(
             cores=cores(),
-            governor=_GOVERNOR.read_text().strip() if _GOVERNOR.exists() else None,
+            governor=governor(),
             load=load,
             threads=THREADS,
             versions={name: version(name) for name in ("ai-edge-litert", "numpy", "pytest-benchmark")},
@@ -59,30 +74,40 @@ class Monitor:
         self.watches: list[Watch] = []
         # A short call: a neighbour on the same core slows it by half, as it does small models, a large product hardly.
         self._call = LiteRTRunner(probes.matrix_product(batch=4, inputs=64, outputs=64, dtype="float32")).invoke
-        self._seen = [self._median_s() for _ in range(50)]
         self._start = time.perf_counter()
+        first = []
+        while time.perf_counter() - self._start < _LEARN_S:
+            first.append(self._median_s())
+        # As much as ten rows: what is usual may change slowly.
+        self._seen = [float(np.median(first))] * 10
+        self._waited_s = 0.0
 
     @contextmanager
     def watch(self, experiment: str, variant: str) -> Iterator[None]:
         """Time the reference before and after what is timed inside, which begins when the machine is steady.
 
-        Steady is three times in a row near the median of what was seen on coming to each row, where nothing was chosen;
-        after half a second it begins in any case.
+        Steady is three times in a row near the median of what was seen at first and on coming to each row, where
+        nothing was chosen; with patience at an end it begins in any case.
         """
-        start = time.perf_counter()
+        usual = float(np.median(self._seen))
         coming = before = self._median_s()
         self._seen.append(coming)
-        usual = np.median(self._seen)
-        steady = 0
-        while steady < _STEADY and time.perf_counter() - start < _PATIENCE_S:
+        start = time.perf_counter()
+        patience = min(_PATIENCE_S, _LEARN_S + _PATIENCE * (start - self._start) - self._waited_s)
+        steady = waited = 0.0
+        while steady < _STEADY and waited <= patience:
             before = self._median_s()
             steady = steady + 1 if abs(before / usual - 1) <= TOLERANCE else 0
+            waited = time.perf_counter() - start
+        self._waited_s += waited
         yield
         self.watches.append(
             Watch(
                 experiment=experiment,
                 variant=variant,
                 start_s=start - self._start,
+                usual_s=usual,
+                waited_s=waited,
                 coming_s=coming,
                 before_s=before,
                 after_s=self._median_s(),

@@ -15,6 +15,10 @@ TOLERANCE = 0.05
 """How far from the usual, a fraction, a time may be and still count as taken on a steady machine."""
 _EXCESSIVE = 0.1
 """The reference is short on purpose, and feels a neighbour about twice as much as most models do."""
+_DOUBTFUL = 0.25
+"""The share of rows in doubt with which a whole run is."""
+_FEW = 8
+"""Fewer rows say nothing about a machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +30,17 @@ class Noise:
     the reference was off right before or after, or the first half of the rounds has another median than the second.
     """
 
+    rows: int
     drift: float
     spread: float
     disturbed: tuple[tuple[str, str], ...]
 
     @property
-    def excessive(self) -> bool:
-        """Whether the machine was too noisy for the run's times to be compared with others."""
-        return max(abs(self.drift), self.spread) > _EXCESSIVE
+    def excessive(self) -> bool | None:
+        """Whether the machine was too noisy for the run's times to be compared with others; None for too few rows."""
+        if self.rows < _FEW:
+            return None
+        return max(abs(self.drift), self.spread) > _EXCESSIVE or len(self.disturbed) > _DOUBTFUL * self.rows
 
 
 def noise(run: Run) -> Noise | None:
@@ -48,12 +55,13 @@ def noise(run: Run) -> Noise | None:
     low, high = np.quantile(times, (0.25, 0.75))
     length = float(np.ptp(starts))
     return Noise(
+        rows=len(watches),
         drift=float(theilslopes(times, starts).slope) * length / usual if length else 0.0,
         spread=float(high - low) / usual,
         disturbed=tuple(
             (one.experiment, one.variant)
             for one in watches
-            if _off([one.before_s, one.after_s], usual) or _changed(run, one.experiment, one.variant)
+            if _off([one.before_s, one.after_s], one.usual_s) or _changed(run, one.experiment, one.variant)
         ),
     )
 

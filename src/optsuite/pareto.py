@@ -1,4 +1,4 @@
-"""The Pareto frontier."""
+"""The Pareto frontier, and how much it dominates."""
 
 from __future__ import annotations
 
@@ -16,3 +16,31 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
         return any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points)
 
     return sorted((i for i, point in enumerate(points) if not beaten(*point)), key=lambda i: points[i])
+
+
+def hypervolume(points: Sequence[tuple[float, float, float]], worst: tuple[float, float]) -> float:
+    """What (cost, cost, value) points dominate together, of a box from 0 to the `worst` costs and values 0 to 1.
+
+    A share from 0 to 1: how likely a random demand, two costs at most and a value at least, is met by one of them
+    (Zitzler and Thiele 1998). Costs over the worst count for nothing.
+    """
+    first, second = worst
+    inside = sorted(
+        (cost / first, other / second, value) for cost, other, value in points if cost <= first and other <= second
+    )
+    volume = 0.0
+    for place, (start, _, _) in enumerate(inside):
+        end = inside[place + 1][0] if place + 1 < len(inside) else 1.0
+        volume += (end - start) * _area([point[1:] for point in inside[: place + 1]])
+    return volume
+
+
+def _area(points: Sequence[tuple[float, float]]) -> float:
+    """What (cost, value) points dominate of the unit square."""
+    area, best = 0.0, 0.0
+    ordered = sorted(points)
+    for place, (cost, value) in enumerate(ordered):
+        best = max(best, value)
+        end = ordered[place + 1][0] if place + 1 < len(ordered) else 1.0
+        area += (end - cost) * best
+    return area

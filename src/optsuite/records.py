@@ -163,11 +163,9 @@ class Execution:
     @property
     def note(self) -> str:
         """Why it is slower than its format makes expect; an empty string where XNNPACK runs all of it."""
-        if not self.undelegated:
-            return ""
-        if self.precision == "int16x8":
+        if self.precision == "int16x8" and self.delegate == "none":
             return "reference kernels: XNNPACK has none for int16"
-        return f"not on XNNPACK: {', '.join(dict.fromkeys(self.undelegated))}"
+        return f"not on XNNPACK: {', '.join(dict.fromkeys(self.undelegated))}" if self.undelegated else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,13 +228,15 @@ class Environment:
 class Watch:
     """The reference model's median around a row that was timed: on coming to it, right before, and right after.
 
-    `start_s` counts from the first of them. Where the machine was not steady on coming, the row waited until it was,
-    or had waited long enough.
+    `start_s` counts from when the run began to watch. `usual_s` is what was usual until then: where `coming_s` was not,
+    the row waited for `waited_s`.
     """
 
     experiment: str
     variant: str
     start_s: Seconds
+    usual_s: Seconds
+    waited_s: Seconds
     coming_s: Seconds
     before_s: Seconds
     after_s: Seconds

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import TextIO
 
+import msgspec
 import numpy as np
 
 import optsuite
@@ -21,7 +22,7 @@ from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
 from optsuite.recipes import RECIPES
-from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured
+from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
@@ -173,11 +174,19 @@ class Suite:
                 kind=experiment.recipe.name,
                 seed=experiment.seed,
                 budget=self._config.recipe_budget(experiment, self.selection.profile),
-                info=build.model_info(artifact),
+                info=self._info(artifact),
                 test=self._answers(experiment, "test", outputs["test"]),
                 validation=self._answers(experiment, "validation", outputs["validation"]),
             )
         return self._built[experiment.id]
+
+    def _info(self, artifact: Artifact) -> ModelInfo:
+        try:
+            return build.model_info(artifact)
+        except msgspec.ValidationError as error:
+            raise OptsuiteError(
+                f"built by another version of optsuite ({error}); build again, and copy the folder"
+            ) from error
 
     def measured(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         """Ask the variant about every test and validation image, once a run."""

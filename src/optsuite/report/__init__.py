@@ -10,6 +10,7 @@ import jinja2
 import pandas as pd
 
 from optsuite.calibration import Calibration
+from optsuite.noise import noise
 from optsuite.report import figures, pipelines, tables, timing
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
@@ -78,8 +79,8 @@ def _markdown(
         invariants=tables.markdown(tables.invariants(run)),
         compression=tables.markdown(tables.over_seeds(tables.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
-        slowdown=timing.slowdown(run, "int16x8"),
-        noise=timing.steadiness(run),
+        slowdown=timing.slowdown(run),
+        noise=noise(run),
         calibration=calibration,
         agreement=tables.markdown(timing.agreement(calibration)) if calibration else "",
         absences=tables.absences(run),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from optsuite.compare import paired, pooled
+from optsuite.drop import paired, pooled
 from optsuite.invariants import owed
 from optsuite.pareto import frontier as pareto_frontier
 from optsuite.records import Built
@@ -283,6 +283,7 @@ def summary(run: Run) -> dict[str, str]:
     header, environment = run.header, run.header.environment
     passes_s = sum(row.measured.total_time_s + (row.measured.validation_time_s or 0) for row in run.rows)
     rounds_s = sum(row.timing.mean_s * row.timing.rounds * row.timing.iterations for row in run.rows)
+    used_s = max(passes_s + rounds_s, 1e-9)
     return {
         "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
         "measured rows": str(len(run.rows)),
@@ -296,8 +297,8 @@ def summary(run: Run) -> dict[str, str]:
         "load at start": "unknown" if environment.load is None else f"{environment.load:.2f} processes",
         "measured with": _versions(environment.versions),
         "built with": "; ".join(dict.fromkeys(_versions(built.info.versions) for built in header.built)),
-        "time": f"{header.build_s:.0f} s building; {header.measure_s:.0f} s measuring, of it {passes_s:.0f} s in "
-        f"passes over images and {rounds_s:.0f} s in timed rounds",
+        "time": f"{header.build_s:.0f} s building; {header.measure_s:.0f} s measuring, {header.measure_s / used_s:.2f} "
+        f"times the {passes_s:.0f} s of passes over images and {rounds_s:.0f} s of timed rounds",
     }
 
 
@@ -326,8 +327,10 @@ def _shown(column: str, value: Any) -> str:
         return value.replace("|", "\\|")
     if column.endswith("bytes"):
         return f"{value:.0f}"
-    if column in ("gmacs_per_s", "apart_us"):
-        return f"{value:.1f}" if column == "gmacs_per_s" else f"{value:+.2f}"
+    if column == "gmacs_per_s":
+        return f"{value:.1f}"
+    if column == "apart_us":
+        return f"{value:+.2f}"
     if column.endswith("_us"):
         return f"{value:.2f}"
     if column == "p" or column.endswith("_p"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
 from optsuite.calibration import Calibration, Tries
-from optsuite.noise import Noise, noise
 from optsuite.report.tables import selected
-from optsuite.results import Row, Run
+from optsuite.results import Run
 
 
 def execution(run: Run) -> pd.DataFrame:
@@ -48,35 +48,42 @@ def of_baselines(run: Run, lines: pd.DataFrame) -> pd.DataFrame:
     return lines if chosen.empty else chosen
 
 
-def slowdown(run: Run, variant: str, reference: str = "int8") -> float | None:
-    """How many times as long as `reference` the variant takes: the median over the experiments that have both."""
-    pairs: list[tuple[Row | None, Row | None]] = [
-        (run.row(built.id, variant), run.row(built.id, reference)) for built in selected(run)
+def slowdown(run: Run) -> float | None:
+    """How many times as long as int8 int16x8 takes on LiteRT's own kernels: the median over all that have both."""
+    pairs = [(run.row(built.id, "int16x8"), run.row(built.id, "int8")) for built in selected(run)]
+    ratios = [
+        slow.timing.median_s / fast.timing.median_s
+        for slow, fast in pairs
+        if slow and fast and slow.measured.execution and slow.measured.execution.delegate == "none"
     ]
-    ratios = [slow.timing.median_s / fast.timing.median_s for slow, fast in pairs if slow and fast]
     return median(ratios) if ratios else None
 
 
-def steadiness(run: Run) -> Noise | None:
-    """What the reference model says of the machine."""
-    return noise(run)
-
-
 def agreement(calibration: Calibration) -> pd.DataFrame:
-    """Our path beside the runtime's own: with what a call costs, and without."""
+    """Our path beside the runtime's own: with what a call costs, the first line, and without.
+
+    `iqr_us` is the distance between the quartiles of the pairs' differences.
+    """
     floor = calibration.floor
-    return pd.DataFrame(
-        {
-            "file": paths.file,
-            "ours_us": 1e6 * paths.ours_s,
-            "runtime_us": 1e6 * paths.runtime_s,
-            "ours_less_floor_us": 1e6 * (paths.ours_s - floor.ours_s),
-            "runtime_less_floor_us": 1e6 * (paths.runtime_s - floor.runtime_s),
-            "apart_us": 1e6 * paths.apart_s(floor),
-            "agree": "yes" if paths.agree(floor) else "no",
-        }
-        for paths in (floor, *calibration.paths)
-    )
+    lines: list[dict[str, Any]] = []
+    for paths in (floor, *calibration.paths):
+        differences = pd.Series(paths.ours) - pd.Series(paths.runtime)
+        lines.append(
+            {
+                "file": paths.file,
+                "ours_us": 1e6 * paths.ours_s,
+                "runtime_us": 1e6 * paths.runtime_s,
+                "iqr_us": 1e6 * (differences.quantile(0.75) - differences.quantile(0.25)),
+            }
+        )
+        if paths is not floor:
+            lines[-1] |= {
+                "ours_less_floor_us": 1e6 * (paths.ours_s - floor.ours_s),
+                "runtime_less_floor_us": 1e6 * (paths.runtime_s - floor.runtime_s),
+                "apart_us": 1e6 * paths.apart_s(floor),
+                "agree": "yes" if paths.agree(floor) else "no",
+            }
+    return pd.DataFrame(lines)
 
 
 def tries(found: Tries) -> str:

@@ -1,0 +1,127 @@
+"""What a candidate lost against its reference, image by image."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optsuite.records import Answers
+from optsuite.spec import OptsuiteError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """What a candidate lost against its reference on the same images, over one seed or several.
+
+    `count` is the number of answers compared, images x seeds; accuracies are means over them.
+    """
+
+    reference: float
+    candidate: float
+    count: int
+    images: int
+    lost: int
+    """Images that the reference gets right and the candidate wrong."""
+    gained: int
+    """Images that the candidate gets right and the reference wrong."""
+    nets: Mapping[int, int] = field(repr=False)
+    """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
+
+    @property
+    def value(self) -> float:
+        """Accuracy of the reference minus the candidate's, a fraction; negative where the candidate is better."""
+        return (self.lost - self.gained) / self.count
+
+    def over(self, budget: float) -> bool:
+        """Whether the drop is more than `budget`, a fraction. Counted in images: no rounding error decides."""
+        return self.lost - self.gained > budget * self.count + 1e-6
+
+    def p_value(self) -> float:
+        """Two-sided exact p of no difference: of all ways to swap the two on each image, how many differ as much.
+
+        An image is swapped for all seeds at once, as seeds share their images and so their hard ones. With one seed
+        this is McNemar's exact test (McNemar 1947); with more, Fisher's randomisation test (Fisher 1935, ch. 3).
+        """
+        chances, sums = _swapped(self.nets)
+        return float(min(1.0, chances[abs(sums) >= abs(self.lost - self.gained)].sum()))
+
+    def p_worse(self) -> float:
+        """One-sided exact p, by the same test: how many ways lose as much as was lost, or more."""
+        return _p_worse(self.nets)
+
+    def p_better(self) -> float:
+        """One-sided exact p: how many ways gain as much as was gained, or more."""
+        return _p_worse({-net: images for net, images in self.nets.items()})
+
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the drop, from the images' nets; one image each way is added (Agresti and Min 2005).
+
+        That keeps it from being nothing where nothing flipped.
+        """
+        images = self.images + 2
+        seeds = self.count / self.images
+        squares = sum(net**2 * count for net, count in self.nets.items()) / seeds**2 + 1
+        mean = (self.lost - self.gained) / seeds / images
+        margin = 1.96 * math.sqrt(squares / images - mean**2) / math.sqrt(images)
+        return mean - margin, mean + margin
+
+    def detectable(self, alpha: float) -> float:
+        """The smallest drop that would have had a one-sided p of `alpha` or less, had as many images been gained."""
+        gains = {net: images for net, images in self.nets.items() if net < 0}
+        gained = -sum(net * images for net, images in gains.items())
+        losses = range(self.images + 1)
+        least = bisect.bisect_left(losses, True, key=lambda count: _p_worse(gains | {1: count}) <= alpha)
+        return (least - gained) / self.count
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
+            f"({self.lost} of {self.count} images right to wrong, {self.gained} wrong to right)"
+        )
+
+
+def _swapped(nets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """All sums that swapping image by image can give, and the chance of each."""
+    from scipy.stats import binom  # takes a second to import, which the gates have no use for
+
+    chances = np.ones(1)
+    for size in {abs(net) for net in nets}:
+        flipped = nets.get(size, 0) + nets.get(-size, 0)
+        part = np.zeros(2 * size * flipped + 1)
+        part[:: 2 * size] = binom.pmf(np.arange(flipped + 1), flipped, 0.5)
+        chances = np.convolve(chances, part)
+    return chances, np.arange(len(chances)) - len(chances) // 2
+
+
+def _p_worse(nets: Mapping[int, int]) -> float:
+    chances, sums = _swapped(nets)
+    return float(min(1.0, chances[sums >= sum(net * images for net, images in nets.items())].sum()))
+
+
+def paired(reference: Answers, candidate: Answers) -> Drop:
+    """The drop, image by image; OptsuiteError where the two did not see the same number of images."""
+    return pooled([(reference, candidate)])
+
+
+def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> Drop:
+    """The drop over a (reference, candidate) a seed; OptsuiteError where not all saw the same number of images."""
+    if len(counts := {answers.count for pair in seeds for answers in pair}) != 1:
+        raise OptsuiteError(f"{' and '.join(map(str, sorted(counts, reverse=True)))} images can't be paired")
+    before = np.array([reference.right() for reference, _ in seeds])
+    after = np.array([candidate.right() for _, candidate in seeds])
+    lost, gained = before & ~after, after & ~before
+    nets = Counter((lost.sum(axis=0) - gained.sum(axis=0)).tolist())
+    return Drop(
+        reference=float(before.mean()),
+        candidate=float(after.mean()),
+        count=before.size,
+        images=before.shape[1],
+        lost=int(lost.sum()),
+        gained=int(gained.sum()),
+        nets={net: images for net, images in sorted(nets.items()) if net},
+    )

@@ -1,0 +1,103 @@
+"""The verdicts of a comparison, for a terminal and as Markdown. Shows, and judges nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from optsuite.compare import ALPHA, Judgement, Verdict
+from optsuite.config import Tolerances
+from optsuite.pareto import hypervolume
+from optsuite.results import Run
+
+Volumes = Mapping[str, tuple[float, float]]
+
+# What changed is shown, row by row; the rest is counted.
+_SHOWN = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
+_COUNTED = (Verdict.SAME, Verdict.NOT_COMPARABLE, Verdict.NOT_SELECTED)
+
+
+def hypervolumes(base: Run, new: Run) -> dict[str, tuple[float, float]]:
+    """Model -> the hypervolume of its .tflite files' accuracy, latency and size, before and after.
+
+    Of each run's own times, and of a box up to the worst of both runs.
+    """
+    points: dict[str, tuple[list[tuple[float, float, float]], ...]] = {}
+    for side, run in enumerate((base, new)):
+        models = {built.id: built.model for built in run.header.built}
+        for row in run.rows:
+            if row.measured.execution is not None:
+                found = points.setdefault(models[row.measured.experiment], ([], []))
+                found[side].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
+    volumes = {}
+    for model, sides in points.items():
+        both = [point for side in sides for point in side]
+        worst = max(latency for latency, _, _ in both), max(size for _, size, _ in both)
+        before, after = (hypervolume(side, worst) for side in sides)
+        volumes[model] = before, after
+    return volumes
+
+
+def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
+    """What changed, a line each, and a line for the rest."""
+    shown = [one for verdict in (*_SHOWN, *(_COUNTED if everything else ())) for one in _of(judged, verdict)]
+    width = max((len(one.verdict) for one in shown), default=0)
+    lines = [f"{one.verdict:{width}}  {_what(one)}: {_why(one)}" for one in shown]
+    return "\n".join([*lines, *_rest(judged, volumes, tolerances)])
+
+
+def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
+    """The same as a table, for the summary of a CI job."""
+    shown = [one for verdict in (*_SHOWN, *(_COUNTED if everything else ())) for one in _of(judged, verdict)]
+    failed = any(one.verdict.fails for one in judged)
+    lines = [f"## optsuite: {'something got worse' if failed else 'nothing got worse'}", ""]
+    if shown:
+        lines += ["| verdict | experiment | variant | metric | |", "|---|---|---|---|---|"]
+        for one in shown:
+            cells = (one.verdict, one.experiment, one.variant, one.metric, _why(one))
+            lines.append(f"| {' | '.join(map(_escaped, cells))} |")
+        lines.append("")
+    lines += [f"- {_escaped(line)}" for line in _rest(judged, volumes, tolerances)]
+    return "\n".join(lines) + "\n"
+
+
+def _of(judged: Sequence[Judgement], verdict: Verdict) -> list[Judgement]:
+    return [one for one in judged if one.verdict is verdict]
+
+
+def _what(one: Judgement) -> str:
+    return f"{one.experiment} {one.variant} {one.metric}"
+
+
+def _why(one: Judgement) -> str:
+    words = [one.detail]
+    if one.p is not None:
+        words.append(f"95 % interval {one.low:.4f} to {one.high:.4f}, p {one.p:.2g}")
+    if one.detectable is not None:
+        words.append(f"a drop of {one.detectable:.4f} would have been found")
+    if one.tolerance is not None and one.verdict is not Verdict.SAME:
+        words.append(f"tolerance {one.tolerance:g}")
+    return "; ".join(words)
+
+
+def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances) -> list[str]:
+    counts = Counter(one.verdict for one in judged)
+    counted = (
+        ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]) or "nothing to compare"
+    )
+    reasons = Counter(one.detail for one in _of(judged, Verdict.NOT_COMPARABLE))
+    return [
+        counted or "nothing to compare",
+        *(f"NOT COMPARABLE, {count} times: {reason}" for reason, count in reasons.most_common()),
+        *(f"{model}: hypervolume {before:.4f} -> {after:.4f}" for model, (before, after) in volumes.items()),
+        "tolerances: "
+        + "; ".join(
+            f"{name} {', '.join(f'{value:g} for {pattern}' for pattern, value in patterns.items())}"
+            for name, patterns in tolerances.effective().items()
+        )
+        + f"; accuracy at p {ALPHA:g} (Holm)",
+    ]
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
