@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from optsuite import build
+from optsuite.models import MODELS
 from optsuite.recipes import RECIPES
 from optsuite.spec import Invariant, Recipe, Stage
 from optsuite.stages.prune import Prune
@@ -76,6 +77,9 @@ RECIPES["false-pqat"] = Recipe(name="false-pqat", stages=(Prune(sparsity=0.8), F
 RECIPES["raise"] = Recipe(name="raise", stages=(Raise(),), budget=0.0)
 RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FILE", "")),), budget=0.0)
 
+if "break pruning" in DONE:
+    for name, model in MODELS.items():
+        MODELS[name] = replace(model, stages={**model.stages, "prune": replace(model.finetune, peak_lr=100.0)})
 if "hide tensorflow" in DONE:
     for module in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "h5py"):
         sys.modules[module] = None  # type: ignore[assignment]

@@ -279,3 +279,48 @@ def test_a_killed_worker_costs_one_retry(sabotaged: tuple[str, dict[str, Any]]) 
     """The step is done at the second try, and nothing else was lost."""
     _, run = sabotaged
     assert "tutorial_die_s0" in {built["id"] for built in run["optsuite"]["built"]}
+
+
+def test_a_run_is_not_worse_than_itself(smoke: Smoke) -> None:
+    """The gate inside pytest: each judgement a test, all of them the same by their bytes."""
+    paths = (f"--optsuite-cache={smoke.cache}", f"--optsuite-baseline={smoke.json}")
+    done = run_pytest(*SMOKE, LITERT_ONLY, "-k", "not_worse or missing", *paths)
+    assert done.returncode == 0, done.stdout
+    rows = 6 * 6 - 2
+    promised = 3 * 6 - 1  # prune, cluster, and pcqat, which has no int16x8
+    assert f"{4 * rows + promised + 1} passed, {rows - promised} skipped" in done.stdout
+
+
+def test_a_broken_recipe_is_found_with_all_that_descends_from_it(smoke: Smoke, tmp_path: Path) -> None:
+    """A learning rate that is a thousand times too high in one stage: the gate and the command name the same rows."""
+    path = tmp_path / "run.json"
+    done = run_sabotaged(
+        "break pruning",
+        *SMOKE,
+        "--optsuite-variants=int8,fp32",
+        f"--optsuite-cache={smoke.cache}",
+        f"--optsuite-baseline={smoke.json}",
+        f"--benchmark-json={path}",
+    )
+    assert done.returncode == 1, done.stdout
+    failed = {test for test in _failed(done.stdout) if test.startswith("test_not_worse") and "accuracy" in test}
+    worse = ("tutorial_prune-0.8", "tutorial_prune-0.8_cluster-8_pcqat")
+    assert failed == {f"test_not_worse[{name}_s0-{variant}-accuracy]" for name in worse for variant in ("fp32", "int8")}
+    assert "test_nothing_is_missing" not in _failed(done.stdout)
+    command = [sys.executable, "-m", "optsuite", "compare", str(smoke.json), str(path), "--cache", str(smoke.cache)]
+    compared = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert compared.returncode == 1
+    regressed = [line for line in compared.stdout.splitlines() if line.startswith("REGRESSED")]
+    accuracies = [line for line in regressed if " accuracy: " in line]
+    assert {line.split()[1] for line in accuracies} == set(worse)
+    assert len(accuracies) == 4
+    assert "NOT SELECTED" in compared.stdout
+
+
+def test_the_baseline_is_not_what_is_written(smoke: Smoke, tmp_path: Path) -> None:
+    """Else a run would be judged against itself; and an earlier output does not survive a run that times nothing."""
+    arguments = [*SMOKE, f"--optsuite-cache={smoke.cache}", f"--optsuite-baseline={smoke.json}"]
+    done = run_pytest(*arguments, f"--benchmark-json={smoke.json}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "is what --benchmark-json writes; accepted is another file" in done.stderr
+    assert "schema" in smoke.json.read_text()

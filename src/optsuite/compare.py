@@ -60,6 +60,18 @@ class Judgement:
     detectable: float | None = None
     tolerance: float | None = None
 
+    @property
+    def reason(self) -> str:
+        """What the verdict rests on, in words."""
+        words = [self.detail]
+        if self.p is not None:
+            words.append(f"95 % interval {self.low:.4f} to {self.high:.4f}, p {self.p:.2g}")
+        if self.detectable is not None:
+            words.append(f"a drop of {self.detectable:.4f} would have been found")
+        if self.tolerance is not None and self.verdict is not Verdict.SAME:
+            words.append(f"tolerance {self.tolerance:g}")
+        return "; ".join(words)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
@@ -118,11 +130,6 @@ def compare(base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> li
     ]
 
 
-def _unit(built: Built) -> str:
-    """An experiment without its seed."""
-    return f"{built.model}_{built.kind}"
-
-
 def _presence(base: Side, new: Side) -> Iterable[Judgement]:
     known = base.built() | new.built()
 
@@ -171,7 +178,7 @@ def _pairs(base: Side, new: Side) -> list[Pair]:
     for pair, before in base.rows.items():
         if (after := new.rows.get(pair)) is not None:
             one = built[pair[0]]
-            found.setdefault((_unit(one), pair[1]), []).append((before, after, one))
+            found.setdefault((one.unit, pair[1]), []).append((before, after, one))
     return [
         Pair(
             experiment=unit,
@@ -229,10 +236,8 @@ def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolera
     tolerance = tolerances.of("size", pair.experiment, pair.variant)
     value = after / max(1, before) - 1
     verdict = Verdict.SAME
-    if value > tolerance:
-        verdict = Verdict.REGRESSED
-    elif value < -tolerance:
-        verdict = Verdict.IMPROVED
+    if abs(after - before) > tolerance * before + 1e-6:  # in bytes: no rounding error decides
+        verdict = Verdict.REGRESSED if after > before else Verdict.IMPROVED
     seeds = len(pair.before)
     detail = f"{before / seeds:.0f} -> {after / seeds:.0f} bytes, {100 * value:+.1f} %"
     return pair.judge(metric, verdict, detail, value=value, tolerance=tolerance)

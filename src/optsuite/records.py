@@ -110,6 +110,11 @@ class Built:
     validation: Answers
 
     @property
+    def unit(self) -> str:
+        """The experiment without its seed: model and recipe."""
+        return f"{self.model}_{self.kind}"
+
+    @property
     def epochs(self) -> int:
         """Over all stages."""
         return sum(stage.epochs for stage in self.info.stages)

@@ -148,13 +148,18 @@ def plain(value: Header | Measured) -> Any:
 def read(path: Path) -> Run:
     """A run from its JSON; OptsuiteError says what is wrong with the file."""
     try:
-        content = path.read_bytes()
+        return decode(path.read_bytes(), path)
+    except OSError as error:
+        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a run") from error
+
+
+def decode(content: bytes, path: Path) -> Run:
+    """A run from the content of the file `path`; OptsuiteError says what is wrong with it."""
+    try:
         schema = msgspec.json.decode(content, type=_Versioned).optsuite.schema
         if schema != SCHEMA:
             raise OptsuiteError(f"{path}: schema version {schema}; accepted: {SCHEMA}")
         file = msgspec.json.decode(content, type=_File)
-    except OSError as error:
-        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a run") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
     run = Run(

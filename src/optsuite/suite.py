@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePath
@@ -16,7 +16,9 @@ import numpy as np
 
 import optsuite
 from optsuite import build, execution, experiments, flatbuffer, invariants, machine, progress, scheduler
+from optsuite.ab import side_by_side
 from optsuite.build import Step
+from optsuite.compare import Judgement, Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
@@ -34,10 +36,18 @@ Pair = tuple[Experiment, Variant]
 
 
 class Suite:
-    """A selection on a store. `say` tells the user one line."""
+    """A selection on a store. `say` tells the user one line; `base` is the earlier run that it is judged against."""
 
-    def __init__(self, selection: Selection, store: Store, config: Config, say: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        store: Store,
+        config: Config,
+        say: Callable[[str], object],
+        base: Side | None = None,
+    ) -> None:
         self.selection = selection
+        self._base = base
         self._store = store
         self._config = config
         self._say = say
@@ -47,6 +57,7 @@ class Suite:
         self._built: dict[str, Built] = {}
         self._measured: dict[tuple[str, str], Measured] = {}
         self._load = machine.load()
+        self._wanted: list[Pair] = []
         self._build_s = 0.0
         self._ready_at: float | None = None
         """When building was done and measuring began."""
@@ -67,10 +78,11 @@ class Suite:
     def prepare(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
         """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
         start = time.monotonic()
+        self._wanted = list(rows)
         if build.builder_versions() is None:
             self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
         else:
-            self._build_missing(rows, jobs, stream)
+            self._build_missing(self._wanted, jobs, stream)
         self._ready_at = time.monotonic()
         self._build_s = self._ready_at - start
 
@@ -250,6 +262,27 @@ class Suite:
         except OptsuiteError as error:
             self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
             raise
+
+    def judges(self, experiment: Experiment, variant: Variant) -> bool:
+        """Whether there is an earlier run to judge the row against, and it is the first of its seeds."""
+        first = next(one for one in self.selection.experiments if replace(one, seed=experiment.seed) == experiment)
+        return first is experiment and self._base is not None and (experiment.id, variant.name) in self._base.rows
+
+    def judgements(self, machine: str) -> list[Judgement]:
+        """Judge all rows, measured if they were not yet, against the earlier run's.
+
+        What was left out by a test's name (-k) is not missing; OptsuiteError without an earlier run.
+        """
+        if self._base is None:
+            raise OptsuiteError("no earlier run to judge against; --optsuite-baseline=RUN.json names one")
+        for experiment, variant in self._wanted:
+            with suppress(OptsuiteError):  # it is noted why, and the row is missing
+                self.measured(experiment, variant, self.runner(experiment, variant))
+        selected = {(experiment.id, variant.name) for experiment, variant in self.selection.rows()}
+        left_out = selected - {(experiment.id, variant.name) for experiment, variant in self._wanted}
+        base = replace(self._base, rows={row: one for row, one in self._base.rows.items() if row not in left_out})
+        new = Side(header=self.header(), machine=machine, rows=self._measured)
+        return compare(base, new, self._config.tolerances, side_by_side(self._store))
 
     def times(self) -> str:
         """How long building and measuring took, for people; empty before they began."""

@@ -42,7 +42,7 @@ def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, 
     """What changed, a line each, and a line for the rest."""
     shown = [one for verdict in (*_SHOWN, *(_COUNTED if everything else ())) for one in _of(judged, verdict)]
     width = max((len(one.verdict) for one in shown), default=0)
-    lines = [f"{one.verdict:{width}}  {_what(one)}: {_why(one)}" for one in shown]
+    lines = [f"{one.verdict:{width}}  {_what(one)}: {one.reason}" for one in shown]
     return "\n".join([*lines, *_rest(judged, volumes, tolerances)])
 
 
@@ -54,7 +54,7 @@ def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Toleranc
     if shown:
         lines += ["| verdict | experiment | variant | metric | |", "|---|---|---|---|---|"]
         for one in shown:
-            cells = (one.verdict, one.experiment, one.variant, one.metric, _why(one))
+            cells = (one.verdict, one.experiment, one.variant, one.metric, one.reason)
             lines.append(f"| {' | '.join(map(_escaped, cells))} |")
         lines.append("")
     lines += [f"- {_escaped(line)}" for line in _rest(judged, volumes, tolerances)]
@@ -67,17 +67,6 @@ def _of(judged: Sequence[Judgement], verdict: Verdict) -> list[Judgement]:
 
 def _what(one: Judgement) -> str:
     return f"{one.experiment} {one.variant} {one.metric}"
-
-
-def _why(one: Judgement) -> str:
-    words = [one.detail]
-    if one.p is not None:
-        words.append(f"95 % interval {one.low:.4f} to {one.high:.4f}, p {one.p:.2g}")
-    if one.detectable is not None:
-        words.append(f"a drop of {one.detectable:.4f} would have been found")
-    if one.tolerance is not None and one.verdict is not Verdict.SAME:
-        words.append(f"tolerance {one.tolerance:g}")
-    return "; ".join(words)
 
 
 def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances) -> list[str]:

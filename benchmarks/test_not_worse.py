@@ -1,0 +1,32 @@
+"""The gate against an earlier run, `--optsuite-baseline`: each judgement of `optsuite compare` is a test.
+
+Collected only with that option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import pytest
+
+from optsuite.compare import Judgement, Metric, Verdict
+from optsuite.spec import Experiment, Variant
+
+
+@pytest.mark.parametrize("metric", [metric for metric in get_args(Metric) if metric != "presence"])
+def test_not_worse(judgements: Sequence[Judgement], experiment: Experiment, variant: Variant, metric: Metric) -> None:
+    """A metric of a variant of an experiment, over all its seeds, has not regressed."""
+    row = f"{experiment.model.name}_{experiment.recipe.name}", variant.name, metric
+    found = [one for one in judgements if (one.experiment, one.variant, one.metric) == row]
+    if not found:
+        pytest.skip("nothing was promised" if metric == "invariants" else "not measured in this run")
+    if found[0].verdict is Verdict.NOT_COMPARABLE:
+        pytest.skip(found[0].detail)
+    assert not found[0].verdict.fails, found[0].reason
+
+
+def test_nothing_is_missing(judgements: Sequence[Judgement]) -> None:
+    """What the baseline has and this run was not narrowed from was measured."""
+    missing = [one for one in judgements if one.verdict is Verdict.MISSING]
+    assert not missing, "\n".join(f"{one.experiment} {one.variant}: {one.detail}" for one in missing)

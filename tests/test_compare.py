@@ -1,0 +1,468 @@
+"""Every verdict, and what it rests on: golden tables, and simulated models whose differences are known."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from runs import answers, benchmark, built, layer
+
+from optsuite import config, results
+from optsuite.__main__ import main
+from optsuite.ab import Ratio
+from optsuite.compare import ALPHA, Judgement, Side, Verdict, compare, holm, latency_verdict
+from optsuite.config import Config, Tolerances
+from optsuite.drop import Drop, pooled
+from optsuite.pareto import hypervolume
+from optsuite.records import Answers, Measured
+from optsuite.report import verdicts
+from optsuite.spec import OptsuiteError
+
+Write = Callable[[Any], Path]
+Run = dict[str, Any]
+
+COUNT = 10_000
+
+
+@pytest.fixture
+def base(run_json: Run) -> Run:
+    """The small run with ten thousand images, of which none is answered wrong."""
+    for one in run_json["benchmarks"][:4]:
+        one["extra_info"]["optsuite"] |= {"test": answers(COUNT), "validation": answers(COUNT)}
+    run_json["benchmarks"].pop()
+    return run_json
+
+
+def row(run: Run, experiment: str, variant: str) -> dict[str, Any]:
+    """The row's own part."""
+    found: dict[str, Any] = next(
+        one["extra_info"]["optsuite"]
+        for one in run["benchmarks"]
+        if (one["extra_info"]["optsuite"]["experiment"], one["extra_info"]["optsuite"]["variant"])
+        == (experiment, variant)
+    )
+    return found
+
+
+def changed(run: Run, experiment: str, variant: str, **changes: Any) -> Run:
+    """A copy in which one row has other bytes, and is otherwise changed too."""
+    new = copy.deepcopy(run)
+    row(new, experiment, variant).update({"sha256": "other bytes"} | changes)
+    return new
+
+
+def never(before: Measured, after: Measured) -> Ratio:
+    raise OptsuiteError("not both artifacts are in the store")
+
+
+def judged(base: Run, new: Run, retime: Any = never, tolerances: Tolerances = Tolerances()) -> list[Judgement]:  # noqa: B008
+    """What `compare` says of two JSON contents."""
+    sides = []
+    for content in (base, new):
+        path = Path("unused")
+        sides.append(Side.of(_decoded(content, path)))
+    return compare(sides[0], sides[1], tolerances, retime)
+
+
+def _decoded(content: Run, path: Path) -> results.Run:
+    return results.decode(json.dumps(content).encode(), path)
+
+
+def of(found: Sequence[Judgement], experiment: str, variant: str, metric: str) -> Judgement:
+    """The only one of a metric."""
+    (one,) = (j for j in found if (j.experiment, j.variant, j.metric) == (experiment, variant, metric))
+    return one
+
+
+def test_the_same_run_twice(base: Run) -> None:
+    """All SAME; what can't be told apart by its bytes costs no correction."""
+    found = judged(base, base)
+    assert {one.verdict for one in found} == {Verdict.SAME}
+    assert not any(one.verdict.fails for one in found)
+    assert {one.detail for one in found if one.metric in ("accuracy", "latency")} == {"identical bytes"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "tolerance", "verdict"),
+    [
+        (15, 10, 0.001, Verdict.SAME),
+        (40, 5, 0.001, Verdict.REGRESSED),
+        (5, 40, 0.001, Verdict.IMPROVED),
+        (10, 0, 0.001, Verdict.SAME),  # exactly the tolerance
+        (11, 0, 0.001, Verdict.REGRESSED),
+        (11, 0, 0.01, Verdict.SAME),  # significant, and allowed
+        (220, 180, 0.001, Verdict.SAME),  # 0.4 points, and chance does that
+        (280, 180, 0.001, Verdict.REGRESSED),
+        (3, 0, 0.0, Verdict.SAME),  # too few to be significant: p = 1/8
+        (7, 0, 0.0, Verdict.REGRESSED),
+        (0, 0, 0.001, Verdict.SAME),
+    ],
+)
+def test_accuracy(base: Run, lost: int, gained: int, tolerance: float, verdict: Verdict) -> None:
+    """Over the tolerance and significant, both; what is said of it counts the images each way."""
+    before = np.ones(COUNT, bool)
+    before[COUNT - gained :] = False
+    after = np.ones(COUNT, bool)
+    after[:lost] = False
+    old = changed(base, "conv_qat_s0", "int8", test=_json(before), sha256="old")
+    new = changed(base, "conv_qat_s0", "int8", test=_json(after))
+    one = of(judged(old, new, tolerances=Tolerances(accuracy={"*": tolerance})), "conv_qat", "int8", "accuracy")
+    assert one.verdict == verdict
+    assert one.value == pytest.approx((lost - gained) / COUNT)
+    assert one.low is not None
+    assert one.high is not None
+    assert one.low < (lost - gained) / COUNT < one.high
+    assert f"{lost} of {COUNT} images right to wrong, {gained} wrong to right" in one.detail
+
+
+def _json(right: np.ndarray) -> dict[str, Any]:
+    found = Answers.of(right)
+    return {"accuracy": found.accuracy, "count": found.count, "bits": found.bits}
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "tolerances", "verdict"),
+    [
+        ("bytes", 1000, 1010, {}, Verdict.SAME),
+        ("bytes", 1000, 1011, {}, Verdict.REGRESSED),
+        ("bytes", 1000, 989, {}, Verdict.IMPROVED),
+        ("gzip_bytes", 1000, 1100, {}, Verdict.REGRESSED),
+        ("gzip_bytes", 1000, 1100, {"*": 0.2}, Verdict.SAME),
+        ("gzip_bytes", 1000, 1100, {"*": 0.2, "conv_qat-int8": 0.01}, Verdict.REGRESSED),
+        ("gzip_bytes", 1000, 1100, {"*": 0.0, "*-int8": 0.2}, Verdict.SAME),
+    ],
+)
+def test_size(base: Run, metric: str, before: int, after: int, tolerances: dict[str, float], verdict: Verdict) -> None:
+    """Raw and gzip against one tolerance, the last pattern that matches."""
+    old = changed(base, "conv_qat_s0", "int8", **{metric: before})
+    new = changed(base, "conv_qat_s0", "int8", **{metric: after})
+    one = of(judged(old, new, tolerances=Tolerances(size=tolerances)), "conv_qat", "int8", metric)
+    assert one.verdict == verdict
+    assert one.value == pytest.approx(after / before - 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (240, 240, Verdict.SAME),
+        (240, 250, Verdict.SAME),
+        (240, 239, Verdict.REGRESSED),
+        (239, 240, Verdict.IMPROVED),
+        (239, 238, Verdict.SAME),  # broken as before: its own gate fails, this commit did not do it
+    ],
+)
+def test_invariants(base: Run, before: int, after: int, verdict: Verdict) -> None:
+    """What the baseline's stages promised, 240 zeros of 300, in the file's own weights."""
+    base["optsuite"]["experiments"].append("conv_prune-0.8_s0")
+    base["optsuite"]["built"].append(built("conv", "prune-0.8"))
+    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8"))
+    old = changed(base, "conv_prune-0.8_s0", "int8", weights=[layer("conv2d", 300, zeros=before)])
+    new = changed(base, "conv_prune-0.8_s0", "int8", weights=[layer("conv2d", 300, zeros=after)])
+    assert of(judged(old, new), "conv_prune-0.8", "int8", "invariants").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        ((1.00, 0.99, 1.01), Verdict.SAME),
+        ((1.04, 1.03, 1.049), Verdict.SAME),
+        ((1.06, 1.04, 1.08), Verdict.SAME),  # not sure that it is over
+        ((1.07, 1.051, 1.09), Verdict.REGRESSED),
+        ((0.90, 0.89, 0.91), Verdict.IMPROVED),
+        ((1.02, 0.98, 1.06), Verdict.NOT_COMPARABLE),  # wider than what it is to tell
+        ((1.5, 1.2, 2.0), Verdict.REGRESSED),  # wide, and yet sure
+    ],
+)
+def test_latency(ratio: tuple[float, float, float], verdict: Verdict) -> None:
+    """By the whole interval."""
+    value, low, high = ratio
+    found, detail = latency_verdict(Ratio(value=value, low=low, high=high), 0.05)
+    assert found == verdict
+    assert ("too noisy" in detail) == (verdict is Verdict.NOT_COMPARABLE)
+
+
+def test_changed_files_are_timed_side_by_side(base: Run) -> None:
+    """The old and the new artifact, only for what changed; a slower one is a regression."""
+    asked = []
+
+    def retime(before: Measured, after: Measured) -> Ratio:
+        asked.append((before.key, before.sha256, after.sha256))
+        return Ratio(value=1.2, low=1.1, high=1.3)
+
+    found = judged(base, changed(base, "conv_qat_s0", "int8"), retime)
+    assert asked == [("key of conv_qat_s0 int8", "bytes of conv_qat_s0 int8", "other bytes")]
+    assert of(found, "conv_qat", "int8", "latency").verdict == Verdict.REGRESSED
+    assert of(found, "conv_baseline", "int8", "latency").verdict == Verdict.SAME
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda run: run["machine_info"]["cpu"].update(brand_raw="Another"), "other machine: A CPU, x86_64, Another"),
+        (
+            lambda run: run["optsuite"]["environment"]["versions"].update({"ai-edge-litert": "9"}),
+            "other runtime: ai-edge-litert 2.3.0, 9",
+        ),
+    ],
+)
+def test_times_of_another_machine_are_not_compared(base: Run, change: Callable[[Run], None], reason: str) -> None:
+    """Accuracy and size are judged, latency is not, whether the bytes are the same or gone."""
+    new = changed(base, "conv_qat_s0", "int8", test=answers(COUNT, wrong=range(40)), bytes=9_000)
+    change(new)
+    found = judged(base, new)
+    assert of(found, "conv_qat", "int8", "accuracy").verdict == Verdict.REGRESSED
+    assert of(found, "conv_qat", "int8", "bytes").verdict == Verdict.REGRESSED
+    latencies = [one for one in found if one.metric == "latency"]
+    assert {one.verdict for one in latencies} == {Verdict.NOT_COMPARABLE}
+    assert all(reason in one.detail for one in latencies)
+    assert "not both artifacts are in the store" in of(found, "conv_qat", "int8", "latency").detail
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict", "detail"),
+    [
+        ({}, Verdict.MISSING, "no such experiment in the new run"),
+        ({"recipes": ["baseline"]}, Verdict.NOT_SELECTED, "recipe qat was not asked for"),
+        ({"models": ["dscnn"]}, Verdict.NOT_SELECTED, "model conv was not asked for"),
+        ({"variants": ["fp32"]}, Verdict.NOT_SELECTED, "variant int8 was not asked for"),
+        ({"seeds": [1]}, Verdict.NOT_SELECTED, "seed 0 was not asked for"),
+        ({"matrix": "small"}, Verdict.NOT_SELECTED, "matrix small was asked for, not default"),
+        ({"matrix": "small", "recipes": ["baseline", "qat"]}, Verdict.MISSING, "no such experiment in the new run"),
+    ],
+)
+def test_presence(base: Run, asked: dict[str, Any], verdict: Verdict, detail: str) -> None:
+    """What vanished is MISSING, unless the new run was narrowed to less."""
+    base["optsuite"]["asked"] |= {"models": [], "recipes": [], "variants": [], "seeds": []}
+    new = copy.deepcopy(base)
+    del new["benchmarks"][3], new["optsuite"]["built"][1]
+    new["optsuite"]["experiments"].remove("conv_qat_s0")
+    new["optsuite"]["asked"] |= asked
+    one = of(judged(base, new), "conv_qat_s0", "int8", "presence")
+    assert (one.verdict, one.detail) == (verdict, detail)
+
+
+def test_a_row_that_failed_is_missing_with_its_reason(base: Run) -> None:
+    """The experiment was selected; the row could not be had."""
+    new = copy.deepcopy(base)
+    del new["benchmarks"][3]
+    new["optsuite"]["absences"].append({"experiment": "conv_qat_s0", "variant": "int8", "reason": "could not be built"})
+    one = of(judged(base, new), "conv_qat_s0", "int8", "presence")
+    assert (one.verdict, one.detail) == (Verdict.MISSING, "could not be built")
+
+
+def test_a_new_row_fails_nothing(base: Run) -> None:
+    """And a renamed recipe is both missing and new."""
+    old = copy.deepcopy(base)
+    del old["benchmarks"][3]
+    found = judged(old, base)
+    assert of(found, "conv_qat_s0", "int8", "presence").verdict == Verdict.NEW
+    assert not any(one.verdict.fails for one in found)
+
+
+@pytest.mark.parametrize(("what", "value"), [("profile", "smoke"), ("dataset", "fashion")])
+def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -> None:
+    """Another profile or dataset has nothing in common to compare."""
+    new = copy.deepcopy(base)
+    (new["optsuite"] if what == "profile" else new["optsuite"]["asked"])[what] = value
+    with pytest.raises(OptsuiteError, match=f"different {what}s"):
+        judged(base, new)
+
+
+def test_holm() -> None:
+    """The textbook's example, in any order; ties, and no more than one."""
+    assert holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_the_smallest_drop_that_could_be_found() -> None:
+    """The least that has the p, image by image, given what was gained: seven losses have p 1/128, and 1/64 six."""
+    right = np.ones(1000, bool)
+    nothing = pooled([(Answers.of(right), Answers.of(right))])
+    assert nothing.detectable(0.01) == pytest.approx(7 / 1000)
+    assert nothing.detectable(0.02) == pytest.approx(6 / 1000)
+    before = right.copy()
+    before[:50] = False
+    gained = pooled([(Answers.of(before), Answers.of(right))])
+    least = round(1000 * gained.detectable(0.01))
+    for lost, significant in ((50 + least, True), (50 + least - 1, False)):
+        after = right.copy()
+        after[500 : 500 + lost] = False
+        assert (pooled([(Answers.of(before), Answers.of(after))]).p_worse() <= 0.01) == significant
+
+
+def test_the_interval_holds_the_drop() -> None:
+    """In about 95 of 100 simulated comparisons, of one seed and of three."""
+    rng = np.random.default_rng(0)
+    for seeds in (1, 3):
+        held = 0
+        for _ in range(400):
+            pairs = []
+            for _ in range(seeds):
+                before, after = np.ones((2, 2_000), bool)
+                flips = rng.random(2_000)
+                before[flips < 0.01], after[flips > 0.985] = False, False
+                pairs.append((Answers.of(before), Answers.of(after)))
+            low, high = pooled(pairs).interval()
+            held += low <= 0.005 <= high
+        assert 0.92 * 400 <= held <= 0.985 * 400
+
+
+def _simulated(rng: np.random.Generator, flips: float, drop: float = 0.0, seeds: int = 1) -> Drop:
+    """Two models, equal but for `drop`, that answer a share `flips` of the images otherwise, the same in no seed."""
+    chances = [(flips + drop) / 2, (flips - drop) / 2, 1 - flips]
+    lost, gained = np.sum([rng.multinomial(COUNT, chances)[:2] for _ in range(seeds)], axis=0).tolist()
+    nets = {1: lost, -1: gained}
+    return Drop(reference=0.0, candidate=0.0, count=seeds * COUNT, images=COUNT, lost=lost, gained=gained, nets=nets)
+
+
+def _worse(drops: list[Drop]) -> list[bool]:
+    """Which of the rows of a comparison are called worse."""
+    adjusted = holm([drop.p_worse() for drop in drops])
+    return [drop.over(0.001) and p <= ALPHA for drop, p in zip(drops, adjusted, strict=True)]
+
+
+@pytest.mark.parametrize("flips", [0.001, 0.004, 0.01, 0.026])
+def test_equal_models_are_hardly_ever_called_worse(flips: float) -> None:
+    """Of 2,000 comparisons of six rows at most 1 % call any row worse, whatever share of images flips."""
+    rng = np.random.default_rng(0)
+    alarms = sum(any(_worse([_simulated(rng, flips) for _ in range(6)])) for _ in range(2_000))
+    assert alarms <= 20
+
+
+@pytest.mark.parametrize(
+    ("flips", "drop", "seeds"),
+    [
+        (0.005, 0.005, 1),  # where fewer images flip than are lost, all flips are losses
+        (0.01, 0.006, 1),
+        (0.026, 0.009, 1),
+        (0.01, 0.0035, 3),
+        (0.026, 0.0055, 3),
+    ],
+)
+def test_true_drops_are_found(flips: float, drop: float, seeds: int) -> None:
+    """One row of six that changed lost so much: it is found in 95 of 100 comparisons."""
+    rng = np.random.default_rng(0)
+    others = [_simulated(rng, flips, seeds=seeds) for _ in range(5)]
+    found = sum(_worse([_simulated(rng, flips, drop, seeds), *others])[0] for _ in range(1_000))
+    assert found >= 950
+
+
+def test_tolerances_of_a_repository(tmp_path: Path) -> None:
+    """By pattern, the last that matches; what is not known is an error."""
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[tool.optsuite.tolerances]\naccuracy = { "*" = 0.002, "dscnn_*-int8" = 0.004 }\n')
+    found = config.read(file).tolerances
+    assert found.of("accuracy", "conv_qat", "int8") == 0.002
+    assert found.of("accuracy", "dscnn_qat", "int8") == 0.004
+    assert found.of("latency", "dscnn_qat", "int8") == 0.05
+    assert found.effective()["accuracy"] == {"*": 0.002, "dscnn_*-int8": 0.004}
+    assert Config().tolerances.effective()["size"] == {"*": 0.01}
+    file.write_text("[tool.optsuite.tolerances]\nspeed = {}\n")
+    with pytest.raises(OptsuiteError, match="speed"):
+        config.read(file)
+
+
+@pytest.mark.parametrize(
+    ("points", "volume"),
+    [
+        ([], 0.0),
+        ([(1.0, 1.0, 0.5)], 0.0),  # as costly as the worst
+        ([(0.5, 0.5, 1.0)], 0.25),
+        ([(0.5, 0.5, 1.0), (0.6, 0.6, 0.9)], 0.25),  # dominated
+        ([(0.5, 0.5, 1.0), (0.5, 0.5, 1.0)], 0.25),
+        ([(0.5, 0.5, 0.8), (0.0, 0.5, 0.4)], 0.25 * 0.8 + 0.25 * 0.4),
+        ([(2.0, 0.5, 1.0)], 0.0),
+    ],
+)
+def test_hypervolume(points: list[tuple[float, float, float]], volume: float) -> None:
+    """By hand."""
+    assert hypervolume(points, (1.0, 1.0)) == pytest.approx(volume)
+
+
+def test_hypervolume_is_what_random_demands_say() -> None:
+    """Against a count of a million random boxes, with costs of any unit."""
+    rng = np.random.default_rng(0)
+    points = rng.random((12, 3)) * [7.0, 100.0, 1.0]
+    demands = rng.random((200_000, 3)) * [7.0, 100.0, 1.0]
+    met = np.zeros(len(demands), bool)
+    for latency, size, accuracy in points:
+        met |= (demands[:, 0] >= latency) & (demands[:, 1] >= size) & (demands[:, 2] <= accuracy)
+    found = hypervolume([(x, y, z) for x, y, z in points.tolist()], (7.0, 100.0))
+    assert found == pytest.approx(met.mean(), abs=0.004)
+
+
+def _files(base: Run, new: Run, folder: Path) -> list[str]:
+    paths = []
+    for name, content, date in (("base", base, "2026-01-01"), ("new", new, "2026-01-02")):
+        paths.append(str(folder / f"{name}.json"))
+        Path(paths[-1]).write_text(json.dumps(content | {"datetime": date}))
+    return paths
+
+
+def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1 and a line for what got worse, one for the rest; Markdown and JSON beside it."""
+    new = changed(base, "conv_qat_s0", "int8", test=answers(COUNT, wrong=range(40)))
+    files = _files(base, new, tmp_path)
+    out = ["--markdown", str(tmp_path / "verdicts.md"), "--json", str(tmp_path / "verdicts.json")]
+    assert main(["compare", *files, *out, "--cache", str(tmp_path / "cache")]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("REGRESSED  conv_qat int8 accuracy: 1.0000 -> 0.9960, drop 0.0040 (40 of 10000 images")
+    assert printed[1] == "1 REGRESSED, 1 NOT COMPARABLE, 14 SAME"
+    assert printed[2] == f"NOT COMPARABLE, 1 times: not both artifacts are in {tmp_path / 'cache'}"
+    assert printed[3].startswith("conv: hypervolume 0.")
+    assert printed[4] == (
+        "tolerances: accuracy 0.001 for *; size 0.01 for *; latency 0.05 for *; accuracy at p 0.01 (Holm)"
+    )
+    text = (tmp_path / "verdicts.md").read_text()
+    assert text.startswith("## optsuite: something got worse\n")
+    assert "| REGRESSED | conv_qat | int8 | accuracy | 1.0000 -> 0.9960" in text
+    assert len(json.loads((tmp_path / "verdicts.json").read_text())) == 16
+    assert main(["compare", files[0], files[1].replace("new", "base"), "--all"]) == 0
+    assert capsys.readouterr().out.count("SAME  conv_") == 16
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "not the JSON of an optsuite run"),
+        ("{", "not the JSON of an optsuite run"),
+        ('{"optsuite": {"schema": 1}}', "schema version 1; accepted: 2"),
+        ("older", "older than"),
+        ("NaN", "not the JSON of an optsuite run"),
+        ("infinite", "not the JSON of an optsuite run"),
+    ],
+)
+def test_what_can_not_be_used(
+    base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, said: str
+) -> None:
+    """Exit 2 and one line."""
+    files = _files(base, base, tmp_path)
+    if content == "older":
+        files.reverse()
+    elif content == "NaN":
+        Path(files[1]).write_text(Path(files[1]).read_text().replace('"accuracy": 1.0', '"accuracy": NaN'))
+    elif content == "infinite":
+        Path(files[1]).write_text(Path(files[1]).read_text().replace('"total_time_s": 0.5', '"total_time_s": 1e999'))
+    else:
+        Path(files[1]).write_text(content)
+    assert main(["compare", *files]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert said in printed.err
+
+
+def test_verdicts_of_hostile_names() -> None:
+    """A name from a stranger's file breaks no table and brings no markup."""
+    one = Judgement(
+        experiment="a|b<script>\nc", variant="int8", metric="presence", verdict=Verdict.MISSING, detail="gone"
+    )
+    text = verdicts.markdown([one, replace(one, experiment="x")], {}, Tolerances(), everything=False)
+    assert "| MISSING | a\\|b&lt;script> c | int8 | presence | gone |" in text
