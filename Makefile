@@ -1,6 +1,6 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: bench test lint constraints clean
+.PHONY: bench test gate lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
@@ -17,6 +17,13 @@ bench: .venv/installed
 
 test: .venv/installed
 	$(IN_VENV) pytest tests/
+
+# Against the committed run: the two smaller models, and what LiteRT runs of them.
+gate: .venv/installed
+	mkdir -p $(LATEST)
+	$(IN_VENV) pytest benchmarks/ --optsuite-models=dscnn,tutorial \
+		--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8 --benchmark-json=$(LATEST)/gate.json --benchmark-quiet
+	$(IN_VENV) optsuite compare reports/mnist/run.json $(LATEST)/gate.json
 
 lint: .venv/installed
 	$(IN_VENV) ruff check .

@@ -82,7 +82,6 @@ def _files(cache: Path) -> dict[str, bytes]:
 def calibrate(files: dict[str, bytes]) -> Calibration:
     """Take all three figures, one after the other."""
     with _silence():
-        floor = _paths("one element", probes.one_element())
         paths = tuple(_paths(name, content) for name, content in files.items())
     narrow, wide = (
         probes.matrix_product(batch=64, inputs=64, outputs=outputs, dtype="float32") for outputs in (_NARROW, _WIDE)
@@ -91,7 +90,6 @@ def calibrate(files: dict[str, bytes]) -> Calibration:
     return Calibration(
         machine=machine_name(pytest_benchmark_generate_machine_info()),  # type: ignore[no-untyped-call]
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        floor=floor,
         paths=paths,
         same=Tries(
             files=tuple(chosen), macs_ratio=1.0, ratios=tuple(_ratio(files[name], files[name]) for name in chosen)
@@ -105,15 +103,23 @@ def calibrate(files: dict[str, bytes]) -> Calibration:
 
 
 def _paths(name: str, content: bytes) -> Paths:
-    """Each path in turn, the one that begins changing, with a new interpreter a turn."""
-    makers: list[Callable[[], Call]] = [lambda: LiteRTRunner(content).invoke, lambda: _compiled(content)]
-    medians: list[list[float]] = [[], []]
+    """Each path and its floor in turn, the one that begins changing, with a new interpreter a turn."""
+    floor = probes.one_element()
+    makers: list[Callable[[], Call]] = [
+        lambda: LiteRTRunner(content).invoke,
+        lambda: _compiled(content),
+        lambda: LiteRTRunner(floor).invoke,
+        lambda: _compiled(floor),
+    ]
+    medians: list[list[float]] = [[] for _ in makers]
     for pair in range(_PAIRS):
-        for path in (0, 1) if pair % 2 else (1, 0):
+        for turn in range(len(makers)):
+            path = (pair + turn) % len(makers)
             call = makers[path]()
             rounds(call, _ROUNDS // 5)  # warm
             medians[path].append(float(np.median(rounds(call, _ROUNDS))))
-    return Paths(file=name, ours=tuple(medians[0]), runtime=tuple(medians[1]))
+    ours, runtime, ours_floor, runtime_floor = map(tuple, medians)
+    return Paths(file=name, ours=ours, runtime=runtime, ours_floor=ours_floor, runtime_floor=runtime_floor)
 
 
 def _compiled(content: bytes) -> Call:

@@ -161,9 +161,6 @@ def test_nothing_watched_is_no_judgement(run_json: dict[str, Any], write_run: Wr
     assert noise(results.read(write_run(run_json))) is None
 
 
-FLOOR = Paths(file="one element", ours=(0.5e-6,), runtime=(2e-6,))
-
-
 @pytest.mark.parametrize(
     ("ours_us", "runtime_us", "agree"),
     [
@@ -180,9 +177,13 @@ FLOOR = Paths(file="one element", ours=(0.5e-6,), runtime=(2e-6,))
 )
 def test_agreement(ours_us: float, runtime_us: float, agree: bool) -> None:
     """Within 5 % or 0.3 us, whichever is more, without the floors; with them, ours is not the slower one."""
-    # The second pair is the median's; the others were disturbed.
-    ours, runtime = ((1e-6, value * 1e-6, 1.0) for value in (ours_us, runtime_us + 1e-9))
-    assert Paths(file="a", ours=ours, runtime=runtime).agree(FLOOR) == agree
+    # In the second turn something disturbed one path, in the third the machine was slower for each by the same.
+    ours, runtime = (
+        (value * 1e-6, value * 1e-6 + disturbed, value * 1e-6 + 1e-6)
+        for value, disturbed in ((ours_us, 0.0), (runtime_us + 1e-3, -3e-6))
+    )
+    floors = {"ours_floor": (0.5e-6, 0.5e-6, 1.5e-6), "runtime_floor": (2e-6, 2e-6, 3e-6)}
+    assert Paths(file="a", ours=ours, runtime=runtime, **floors).agree == agree
 
 
 def test_what_tries_count() -> None:
@@ -204,7 +205,7 @@ def test_a_calibration_is_made_and_read(
     assert command.main([str(tmp_path / "calibration.json")]) == 0
     found = calibration.read(tmp_path / "calibration.json")
     assert [paths.file for paths in found.paths] == ["mine int8"]
-    assert len(found.floor.ours) == len(found.floor.runtime) == 2
+    assert len(found.paths[0].ours) == len(found.paths[0].runtime_floor) == 2
     assert len(found.same.ratios) == len(found.wider.ratios) == 1
     assert found.wider.macs_ratio == 1.05
     assert "NPU" not in capfd.readouterr().err

@@ -39,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the store with both runs' artifacts, to time them side by side (default: .optsuite-cache)",
     )
     compared.set_defaults(command=_compare)
+    history = commands.add_parser("history", help="each model over the runs that --benchmark-autosave kept")
+    history.add_argument("folder", type=Path, metavar="DIR", help="what --benchmark-storage was")
+    history.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
+    history.set_defaults(command=_history)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
     ab.set_defaults(command=_ab)
@@ -70,7 +74,7 @@ def _compare(given: argparse.Namespace) -> int:
     import msgspec
 
     from optsuite import ab, config
-    from optsuite.compare import Side, compare
+    from optsuite.compare import Side, compare, hypervolumes
     from optsuite.report import verdicts
     from optsuite.results import read
     from optsuite.store import Store
@@ -81,13 +85,29 @@ def _compare(given: argparse.Namespace) -> int:
     tolerances = config.read(Path("pyproject.toml")).tolerances
     retime = ab.side_by_side(Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr)))
     judged = compare(Side.of(base), Side.of(new), tolerances, retime)
-    volumes = verdicts.hypervolumes(base, new)
+    volumes = hypervolumes([base, new])
     print(verdicts.text(judged, volumes, tolerances, everything=given.all))
     if given.markdown:
         _write(given.markdown, verdicts.markdown(judged, volumes, tolerances, everything=given.all).encode())
     if given.json:
         _write(given.json, msgspec.json.format(msgspec.json.encode(judged)))
     return int(any(one.verdict.fails for one in judged))
+
+
+def _history(given: argparse.Namespace) -> int:
+    from optsuite import config, history
+
+    runs, left_out = history.load(given.folder)
+    regressed = history.regressions(runs, config.read(Path("pyproject.toml")).tolerances)
+    from optsuite.report import history as shown
+    from optsuite.report import tables
+
+    lines = shown.write(runs, history.points(runs), regressed, given.out)
+    print(tables.markdown(lines.drop(columns="run")))
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
+    print(f"the history is in {given.out / 'history.md'}")
+    return 0
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -14,39 +14,38 @@ from optsuite.ab import Ratio
 from optsuite.records import Seconds
 from optsuite.spec import OptsuiteError
 
+Medians = Annotated[tuple[Seconds, ...], Meta(min_length=1)]
+
 _WITHIN = 0.05
 _WITHIN_S = 0.3e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paths:
-    """Medians of one call of the same file through our path, `Interpreter.invoke`, and the runtime's own, pair by pair.
+    """One call of the same file through our path, `Interpreter.invoke`, and the runtime's own, and each path's floor.
 
-    The runtime's is `CompiledModel.run_by_name`, as litert-benchmark calls it. `file` is an experiment and a variant.
+    The runtime's is `CompiledModel.run_by_name`, as litert-benchmark calls it; a floor is a call of a model of one
+    element. All four have a median for each of the same moments: a machine may be twice as slow a minute later. `file`
+    is an experiment and a variant.
     """
 
     file: str
-    ours: Annotated[tuple[Seconds, ...], Meta(min_length=1)]
-    runtime: Annotated[tuple[Seconds, ...], Meta(min_length=1)]
+    ours: Medians
+    runtime: Medians
+    ours_floor: Medians
+    runtime_floor: Medians
 
     @property
-    def ours_s(self) -> float:
-        """The median over the pairs."""
-        return median(self.ours)
+    def apart(self) -> list[float]:
+        """How much longer ours takes, the floors taken off, in seconds, at each moment."""
+        moments = zip(self.ours, self.runtime, self.ours_floor, self.runtime_floor, strict=True)
+        return [(ours - our_floor) - (theirs - their_floor) for ours, theirs, our_floor, their_floor in moments]
 
     @property
-    def runtime_s(self) -> float:
-        """The median over the pairs."""
-        return median(self.runtime)
-
-    def apart_s(self, floor: Paths) -> float:
-        """How much longer ours takes, when what each path costs by itself, `floor`, is taken off."""
-        return (self.ours_s - floor.ours_s) - (self.runtime_s - floor.runtime_s)
-
-    def agree(self, floor: Paths) -> bool:
+    def agree(self) -> bool:
         """Within 5 % or 0.3 us, whichever is more, less the floors, and ours not the slower one as it is."""
-        within = max(_WITHIN * (self.runtime_s - floor.runtime_s), _WITHIN_S)
-        return abs(self.apart_s(floor)) <= within and self.ours_s <= self.runtime_s
+        within = max(_WITHIN * (median(self.runtime) - median(self.runtime_floor)), _WITHIN_S)
+        return abs(median(self.apart)) <= within and median(self.ours) <= median(self.runtime)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +74,10 @@ class Tries:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """The three figures; `floor` is of a model of one element, `same` of files against themselves, `wider` of a layer
-    against a wider one.
-    """
+    """The three figures: the `paths` of each file, files against the `same`, a layer against a `wider` one."""
 
     machine: str
     date: str
-    floor: Paths
     paths: tuple[Paths, ...]
     same: Tries
     wider: Tries

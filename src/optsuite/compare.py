@@ -11,6 +11,7 @@ from optsuite.ab import Ratio
 from optsuite.config import Tolerances
 from optsuite.drop import pooled
 from optsuite.invariants import broken, owed
+from optsuite.pareto import hypervolume
 from optsuite.records import Built, Header, Measured
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
@@ -305,3 +306,23 @@ def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
     if ratio.high - ratio.low > tolerance:
         return Verdict.NOT_COMPARABLE, f"machine too noisy: {detail}"
     return Verdict.SAME, detail
+
+
+def hypervolumes(runs: Sequence[Run]) -> dict[str, list[float]]:
+    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, by the run's own times.
+
+    The box is the same for all runs: up to the costliest file of any.
+    """
+    clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
+    for number, run in enumerate(runs):
+        models = {built.id: built.model for built in run.header.built}
+        for row in run.rows:
+            if row.measured.execution is not None:
+                cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
+                cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
+    volumes = {}
+    for model, cloud in clouds.items():
+        points = [point for found in cloud for point in found]
+        worst = max(latency for latency, _, _ in points), max(size for _, size, _ in points)
+        volumes[model] = [hypervolume(found, worst) for found in cloud]
+    return volumes

@@ -329,7 +329,7 @@ def _shown(column: str, value: Any) -> str:
         return f"{value:.0f}"
     if column == "gmacs_per_s":
         return f"{value:.1f}"
-    if column == "apart_us":
+    if column.startswith("apart"):
         return f"{value:+.2f}"
     if column.endswith("_us"):
         return f"{value:.2f}"

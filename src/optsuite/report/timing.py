@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
 
 import pandas as pd
 
@@ -60,30 +59,21 @@ def slowdown(run: Run) -> float | None:
 
 
 def agreement(calibration: Calibration) -> pd.DataFrame:
-    """Our path beside the runtime's own: with what a call costs, the first line, and without.
-
-    `iqr_us` is the distance between the quartiles of the pairs' differences.
-    """
-    floor = calibration.floor
-    lines: list[dict[str, Any]] = []
-    for paths in (floor, *calibration.paths):
-        differences = pd.Series(paths.ours) - pd.Series(paths.runtime)
-        lines.append(
-            {
-                "file": paths.file,
-                "ours_us": 1e6 * paths.ours_s,
-                "runtime_us": 1e6 * paths.runtime_s,
-                "iqr_us": 1e6 * (differences.quantile(0.75) - differences.quantile(0.25)),
-            }
-        )
-        if paths is not floor:
-            lines[-1] |= {
-                "ours_less_floor_us": 1e6 * (paths.ours_s - floor.ours_s),
-                "runtime_less_floor_us": 1e6 * (paths.runtime_s - floor.runtime_s),
-                "apart_us": 1e6 * paths.apart_s(floor),
-                "agree": "yes" if paths.agree(floor) else "no",
-            }
-    return pd.DataFrame(lines)
+    """Our path beside the runtime's own, the floor of each, and how far they are apart: medians and quartiles."""
+    return pd.DataFrame(
+        {
+            "file": paths.file,
+            "ours_us": 1e6 * median(paths.ours),
+            "runtime_us": 1e6 * median(paths.runtime),
+            "ours_floor_us": 1e6 * median(paths.ours_floor),
+            "runtime_floor_us": 1e6 * median(paths.runtime_floor),
+            "apart_us": 1e6 * median(paths.apart),
+            "apart_q1_us": 1e6 * pd.Series(paths.apart).quantile(0.25),
+            "apart_q3_us": 1e6 * pd.Series(paths.apart).quantile(0.75),
+            "agree": "yes" if paths.agree else "no",
+        }
+        for paths in calibration.paths
+    )
 
 
 def tries(found: Tries) -> str:

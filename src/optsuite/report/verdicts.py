@@ -7,35 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from optsuite.compare import ALPHA, Judgement, Verdict
 from optsuite.config import Tolerances
-from optsuite.pareto import hypervolume
-from optsuite.results import Run
 
-Volumes = Mapping[str, tuple[float, float]]
+Volumes = Mapping[str, Sequence[float]]
+"""Model -> hypervolume, before and after."""
 
 # What changed is shown, row by row; the rest is counted.
 _SHOWN = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
 _COUNTED = (Verdict.SAME, Verdict.NOT_COMPARABLE, Verdict.NOT_SELECTED)
-
-
-def hypervolumes(base: Run, new: Run) -> dict[str, tuple[float, float]]:
-    """Model -> the hypervolume of its .tflite files' accuracy, latency and size, before and after.
-
-    Of each run's own times, and of a box up to the worst of both runs.
-    """
-    points: dict[str, tuple[list[tuple[float, float, float]], ...]] = {}
-    for side, run in enumerate((base, new)):
-        models = {built.id: built.model for built in run.header.built}
-        for row in run.rows:
-            if row.measured.execution is not None:
-                found = points.setdefault(models[row.measured.experiment], ([], []))
-                found[side].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
-    volumes = {}
-    for model, sides in points.items():
-        both = [point for side in sides for point in side]
-        worst = max(latency for latency, _, _ in both), max(size for _, size, _ in both)
-        before, after = (hypervolume(side, worst) for side in sides)
-        volumes[model] = before, after
-    return volumes
 
 
 def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
