@@ -79,7 +79,7 @@ RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FI
 
 if "break pruning" in DONE:
     for name, model in MODELS.items():
-        MODELS[name] = replace(model, stages={**model.stages, "prune": replace(model.finetune, peak_lr=100.0)})
+        MODELS[name] = replace(model, stages={**model.stages, "prune": replace(model.finetune, peak_lr=1e-9)})
 if "hide tensorflow" in DONE:
     for module in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "h5py"):
         sys.modules[module] = None  # type: ignore[assignment]

@@ -160,9 +160,12 @@ def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
     ):
         if accepted and value not in accepted:
             return f"{name} {value} was not asked for"
-    narrower = asked.matrix != base.asked.matrix and not (asked.models or asked.recipes)
-    if narrower and built.id not in new.experiments:
+    if built.id in new.experiments or asked.models or asked.recipes:
+        return ""
+    if asked.matrix != base.asked.matrix:
         return f"matrix {asked.matrix} was asked for, not {base.asked.matrix}"
+    if base.asked.models or base.asked.recipes:
+        return "it was asked for by name in the baseline"
     return ""
 
 
@@ -265,13 +268,12 @@ def _invariants(pair: Pair) -> Judgement | None:
 def _latency(pair: Pair, base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> Judgement:
     """Times of two days are never compared: the same file is as fast, others are timed again, side by side."""
     tolerance = tolerances.of("latency", pair.experiment, pair.variant)
-    runtime = "ai-edge-litert"
-    versions = [side.header.environment.versions.get(runtime) for side in (base, new)]
+    runtimes = [_runtime(side.header, pair.variant) for side in (base, new)]
     why = ""
     if base.machine != new.machine:
         why = f"other machine: {base.machine}, {new.machine}"
-    elif versions[0] != versions[1]:
-        why = f"other runtime: {runtime} {versions[0]}, {versions[1]}"
+    elif runtimes[0] != runtimes[1]:
+        why = f"other runtime: {', '.join(runtimes)}"
     if pair.identical:
         if why:
             return pair.judge("latency", Verdict.NOT_COMPARABLE, why, tolerance=tolerance)
@@ -294,6 +296,13 @@ def _latency(pair: Pair, base: Side, new: Side, tolerances: Tolerances, retime: 
         high=ratio.high - 1,
         tolerance=tolerance,
     )
+
+
+def _runtime(header: Header, variant: str) -> str:
+    """What runs a variant, with its version."""
+    if variant == "keras":
+        return ", ".join(sorted({f"tensorflow {one.info.versions.get('tensorflow')}" for one in header.built}))
+    return f"ai-edge-litert {header.environment.versions.get('ai-edge-litert')}"
 
 
 def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
