@@ -110,7 +110,7 @@ def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: f
 
 def watch(start_s: float, experiment: str, variant: str, **changes: float) -> dict[str, Any]:
     """The JSON of `Watch`: a steady machine."""
-    times = {"usual_s": 1e-5, "waited_s": 0.0, "coming_s": 1e-5, "before_s": 1e-5, "after_s": 1e-5}
+    times = {"waited_s": 0.0, "coming_s": 1e-5, "before_s": 1e-5, "after_s": 1e-5}
     return {"experiment": experiment, "variant": variant, "start_s": start_s, **times} | changes
 
 

@@ -276,6 +276,16 @@ def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -
         judged(base, new)
 
 
+def test_nothing_compared_is_no_pass(base: Run) -> None:
+    """Nothing in the baseline, or nothing of it asked for."""
+    empty, narrowed = copy.deepcopy(base), copy.deepcopy(base)
+    empty["benchmarks"] = narrowed["benchmarks"] = []
+    narrowed["optsuite"]["asked"]["models"] = ["tutorial"]
+    for old, new in ((empty, base), (empty, empty), (base, narrowed)):
+        with pytest.raises(OptsuiteError, match="nothing was compared"):
+            judged(old, new)
+
+
 def test_holm() -> None:
     """The textbook's example, in any order; ties, and no more than one."""
     assert holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])

@@ -121,9 +121,11 @@ def compare(base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> li
         was, now = (getattr(side.header, name, None) or getattr(side.header.asked, name) for side in (base, new))
         if was != now:
             raise OptsuiteError(f"the runs have different {name}s, {was} and {now}; accepted are two of the same")
-    pairs = _pairs(base, new)
+    pairs, presence = _pairs(base, new), list(_presence(base, new))
+    if not pairs and not any(one.verdict.fails for one in presence):
+        raise OptsuiteError("nothing was compared: the runs have no row in common")
     return [
-        *_presence(base, new),
+        *presence,
         *_accuracy(pairs, tolerances),
         *(_size(pair, metric, tolerances) for pair in pairs for metric in ("bytes", "gzip_bytes")),
         *(judged for pair in pairs if (judged := _invariants(pair))),

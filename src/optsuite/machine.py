@@ -13,7 +13,7 @@ import numpy as np
 
 from optsuite import probes
 from optsuite.measure import THREADS, LiteRTRunner, rounds
-from optsuite.noise import TOLERANCE
+from optsuite.noise import TOLERANCE, usual
 from optsuite.records import Environment, Watch
 
 _PATIENCE_S = 0.5
@@ -78,26 +78,25 @@ class Monitor:
         first = []
         while time.perf_counter() - self._start < _LEARN_S:
             first.append(self._median_s())
-        # As much as ten rows: what is usual may change slowly.
-        self._seen = [float(np.median(first))] * 10
+        self._seen = [usual(first)]
         self._waited_s = 0.0
 
     @contextmanager
     def watch(self, experiment: str, variant: str) -> Iterator[None]:
         """Time the reference before and after what is timed inside, which begins when the machine is steady.
 
-        Steady is three times in a row near the median of what was seen at first and on coming to each row, where
-        nothing was chosen; with patience at an end it begins in any case.
+        Steady is three times in a row not much slower than was usual at first and on coming to each row, where nothing
+        was chosen; with patience at an end it begins in any case.
         """
-        usual = float(np.median(self._seen))
         coming = before = self._median_s()
         self._seen.append(coming)
+        slow = (1 + TOLERANCE) * usual(self._seen)
         start = time.perf_counter()
         patience = min(_PATIENCE_S, _LEARN_S + _PATIENCE * (start - self._start) - self._waited_s)
         steady = waited = 0.0
         while steady < _STEADY and waited <= patience:
             before = self._median_s()
-            steady = steady + 1 if abs(before / usual - 1) <= TOLERANCE else 0
+            steady = steady + 1 if before <= slow else 0
             waited = time.perf_counter() - start
         self._waited_s += waited
         yield
@@ -106,7 +105,6 @@ class Monitor:
                 experiment=experiment,
                 variant=variant,
                 start_s=start - self._start,
-                usual_s=usual,
                 waited_s=waited,
                 coming_s=coming,
                 before_s=before,

@@ -11,8 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from optsuite.results import Run
 
-TOLERANCE = 0.05
-"""How far from the usual, a fraction, a time may be and still count as taken on a steady machine."""
+TOLERANCE = 0.1
+"""How much slower than usual, a fraction, the reference may be on a steady machine."""
+_HALVES = 0.05
+"""How far apart, a fraction, the medians of the two halves of a row's rounds may be."""
 _EXCESSIVE = 0.1
 """The reference is short on purpose, and feels a neighbour about twice as much as most models do."""
 _DOUBTFUL = 0.25
@@ -27,7 +29,7 @@ class Noise:
 
     `drift` is the Theil-Sen slope (Sen 1968) times the length of the run, `spread` the distance between the quartiles,
     both of the times on coming to each row. `disturbed` are the rows, experiment and variant, whose median is in doubt:
-    the reference was off right before or after, or the first half of the rounds has another median than the second.
+    the reference was slower right before or after, or the first half of the rounds has another median than the second.
     """
 
     rows: int
@@ -43,6 +45,11 @@ class Noise:
         return max(abs(self.drift), self.spread) > _EXCESSIVE or len(self.disturbed) > _DOUBTFUL * self.rows
 
 
+def usual(times: Sequence[float]) -> float:
+    """The first decile: what disturbs a machine makes it slower, and can last for most of a run."""
+    return float(np.quantile(times, 0.1))
+
+
 def noise(run: Run) -> Noise | None:
     """Of a run; None where nothing was watched."""
     from scipy.stats import theilslopes  # takes a second to import
@@ -51,29 +58,25 @@ def noise(run: Run) -> Noise | None:
     if not watches:
         return None
     times, starts = (np.array([getattr(one, name) for one in watches]) for name in ("coming_s", "start_s"))
-    usual = float(np.median(times))
-    low, high = np.quantile(times, (0.25, 0.75))
+    low, middle, high = np.quantile(times, (0.25, 0.5, 0.75))
     length = float(np.ptp(starts))
+    slow = (1 + TOLERANCE) * usual(times)
     return Noise(
         rows=len(watches),
-        drift=float(theilslopes(times, starts).slope) * length / usual if length else 0.0,
-        spread=float(high - low) / usual,
+        drift=float(theilslopes(times, starts).slope) * length / float(middle) if length else 0.0,
+        spread=float((high - low) / middle),
         disturbed=tuple(
             (one.experiment, one.variant)
             for one in watches
-            if _off([one.before_s, one.after_s], one.usual_s) or _changed(run, one.experiment, one.variant)
+            if max(one.before_s, one.after_s) > slow or _changed(run, one.experiment, one.variant)
         ),
     )
 
 
-def _off(times: Sequence[float], usual: float) -> bool:
-    return any(abs(time / usual - 1) > TOLERANCE for time in times)
-
-
 def _changed(run: Run, experiment: str, variant: str) -> bool:
-    """Whether the two halves of a row's rounds differ; no where it has not been kept."""
+    """Whether the two halves of a row's rounds differ; no where they have not been kept."""
     row = run.row(experiment, variant)
     if row is None or len(row.timing.rounds_s) < 2:
         return False
     first, second = (float(np.median(half)) for half in np.array_split(row.timing.rounds_s, 2))
-    return _off([first], second)
+    return abs(first / second - 1) > _HALVES

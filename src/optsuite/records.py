@@ -233,14 +233,13 @@ class Environment:
 class Watch:
     """The reference model's median around a row that was timed: on coming to it, right before, and right after.
 
-    `start_s` counts from when the run began to watch. `usual_s` is what was usual until then: where `coming_s` was not,
-    the row waited for `waited_s`.
+    `start_s` counts from when the run began to watch. Where the machine was slower than usual on coming, the row waited,
+    for `waited_s`, until it was not, or had waited long enough.
     """
 
     experiment: str
     variant: str
     start_s: Seconds
-    usual_s: Seconds
     waited_s: Seconds
     coming_s: Seconds
     before_s: Seconds

@@ -11,22 +11,21 @@ from optsuite.config import Tolerances
 Volumes = Mapping[str, Sequence[float]]
 """Model -> hypervolume, before and after."""
 
-# What changed is shown, row by row; the rest is counted.
-_SHOWN = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
-_COUNTED = (Verdict.SAME, Verdict.NOT_COMPARABLE, Verdict.NOT_SELECTED)
+_CHANGES = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
+"""What is shown row by row; the rest is counted."""
 
 
 def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
     """What changed, a line each, and a line for the rest."""
-    shown = [one for verdict in (*_SHOWN, *(_COUNTED if everything else ())) for one in _of(judged, verdict)]
+    shown = _shown(judged, everything)
     width = max((len(one.verdict) for one in shown), default=0)
-    lines = [f"{one.verdict:{width}}  {_what(one)}: {one.reason}" for one in shown]
+    lines = [f"{one.verdict:{width}}  {one.experiment} {one.variant} {one.metric}: {one.reason}" for one in shown]
     return "\n".join([*lines, *_rest(judged, volumes, tolerances)])
 
 
 def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
     """The same as a table, for the summary of a CI job."""
-    shown = [one for verdict in (*_SHOWN, *(_COUNTED if everything else ())) for one in _of(judged, verdict)]
+    shown = _shown(judged, everything)
     failed = any(one.verdict.fails for one in judged)
     lines = [f"## optsuite: {'something got worse' if failed else 'nothing got worse'}", ""]
     if shown:
@@ -39,22 +38,17 @@ def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Toleranc
     return "\n".join(lines) + "\n"
 
 
-def _of(judged: Sequence[Judgement], verdict: Verdict) -> list[Judgement]:
-    return [one for one in judged if one.verdict is verdict]
-
-
-def _what(one: Judgement) -> str:
-    return f"{one.experiment} {one.variant} {one.metric}"
+def _shown(judged: Sequence[Judgement], everything: bool) -> list[Judgement]:
+    """In the order of the verdicts; without `everything`, only what changed."""
+    return [one for verdict in Verdict if everything or verdict in _CHANGES for one in judged if one.verdict is verdict]
 
 
 def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances) -> list[str]:
     counts = Counter(one.verdict for one in judged)
-    counted = (
-        ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]) or "nothing to compare"
-    )
-    reasons = Counter(one.detail for one in _of(judged, Verdict.NOT_COMPARABLE))
+    counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    reasons = Counter(one.detail for one in judged if one.verdict is Verdict.NOT_COMPARABLE)
     return [
-        counted or "nothing to compare",
+        counted,
         *(f"NOT COMPARABLE, {count} times: {reason}" for reason, count in reasons.most_common()),
         *(f"{model}: hypervolume {before:.4f} -> {after:.4f}" for model, (before, after) in volumes.items()),
         "tolerances: "
