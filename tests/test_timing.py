@@ -113,13 +113,7 @@ STEADY, SLOW = 1e-5, 1.3e-5
         ([STEADY] * 5, {"after_s": SLOW}, 0.0, 0.0, ["int8"]),
         ([STEADY] * 5, {"after_s": 0.8 * STEADY}, 0.0, 0.0, []),  # faster is no disturbance
         ([STEADY] * 5, {"after_s": 1.09 * STEADY}, 0.0, 0.0, []),
-        (
-            [SLOW, SLOW, SLOW, SLOW, STEADY, STEADY],
-            {"before_s": SLOW},
-            None,
-            0.3 / 1.3,
-            ["int8"],
-        ),  # slow for most of it
+        ([*[SLOW] * 4, STEADY, STEADY], {"before_s": SLOW}, None, 0.225 / 1.3, ["int8"]),  # slow for most of it
         ([STEADY, SLOW, STEADY, SLOW, SLOW], {}, None, 0.3 / 1.3, []),  # the machine has no usual state
     ],
 )

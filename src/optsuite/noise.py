@@ -45,7 +45,7 @@ class Noise:
         return max(abs(self.drift), self.spread) > _EXCESSIVE or len(self.disturbed) > _DOUBTFUL * self.rows
 
 
-def usual(times: Sequence[float]) -> float:
+def usual(times: Sequence[float] | np.ndarray) -> float:
     """The first decile: what disturbs a machine makes it slower, and can last for most of a run."""
     return float(np.quantile(times, 0.1))
 

@@ -233,8 +233,8 @@ class Environment:
 class Watch:
     """The reference model's median around a row that was timed: on coming to it, right before, and right after.
 
-    `start_s` counts from when the run began to watch. Where the machine was slower than usual on coming, the row waited,
-    for `waited_s`, until it was not, or had waited long enough.
+    `start_s` counts from when the run began to watch. Where the machine was slower than usual on coming, the row
+    waited, for `waited_s`, until it was not, or had waited long enough.
     """
 
     experiment: str
