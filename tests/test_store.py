@@ -32,6 +32,14 @@ def test_what_is_put_is_got(store: Store) -> None:
     assert store.get(OTHER) is None
 
 
+def test_what_is_no_key_names_no_folder(store: Store) -> None:
+    """A key may come from a stranger's run: nothing outside of the objects is read, let alone set aside."""
+    (store.root / "mine").mkdir()
+    for key in ("../mine", str(store.root / "mine"), "", ".", "A" * 64):
+        assert store.get(key) is None
+    assert (store.root / "mine").is_dir()
+
+
 def test_a_moved_folder_is_the_same_store(store: Store, tmp_path: Path) -> None:
     """Build here, copy, measure there."""
     store.root.rename(tmp_path / "elsewhere")

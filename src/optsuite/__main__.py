@@ -6,9 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from optsuite import __version__
 from optsuite.spec import OptsuiteError
+
+if TYPE_CHECKING:
+    from optsuite.store import Store
 
 _CANNOT_USE_INPUT = 2
 
@@ -43,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     history.add_argument("folder", type=Path, metavar="DIR", help="what --benchmark-storage was")
     history.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     history.set_defaults(command=_history)
+    _add_store(commands)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
     ab.set_defaults(command=_ab)
@@ -77,13 +82,12 @@ def _compare(given: argparse.Namespace) -> int:
     from optsuite.compare import Side, compare, hypervolumes
     from optsuite.report import verdicts
     from optsuite.results import read
-    from optsuite.store import Store
 
     base, new = read(given.base), read(given.new)
     if new.date < base.date:
         raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
     tolerances = config.read(Path("pyproject.toml")).tolerances
-    retime = ab.side_by_side(Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr)))
+    retime = ab.side_by_side(_store(given))
     judged = compare(Side.of(base), Side.of(new), tolerances, retime)
     volumes = hypervolumes([base, new])
     print(verdicts.text(judged, volumes, tolerances, everything=given.all))
@@ -107,6 +111,72 @@ def _history(given: argparse.Namespace) -> int:
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     print(f"the history is in {given.out / 'history.md'}")
+    return 0
+
+
+def _add_store(commands: Any) -> None:
+    store = commands.add_parser("store", help="the artifacts: list, move, tidy").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    cache = argparse.ArgumentParser(add_help=False)
+    cache.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
+    listed = store.add_parser("ls", parents=[cache], help="what the index knows")
+    listed.set_defaults(command=_store_ls)
+    exported = store.add_parser("export", parents=[cache], help="write artifacts to one file")
+    exported.add_argument("bundle", type=Path, metavar="BUNDLE")
+    exported.add_argument("--run", type=Path, metavar="RUN.json", help="only those of this run (default: all)")
+    exported.set_defaults(command=_store_export)
+    imported = store.add_parser("import", parents=[cache], help="take over the artifacts of such a file")
+    imported.add_argument("bundle", type=Path, metavar="BUNDLE")
+    imported.set_defaults(command=_store_import)
+    collected = store.add_parser("gc", parents=[cache], help="delete what neither the index nor a kept run names")
+    collected.add_argument("--keep-runs", type=Path, metavar="DIR", help="keep what the runs in this folder measured")
+    collected.set_defaults(command=_store_gc)
+
+
+def _store(given: argparse.Namespace) -> Store:
+    from optsuite.store import Store
+
+    return Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr))
+
+
+def _store_ls(given: argparse.Namespace) -> int:
+    store = _store(given)
+    present = set(store.stored())
+    for name, key in store.index().items():
+        size = f"{store.size_bytes(key):>9}" if key in present else "  missing"
+        print(f"{key[:12]} {size} bytes  {name.as_posix()}")
+    unnamed = present - set(store.index().values())
+    print(f"{len(present)} artifacts, {len(unnamed)} of them under no name in the index")
+    return 0
+
+
+def _store_export(given: argparse.Namespace) -> int:
+    from optsuite import bundle
+    from optsuite.results import read
+
+    store = _store(given)
+    keys = bundle.keys_of(read(given.run), store) if given.run else None
+    print(f"{bundle.export(store, given.bundle, keys)} artifacts are in {given.bundle}")
+    return 0
+
+
+def _store_import(given: argparse.Namespace) -> int:
+    from optsuite import bundle
+
+    print(f"{bundle.load(_store(given), given.bundle)} artifacts taken over from {given.bundle}")
+    return 0
+
+
+def _store_gc(given: argparse.Namespace) -> int:
+    from optsuite.results import read
+
+    runs = sorted(given.keep_runs.rglob("*.json")) if given.keep_runs else []
+    if given.keep_runs and not runs:
+        raise OptsuiteError(f"{given.keep_runs}: no .json file; accepted is a folder of runs")
+    kept = {row.measured.key for path in runs for row in read(path).rows}
+    count, freed = _store(given).collect(kept)
+    print(f"{count} artifacts deleted, {freed} bytes; kept: what the index names, and {len(kept)} of {len(runs)} runs")
     return 0
 
 

@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -24,7 +24,8 @@ import msgspec
 
 from optsuite.spec import Artifact, OptsuiteError
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
+KEY = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class _Manifest:
     """File name -> SHA-256 of its content."""
 
 
-class _DamagedError(Exception):
+class DamagedError(Exception):
     """An artifact is not what was stored."""
 
 
@@ -43,18 +44,21 @@ class Store:
 
     def __init__(self, root: Path, say: Callable[[str], object]) -> None:
         self.root = root
+        self._objects = root / "objects"
         self._say = say
 
     def get(self, key: str) -> Artifact | None:
-        """The artifact, or None; a damaged one is set aside, which is said, and is None too."""
-        folder = self.root / "objects" / key
+        """The artifact, or None where there is none; a damaged one is set aside, which is said, and is None too."""
+        if not KEY.fullmatch(key):  # it may come from a stranger's file, and would name any folder
+            return None
+        folder = self._objects / key
         try:
-            return _read(folder, key)
+            return verified(key, lambda name: (folder / name).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             if not folder.exists():
                 return None
             found = "a file is missing"
-        except (_DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        except (DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
             found = str(error)
         except OSError as error:
             raise OptsuiteError(f"the store {self.root} can't be read: {error.strerror}") from error
@@ -63,6 +67,36 @@ class Store:
         aside.parent.mkdir(exist_ok=True)
         folder.rename(aside)
         return None
+
+    def manifest(self, key: str) -> bytes:
+        """What says which files an artifact has, and their hashes."""
+        return (self._objects / key / MANIFEST).read_bytes()
+
+    def stored(self) -> list[str]:
+        """The keys of all artifacts."""
+        return sorted(path.name for path in self._objects.glob("*") if KEY.fullmatch(path.name))
+
+    def index(self) -> dict[PurePath, str]:
+        """What the index says: PROFILE/DATASET/EXPERIMENT/VARIANT -> key."""
+        root = self.root / "index"
+        names = sorted(path.relative_to(root) for path in root.glob("*/*/*/[!.]*"))
+        return {name: key for name in names if (key := self.newest(name))}
+
+    def size_bytes(self, key: str) -> int:
+        """What an artifact takes on disk."""
+        return sum(path.stat().st_size for path in (self._objects / key).iterdir())
+
+    def collect(self, keep: Collection[str]) -> tuple[int, int]:
+        """Delete what neither `keep` nor the index names, and what was set aside: how many artifacts, and bytes."""
+        with self.building():
+            kept = {*keep, *self.index().values()}
+            gone = [key for key in self.stored() if key not in kept]
+            freed = sum(self.size_bytes(key) for key in gone)
+            with self._writing():
+                for folder in (*(self._objects / key for key in gone), self.root / "new", self.root / "aside"):
+                    if folder.exists():
+                        shutil.rmtree(folder)
+        return len(gone), freed
 
     def put(self, key: str, artifact: Artifact) -> None:
         """Store an artifact, whole or not at all."""
@@ -75,8 +109,8 @@ class Store:
         new.mkdir(parents=True)
         for name, content in artifact.items():
             (new / name).write_bytes(content)
-        (new / _MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
-        target = self.root / "objects" / key
+        (new / MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
+        target = self._objects / key
         target.parent.mkdir(exist_ok=True)
         try:
             new.rename(target)
@@ -102,7 +136,7 @@ class Store:
             key = (self.root / "index" / name).read_text()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if not re.fullmatch("[0-9a-f]{64}", key):
+        if not KEY.fullmatch(key):
             self._say(f"damaged index entry {name}: not a key")
             return None
         return key
@@ -140,15 +174,19 @@ class Store:
         return self.root / "build.log"
 
 
-def _read(folder: Path, key: str) -> Artifact:
-    manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
+def verified(key: str, read: Callable[[str], bytes]) -> Artifact:
+    """The artifact whose files `read` gives by name; DamagedError where they are not what its manifest says.
+
+    What `read` raises comes through, and so does msgspec's DecodeError for what is no manifest.
+    """
+    manifest = msgspec.json.decode(read(MANIFEST), type=_Manifest)
     if manifest.key != key:
-        raise _DamagedError(f"it says that it is {manifest.key}")
+        raise DamagedError(f"it says that it is {manifest.key}")
     artifact = {}
     for name, digest in manifest.files.items():
         if PurePath(name).name != name:
-            raise _DamagedError(f"file name {name!r}")
-        artifact[name] = (folder / name).read_bytes()
+            raise DamagedError(f"file name {name!r}")
+        artifact[name] = read(name)
         if hashlib.sha256(artifact[name]).hexdigest() != digest:
-            raise _DamagedError(f"{name} is not what was stored")
+            raise DamagedError(f"{name} is not what was stored")
     return artifact
