@@ -40,6 +40,8 @@ def run_json() -> dict[str, Any]:
                 "recipes": ["baseline", "qat"],
                 "variants": ["fp32", "int8", "int16x8"],
                 "seeds": [0],
+                "known_models": ["conv", "tutorial"],
+                "known_recipes": ["baseline", "qat", "prune-0.8"],
             },
             "experiments": ["conv_baseline_s0", "conv_qat_s0"],
             "variants": ["fp32", "int8", "int16x8"],

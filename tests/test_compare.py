@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from optsuite.ab import Ratio
 from optsuite.compare import ALPHA, Judgement, Side, Verdict, compare, holm, latency_verdict
 from optsuite.config import Config, Tolerances
 from optsuite.drop import Drop, pooled
+from optsuite.experiments import select
 from optsuite.pareto import hypervolume
 from optsuite.records import Answers, Measured
 from optsuite.report import verdicts
 from optsuite.spec import OptsuiteError
+from optsuite.store import Store
+from optsuite.suite import Suite
 
 Write = Callable[[Any], Path]
 Run = dict[str, Any]
@@ -167,6 +171,45 @@ def test_invariants(base: Run, before: int, after: int, verdict: Verdict) -> Non
     assert of(judged(old, new), "conv_prune-0.8", "int8", "invariants").verdict == verdict
 
 
+def test_an_old_fault_hides_no_new_one(base: Run) -> None:
+    """Two layers owe zeros; one was broken before, both are now."""
+    base["optsuite"]["experiments"].append("conv_prune-0.8_s0")
+    made = built("conv", "prune-0.8")
+    for stage in made["info"]["stages"][1:]:
+        stage["layers"] = ["conv2d", "dense"]
+    base["optsuite"]["built"].append(made)
+    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8"))
+    broken, kept = layer("conv2d", 300, zeros=1), layer("dense", 100, zeros=80)
+    old = changed(base, "conv_prune-0.8_s0", "int8", weights=[broken, kept])
+    new = changed(base, "conv_prune-0.8_s0", "int8", weights=[broken, layer("dense", 100, zeros=79)])
+    one = of(judged(old, new), "conv_prune-0.8", "int8", "invariants")
+    assert (one.verdict, one.detail) == (
+        Verdict.REGRESSED,
+        "dense: promised at least 80 zeros of 100, found 79",
+    )
+
+
+def test_the_same_file_that_answers_otherwise_is_judged(base: Run) -> None:
+    """Another runtime, or a fault in the measuring: bytes alone prove nothing about answers."""
+    new = changed(base, "conv_qat_s0", "int8", test=answers(COUNT, wrong=range(40)), sha256="bytes of conv_qat_s0 int8")
+    found = judged(base, new)
+    assert of(found, "conv_qat", "int8", "accuracy").verdict == Verdict.REGRESSED
+    assert of(found, "conv_qat", "int8", "latency").verdict == Verdict.SAME
+
+
+def test_seeds_are_judged_together(tmp_path: Path) -> None:
+    """One test for all seeds that the earlier run has too, and that test needs all of them measured."""
+    selection = select(models=["tutorial"], recipes=["baseline"], variants=["int8"], seeds=[0, 1, 2])
+    zero, one, two = selection.experiments
+    ids = {(one.id, "int8"), (two.id, "int8")}
+    base = Side(header=None, machine="", rows=dict.fromkeys(ids), built={})  # type: ignore[arg-type]
+    suite = Suite(selection, Store(tmp_path, print), Config(), print, base)
+    int8 = suite.variant("int8")
+    for experiment in (zero, one, two):
+        assert suite.judged_with(experiment, int8) == [one, two]
+    assert suite.judged_with(zero, suite.variant("fp32")) == []
+
+
 @pytest.mark.parametrize(
     ("ratio", "verdict"),
     [
@@ -227,14 +270,17 @@ def test_times_of_another_machine_are_not_compared(base: Run, change: Callable[[
 @pytest.mark.parametrize(
     ("asked", "verdict", "detail"),
     [
-        ({}, Verdict.MISSING, "no such experiment in the new run"),
+        ({}, Verdict.MISSING, "not selected in this run"),
         ({"recipes": ["baseline"]}, Verdict.NOT_SELECTED, "recipe qat was not asked for"),
         ({"models": ["dscnn"]}, Verdict.NOT_SELECTED, "model conv was not asked for"),
         ({"variants": ["fp32"]}, Verdict.NOT_SELECTED, "variant int8 was not asked for"),
         ({"seeds": [1]}, Verdict.NOT_SELECTED, "seed 0 was not asked for"),
-        ({"base recipes": ["qat"]}, Verdict.NOT_SELECTED, "it was asked for by name in the baseline"),
-        ({"matrix": "small"}, Verdict.NOT_SELECTED, "matrix small was asked for, not default"),
-        ({"matrix": "small", "recipes": ["baseline", "qat"]}, Verdict.MISSING, "no such experiment in the new run"),
+        ({"base recipes": ["qat"]}, Verdict.NOT_SELECTED, "matrix default has no conv_qat"),
+        ({"matrix": "small"}, Verdict.NOT_SELECTED, "matrix small has no conv_qat"),
+        ({"models": ["conv"]}, Verdict.NOT_SELECTED, "matrix default has no conv_qat"),
+        # Gone from the catalogue: whatever was asked for, somebody took it away.
+        ({"matrix": "small", "known_recipes": ["baseline"]}, Verdict.MISSING, "not selected in this run"),
+        ({"base recipes": ["qat"], "known_models": ["tutorial"]}, Verdict.MISSING, "not selected in this run"),
     ],
 )
 def test_presence(base: Run, asked: dict[str, Any], verdict: Verdict, detail: str) -> None:
@@ -258,13 +304,17 @@ def test_a_row_that_failed_is_missing_with_its_reason(base: Run) -> None:
     assert (one.verdict, one.detail) == (Verdict.MISSING, "could not be built")
 
 
-def test_a_new_row_fails_nothing(base: Run) -> None:
-    """And a renamed recipe is both missing and new."""
+def test_a_new_row_fails_nothing_and_a_renamed_one_is_both(base: Run) -> None:
+    """What is only in the new run is NEW; under another name it is missing as well."""
     old = copy.deepcopy(base)
     del old["benchmarks"][3]
     found = judged(old, base)
     assert of(found, "conv_qat_s0", "int8", "presence").verdict == Verdict.NEW
     assert not any(one.verdict.fails for one in found)
+    renamed = json.loads(json.dumps(base).replace("conv_qat_s0", "conv_renamed_s0"))
+    found = judged(base, renamed)
+    assert of(found, "conv_qat_s0", "int8", "presence").verdict == Verdict.MISSING
+    assert of(found, "conv_renamed_s0", "int8", "presence").verdict == Verdict.NEW
 
 
 @pytest.mark.parametrize(("what", "value"), [("profile", "smoke"), ("dataset", "fashion")])
@@ -297,12 +347,16 @@ def test_the_smallest_drop_that_could_be_found() -> None:
     """The least that has the p, image by image, given what was gained: seven losses have p 1/128, and 1/64 six."""
     right = np.ones(1000, bool)
     nothing = pooled([(Answers.of(right), Answers.of(right))])
-    assert nothing.detectable(0.01) == pytest.approx(7 / 1000)
-    assert nothing.detectable(0.02) == pytest.approx(6 / 1000)
+    assert nothing.detectable(0.01, 0.0) == pytest.approx(7 / 1000)
+    assert nothing.detectable(0.02, 0.0) == pytest.approx(6 / 1000)
     before = right.copy()
     before[:50] = False
     gained = pooled([(Answers.of(before), Answers.of(right))])
-    least = round(1000 * gained.detectable(0.01))
+    assert nothing.detectable(0.01, 0.02) == pytest.approx(21 / 1000)  # not exactly the tolerance
+    assert pooled([(Answers.of(right[:5]), Answers.of(right[:5]))]).detectable(0.01, 0.0) is None
+    found = gained.detectable(0.01, 0.0)
+    assert found is not None
+    least = round(1000 * found)
     for lost, significant in ((50 + least, True), (50 + least - 1, False)):
         after = right.copy()
         after[500 : 500 + lost] = False
@@ -430,7 +484,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert printed[0].startswith("REGRESSED  conv_qat int8 accuracy: 1.0000 -> 0.9960, drop 0.0040 (40 of 10000 images")
     assert printed[1] == "1 REGRESSED, 1 NOT COMPARABLE, 14 SAME"
     assert printed[2] == f"NOT COMPARABLE, 1 times: not both artifacts are in {tmp_path / 'cache'}"
-    assert printed[3].startswith("conv: hypervolume 0.")
+    assert re.fullmatch(r"conv: hypervolume 0\.\d+ -> 0\.\d+, by each run's own times", printed[3])
     assert printed[4] == (
         "tolerances: accuracy 0.001 for *; size 0.01 for *; latency 0.05 for *; accuracy at p 0.01 (Holm)"
     )
@@ -440,6 +494,8 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert len(json.loads((tmp_path / "verdicts.json").read_text())) == 16
     assert main(["compare", files[0], files[1].replace("new", "base"), "--all"]) == 0
     assert capsys.readouterr().out.count("SAME  conv_") == 16
+    assert main(["compare", *files, "--json", files[1]]) == 2
+    assert "is one of the runs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -320,9 +320,12 @@ def test_a_broken_recipe_is_found_with_all_that_descends_from_it(smoke: Smoke, t
 
 
 def test_the_baseline_is_not_what_is_written(smoke: Smoke, tmp_path: Path) -> None:
-    """Else a run would be judged against itself; and an earlier output does not survive a run that times nothing."""
+    """Else a run would be judged against itself. A baseline of another profile is refused before anything is built."""
     arguments = [*SMOKE, f"--optsuite-cache={smoke.cache}", f"--optsuite-baseline={smoke.json}"]
     done = run_pytest(*arguments, f"--benchmark-json={smoke.json}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "is what --benchmark-json writes; accepted is another file" in done.stderr
     assert "schema" in smoke.json.read_text()
+    done = run_pytest(f"--optsuite-cache={tmp_path / 'cache'}", f"--optsuite-baseline={smoke.json}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "is of profile smoke, this run of full" in done.stderr

@@ -67,7 +67,7 @@ def test_what_is_left_out_is_said(folder: Path, tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().err
     assert "left out: " in said
     assert "theirs.json: not the JSON of an optsuite run" in said
-    assert "2026-01-01T00:00:00+00:00: profile smoke" in said
+    assert "2026-01-01T00:00:00+00:00: smoke, mnist, A CPU, x86_64; not full, mnist, A CPU, x86_64" in said
     assert len(pd.read_csv(tmp_path / "out" / "history.csv")) == 9
 
 
@@ -87,32 +87,57 @@ def test_a_single_run(folder: Path, tmp_path: Path) -> None:
     assert "No series changed" in (tmp_path / "out" / "history.md").read_text()
 
 
+def test_a_run_of_less_in_between(folder: Path) -> None:
+    """A regression is found where its row was measured next; a run that has nothing in common stops nothing."""
+    paths = sorted(folder.rglob("*.json"))
+    narrowed = json.loads(paths[6].read_text())
+    narrowed["optsuite"]["asked"]["recipes"] = ["baseline"]
+    narrowed["benchmarks"] = [one for one in narrowed["benchmarks"] if "qat" not in one["name"]]
+    paths[6].write_text(json.dumps(narrowed))
+    nothing = json.loads(paths[3].read_text())
+    nothing["optsuite"]["asked"]["models"] = ["tutorial"]
+    nothing["benchmarks"] = []
+    paths[3].write_text(json.dumps(nothing))
+    runs, left_out = history.load(folder)
+    assert left_out == []
+    found = history.regressions(runs, Tolerances())
+    assert {run: [one.experiment for one in failed] for run, failed in found.items()} == {
+        6: ["conv_baseline"],
+        7: ["conv_qat"],
+    }
+    assert history.points(runs)[3].accuracy is None
+    assert history.points(runs)[3].hypervolume is None
+
+
 @pytest.mark.parametrize(
-    ("values", "place"),
+    ("values", "place", "p"),
     [
-        ([1.0] * 10, None),
-        ([1.0], None),
-        ([], None),
-        ([None, None, None], None),
-        ([1.0, 2.0], None),  # half of all shuffles do as well
-        ([1.0] * 5 + [2.0] * 5, 5),
-        ([1.0] * 9 + [2.0], None),  # one odd value in ten comes first or last in a fifth of all shuffles
-        ([None, *[1.0] * 5, None, *[2.0] * 5], 7),
+        ([1.0] * 10, None, None),
+        ([1.0], None, None),
+        ([], None, None),
+        ([1.0, 2.0], 1, 1.0),  # all shuffles do as well
+        ([1.0] * 5 + [2.0] * 5, 5, 2 / 252),
+        ([1.0] * 9 + [2.0], 9, 0.2),  # one odd value in ten comes first or last in a fifth of all shuffles
     ],
 )
-def test_change_point(values: list[float | None], place: int | None) -> None:
-    """The first run after it; runs without a value don't count."""
-    found = history.change_point(values)
+def test_change_point(values: list[float], place: int | None, p: float | None) -> None:
+    """The first run after it, and the share of shuffles that do as well."""
+    found = history.change_point(dict(enumerate(values)))
     assert (found and found.run) == place
     if found:
         assert (found.before, found.after) == (1.0, 2.0)
+        assert found.p == pytest.approx(p, abs=0.01)
 
 
-def test_noise_has_no_change_point() -> None:
-    """At p 0.05, in about one series of twenty; a shift of five standard deviations is found at its place."""
+def test_changes_name_the_run_and_are_corrected() -> None:
+    """A model that came later, and runs without an int8 file; of many series that are noise, hardly any changed."""
     rng = np.random.default_rng(0)
-    assert sum(history.change_point(rng.normal(size=20).tolist()) is not None for _ in range(100)) <= 12
-    shifted = rng.normal(size=20) + 5 * (np.arange(20) >= 12)
-    found = history.change_point(shifted.tolist())
-    assert found is not None
-    assert found.run == 12
+
+    def point(run: int, model: str, accuracy: float | None) -> history.Point:
+        return history.Point(run=run, model=model, hypervolume=None, accuracy=accuracy, bytes=1, latency_us=None)
+
+    late = [point(run, "late", None if run == 6 else 0.9 + 0.05 * (run >= 15)) for run in range(4, 25)]
+    noisy = [point(run, f"noise {model}", rng.normal()) for model in range(20) for run in range(25)]
+    found = history.changes([*late, *noisy])
+    assert set(found) == {("late", "accuracy")}
+    assert found["late", "accuracy"].run == 15

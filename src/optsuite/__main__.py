@@ -79,17 +79,20 @@ def _compare(given: argparse.Namespace) -> int:
     import msgspec
 
     from optsuite import ab, config
-    from optsuite.compare import Side, compare, hypervolumes
+    from optsuite.compare import Side, before_and_after, compare
     from optsuite.report import verdicts
     from optsuite.results import read
 
+    for path in (given.markdown, given.json):
+        if path and path.resolve() in (given.base.resolve(), given.new.resolve()):
+            raise OptsuiteError(f"{path} is one of the runs; accepted is another file to write to")
     base, new = read(given.base), read(given.new)
     if new.date < base.date:
         raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
     tolerances = config.read(Path("pyproject.toml")).tolerances
     retime = ab.side_by_side(_store(given))
     judged = compare(Side.of(base), Side.of(new), tolerances, retime)
-    volumes = hypervolumes([base, new])
+    volumes = before_and_after(base, new, judged)
     print(verdicts.text(judged, volumes, tolerances, everything=given.all))
     if given.markdown:
         _write(given.markdown, verdicts.markdown(judged, volumes, tolerances, everything=given.all).encode())

@@ -13,11 +13,14 @@ from optsuite.drop import pooled
 from optsuite.invariants import broken, owed
 from optsuite.pareto import hypervolume
 from optsuite.records import Built, Header, Measured
-from optsuite.results import Run
+from optsuite.results import Row, Run
 from optsuite.spec import OptsuiteError
 
 ALPHA = 0.01
-"""The chance that a comparison calls any row's accuracy worse where none is, over all its rows."""
+"""The chance that a comparison calls any row's accuracy worse where none is, over all its rows.
+
+Of these trained models, on images like these: how a model trained anew would come out is not in it.
+"""
 
 Metric = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
 Retime = Callable[[Measured, Measured], Ratio]
@@ -81,16 +84,18 @@ class Side:
     header: Header
     machine: str
     rows: Mapping[tuple[str, str], Measured]
+    built: Mapping[str, Built]
 
     @classmethod
     def of(cls, run: Run) -> Side:
         """All rows of a run."""
-        rows = {(row.measured.experiment, row.measured.variant): row.measured for row in run.rows}
-        return cls(header=run.header, machine=run.machine, rows=rows)
+        return cls.now(run.header, run.machine, [row.measured for row in run.rows])
 
-    def built(self) -> dict[str, Built]:
-        """Id -> experiment."""
-        return {one.id: one for one in self.header.built}
+    @classmethod
+    def now(cls, header: Header, machine: str, rows: Iterable[Measured]) -> Side:
+        """Of a run that is not written yet."""
+        found = {(row.experiment, row.variant): row for row in rows}
+        return cls(header=header, machine=machine, rows=found, built={one.id: one for one in header.built})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,11 @@ class Pair:
     def identical(self) -> bool:
         """Whether all files are the same to the byte."""
         return all(old.sha256 == new.sha256 for old, new in zip(self.before, self.after, strict=True))
+
+    @property
+    def answers_the_same(self) -> bool:
+        """Whether the files are the same and answer the same: another runtime may not."""
+        return self.identical and all(old.test == new.test for old, new in zip(self.before, self.after, strict=True))
 
     def judge(self, metric: Metric, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
         """A verdict on this pair."""
@@ -134,7 +144,7 @@ def compare(base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> li
 
 
 def _presence(base: Side, new: Side) -> Iterable[Judgement]:
-    known = base.built() | new.built()
+    known = {**base.built, **new.built}
 
     def judge(pair: tuple[str, str], verdict: Verdict, detail: str) -> Judgement:
         return Judgement(experiment=pair[0], variant=pair[1], metric="presence", verdict=verdict, detail=detail)
@@ -145,7 +155,7 @@ def _presence(base: Side, new: Side) -> Iterable[Judgement]:
         if reason := _not_asked(known[pair[0]], pair[1], base.header, new.header):
             yield judge(pair, Verdict.NOT_SELECTED, reason)
         else:
-            yield judge(pair, Verdict.MISSING, _absence(new.header, *pair))
+            yield judge(pair, Verdict.MISSING, new.header.absence(*pair))
     for pair in new.rows:
         if pair not in base.rows:
             yield judge(pair, Verdict.NEW, "not in the baseline")
@@ -162,28 +172,22 @@ def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
     ):
         if accepted and value not in accepted:
             return f"{name} {value} was not asked for"
-    if built.id in new.experiments or asked.models or asked.recipes:
+    if built.id in new.experiments or (asked.matrix, asked.models, asked.recipes) == (
+        base.asked.matrix,
+        base.asked.models,
+        base.asked.recipes,
+    ):
         return ""
-    if asked.matrix != base.asked.matrix:
-        return f"matrix {asked.matrix} was asked for, not {base.asked.matrix}"
-    if base.asked.models or base.asked.recipes:
-        return "it was asked for by name in the baseline"
+    if built.model in asked.known_models and built.kind in asked.known_recipes:
+        return f"matrix {asked.matrix} has no {built.unit}"
     return ""
-
-
-def _absence(header: Header, experiment: str, variant: str) -> str:
-    for one in header.absences:
-        if (one.experiment, one.variant) == (experiment, variant):
-            return one.reason
-    return "not measured in the new run" if experiment in header.experiments else "no such experiment in the new run"
 
 
 def _pairs(base: Side, new: Side) -> list[Pair]:
     found: dict[tuple[str, str], list[tuple[Measured, Measured, Built]]] = {}
-    built = base.built()
     for pair, before in base.rows.items():
         if (after := new.rows.get(pair)) is not None:
-            one = built[pair[0]]
+            one = base.built[pair[0]]
             found.setdefault((one.unit, pair[1]), []).append((before, after, one))
     return [
         Pair(
@@ -198,14 +202,14 @@ def _pairs(base: Side, new: Side) -> list[Pair]:
 
 
 def _accuracy(pairs: Sequence[Pair], tolerances: Tolerances) -> Iterable[Judgement]:
-    changed = [pair for pair in pairs if not pair.identical]
+    changed = [pair for pair in pairs if not pair.answers_the_same]
     drops = [
         pooled([(old.test, new.test) for old, new in zip(pair.before, pair.after, strict=True)]) for pair in changed
     ]
     worse = holm([drop.p_worse() for drop in drops])
     better = holm([drop.p_better() for drop in drops])
     for pair in pairs:
-        if pair.identical:
+        if pair.answers_the_same:
             yield pair.judge("accuracy", Verdict.SAME, "identical bytes")
     for pair, drop, p_worse, p_better in zip(changed, drops, worse, better, strict=True):
         tolerance = tolerances.of("accuracy", pair.experiment, pair.variant)
@@ -223,7 +227,7 @@ def _accuracy(pairs: Sequence[Pair], tolerances: Tolerances) -> Iterable[Judgeme
             low=low,
             high=high,
             p=p,
-            detectable=max(drop.detectable(ALPHA / len(changed)), tolerance),
+            detectable=drop.detectable(ALPHA / len(changed), tolerance),
             tolerance=tolerance,
         )
 
@@ -251,24 +255,30 @@ def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolera
 
 def _invariants(pair: Pair) -> Judgement | None:
     """Held to what the baseline's stages promised, so that a promise given up is one broken."""
-    faults: dict[str, list[str]] = {"before": [], "after": []}
     promised = False
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
     for built, old, new in zip(pair.built, pair.before, pair.after, strict=True):
         promises = owed(built.info.stages)
         promised |= any(promise.sparsity is not None or promise.clusters is not None for promise in promises.values())
-        for side, measured in (("before", old), ("after", new)):
-            faults[side] += broken(promises, measured.weights, per_channel=pair.variant != "keras")
+        for faults, measured in ((before, old), (after, new)):
+            for fault in broken(promises, measured.weights, per_channel=pair.variant != "keras"):
+                # The same promise of the same layer, whatever was found.
+                faults[f"seed {built.seed}, {fault.partition(', found')[0]}"] = fault
     if not promised:
         return None
-    if faults["after"] and not faults["before"]:
-        return pair.judge("invariants", Verdict.REGRESSED, "; ".join(faults["after"]))
-    if faults["before"] and not faults["after"]:
+    if fresh := {what: fault for what, fault in after.items() if what not in before}:
+        return pair.judge("invariants", Verdict.REGRESSED, "; ".join(fresh.values()))
+    if before and not after:
         return pair.judge("invariants", Verdict.IMPROVED, "kept now")
-    return pair.judge("invariants", Verdict.SAME, "kept" if not faults["after"] else "broken as before")
+    return pair.judge("invariants", Verdict.SAME, "kept" if not after else "broken as before")
 
 
 def _latency(pair: Pair, base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> Judgement:
-    """Times of two days are never compared: the same file is as fast, others are timed again, side by side."""
+    """Times of two days are never compared: the same file is as fast, others are timed again, side by side.
+
+    Of several seeds, whose files have the same graph, the first that both runs' artifacts are there for.
+    """
     tolerance = tolerances.of("latency", pair.experiment, pair.variant)
     runtimes = [_runtime(side.header, pair.variant) for side in (base, new)]
     why = ""
@@ -282,11 +292,16 @@ def _latency(pair: Pair, base: Side, new: Side, tolerances: Tolerances, retime: 
         return pair.judge("latency", Verdict.SAME, "identical bytes", tolerance=tolerance)
     if pair.variant == "keras":
         return pair.judge("latency", Verdict.NOT_COMPARABLE, "no .tflite file", tolerance=tolerance)
-    old, now = next((old, now) for old, now in zip(pair.before, pair.after, strict=True) if old.sha256 != now.sha256)
-    try:
-        ratio = retime(old, now)
-    except OptsuiteError as error:
-        detail = "; ".join(filter(None, [str(error), why]))
+    gone = ""
+    for old, now in zip(pair.before, pair.after, strict=True):
+        if old.sha256 != now.sha256:
+            try:
+                ratio = retime(old, now)
+                break
+            except OptsuiteError as error:
+                gone = str(error)
+    else:
+        detail = "; ".join(filter(None, [gone, why]))
         return pair.judge("latency", Verdict.NOT_COMPARABLE, detail, tolerance=tolerance)
     verdict, detail = latency_verdict(ratio, tolerance)
     return pair.judge(
@@ -319,15 +334,15 @@ def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
     return Verdict.SAME, detail
 
 
-def hypervolumes(runs: Sequence[Run]) -> dict[str, list[float]]:
-    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, by the run's own times.
+def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
+    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, None where it has none.
 
-    The box is the same for all runs: up to the costliest file of any.
+    By each run's own times. `models` says of which model an experiment is. The box is the same for all runs: up to the
+    costliest file of any.
     """
     clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
-    for number, run in enumerate(runs):
-        models = {built.id: built.model for built in run.header.built}
-        for row in run.rows:
+    for number, rows in enumerate(runs):
+        for row in rows:
             if row.measured.execution is not None:
                 cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
                 cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
@@ -335,5 +350,13 @@ def hypervolumes(runs: Sequence[Run]) -> dict[str, list[float]]:
     for model, cloud in clouds.items():
         points = [point for found in cloud for point in found]
         worst = max(latency for latency, _, _ in points), max(size for _, size, _ in points)
-        volumes[model] = [hypervolume(found, worst) for found in cloud]
+        volumes[model] = [hypervolume(found, worst) if found else None for found in cloud]
     return volumes
+
+
+def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
+    """The hypervolumes of two runs, without what the new one was not asked for."""
+    left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
+    rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
+    models = {built.id: built.model for run in (base, new) for built in run.header.built}
+    return hypervolumes([rows, new.rows], models)

@@ -73,5 +73,7 @@ def read(pyproject: Path) -> Config:
         return msgspec.convert(section, Config)
     except FileNotFoundError:
         return Config()
+    except OSError as error:
+        raise OptsuiteError(f"{pyproject} can't be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise OptsuiteError(f"{pyproject}: [tool.optsuite]: {error}") from error

@@ -59,7 +59,7 @@ class Drop:
         return _p_worse({-net: images for net, images in self.nets.items()})
 
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the drop, from the images' nets; one image each way is added (Agresti and Min 2005).
+        """95 % interval of the drop, from the images' nets; half an image each way is added (Agresti and Min 2005).
 
         That keeps it from being nothing where nothing flipped.
         """
@@ -70,12 +70,24 @@ class Drop:
         margin = 1.96 * math.sqrt(squares / images - mean**2) / math.sqrt(images)
         return mean - margin, mean + margin
 
-    def detectable(self, alpha: float) -> float:
-        """The smallest drop that would have had a one-sided p of `alpha` or less, had as many images been gained."""
+    def detectable(self, alpha: float, tolerance: float) -> float | None:
+        """The smallest drop over `tolerance` that would have had a one-sided p of `alpha` or less; None for none.
+
+        Had as many images been gained as were, and had each lost image been lost by one seed.
+        """
         gains = {net: images for net, images in self.nets.items() if net < 0}
         gained = -sum(net * images for net, images in gains.items())
-        losses = range(self.images + 1)
-        least = bisect.bisect_left(losses, True, key=lambda count: _p_worse(gains | {1: count}) <= alpha)
+
+        def found(losses: int) -> bool:
+            return _p_worse(gains | {1: losses}) <= alpha
+
+        least = gained + math.floor(tolerance * self.count + 1e-6) + 1
+        enough = least
+        while not found(enough):
+            enough += 1 + enough - gained
+            if enough > self.images:
+                return None
+        least = bisect.bisect_left(range(enough), True, lo=least, key=found)
         return (least - gained) / self.count
 
     def __str__(self) -> str:

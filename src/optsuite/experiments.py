@@ -100,6 +100,8 @@ def select(
             recipes=tuple(recipes),
             variants=tuple(variants),
             seeds=tuple(seeds),
+            known_models=tuple(MODELS),
+            known_recipes=tuple(RECIPES),
         ),
         profile=pick(PROFILES, [profile], "profile")[0],
         experiments=tuple(found),

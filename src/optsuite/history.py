@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from optsuite.ab import Ratio
-from optsuite.compare import Judgement, Side, compare, hypervolumes
+from optsuite.compare import Judgement, Side, Verdict, compare, holm, hypervolumes
 from optsuite.config import Tolerances
 from optsuite.records import Measured
 from optsuite.results import Run, read
 from optsuite.spec import OptsuiteError
 
 SERIES = ("hypervolume", "accuracy", "bytes", "latency_us")
-"""What is followed of each model."""
+"""What is followed of each model, by the names of `Point`."""
 _SHUFFLES = 10_000
 _SIGNIFICANT = 0.05
 
@@ -31,10 +30,10 @@ class Point:
 
     run: int
     model: str
-    hypervolume: float
+    hypervolume: float | None
     accuracy: float | None
     bytes: int | None
-    latency_s: float | None
+    latency_us: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class Change:
 def load(folder: Path) -> tuple[list[Run], list[str]]:
     """The runs in a folder of pytest-benchmark's storage, by date, and why others in it are left out.
 
-    Only runs of the newest one's profile are in one history. OptsuiteError where there is none.
+    Only runs of the newest one's profile, dataset and machine are in one history. OptsuiteError where there is none.
     """
     runs, left_out = [], []
     for path in sorted(folder.rglob("*.json")):
@@ -62,14 +61,23 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
         reasons = "; ".join(left_out) or "no .json file"
         raise OptsuiteError(f"{folder}: {reasons}; accepted is a folder that --benchmark-storage and -autosave filled")
     runs.sort(key=lambda run: run.date)
-    profile = runs[-1].header.profile
-    left_out += [f"{run.date}: profile {run.header.profile}" for run in runs if run.header.profile != profile]
-    return [run for run in runs if run.header.profile == profile], left_out
+    newest, kept = _kind(runs[-1]), []
+    for run in runs:
+        if _kind(run) == newest:
+            kept.append(run)
+        else:
+            left_out.append(f"{run.date}: {', '.join(_kind(run))}; not {', '.join(newest)}")
+    return kept, left_out
+
+
+def _kind(run: Run) -> tuple[str, str, str]:
+    """What the runs of one history have in common."""
+    return run.header.profile, run.header.asked.dataset, run.machine
 
 
 def points(runs: Sequence[Run]) -> list[Point]:
     """Each model of each run, by run and then by model."""
-    volumes = hypervolumes(runs)
+    volumes = hypervolumes([run.rows for run in runs], models_of(runs))
     found = []
     for number, run in enumerate(runs):
         models = {built.id: built.model for built in run.header.built}
@@ -81,51 +89,79 @@ def points(runs: Sequence[Run]) -> list[Point]:
                 Point(
                     run=number,
                     model=model,
-                    hypervolume=volumes[model][number] if model in volumes else 0.0,
+                    hypervolume=volumes[model][number] if model in volumes else None,
                     accuracy=max((row.measured.test.accuracy for row in int8), default=None),
                     bytes=min((row.measured.bytes for row in int8), default=None),
-                    latency_s=min((row.timing.median_s for row in int8), default=None),
+                    latency_us=min((1e6 * row.timing.median_s for row in int8), default=None),
                 )
             )
     return found
 
 
-def change_point(values: Sequence[float | None]) -> Change | None:
-    """Where a split explains most of the series' variance, if p is 0.05 at most; None where there is no such place.
+def models_of(runs: Sequence[Run]) -> dict[str, str]:
+    """Experiment, by its id and without its seed -> model."""
+    return {name: built.model for run in runs for built in run.header.built for name in (built.id, built.unit)}
+
+
+def changes(found: Sequence[Point]) -> dict[tuple[str, str], Change]:
+    """Model and series -> where it changed most, for those whose p is 0.05 at most, corrected for all (Holm)."""
+    candidates: dict[tuple[str, str], Change] = {}
+    for model in dict.fromkeys(point.model for point in found):
+        for name in SERIES:
+            series = {point.run: getattr(point, name) for point in found if point.model == model}
+            if change := change_point({run: value for run, value in series.items() if value is not None}):
+                candidates[model, name] = change
+    adjusted = holm([change.p for change in candidates.values()])
+    return {
+        place: replace(change, p=p)
+        for (place, change), p in zip(candidates.items(), adjusted, strict=True)
+        if p <= _SIGNIFICANT
+    }
+
+
+def change_point(series: Mapping[int, float]) -> Change | None:
+    """Where a split explains most of the variance of run -> value; None where all are equal.
 
     p is the share of shuffled series that some split explains as well (a permutation test of the largest CUSUM, as in
-    Pettitt 1979 but on the values). Runs without a value are left out.
+    Pettitt 1979 but on the values).
     """
-    places = [place for place, value in enumerate(values) if value is not None]
-    series = np.array([value for value in values if value is not None], float)
-    if len(series) < 2 or np.ptp(series) == 0:
+    values = np.array(list(series.values()), float)
+    if len(values) < 2 or np.ptp(values) == 0:
         return None
-    series_mean = series.mean()
     rng = np.random.default_rng(0)
-    shuffled = rng.permuted(np.tile(series, (_SHUFFLES, 1)), axis=1)
-    lengths = np.arange(1, len(series))
-    weights = 1 / np.sqrt(lengths * (len(series) - lengths))
+    shuffled = rng.permuted(np.tile(values, (_SHUFFLES, 1)), axis=1)
+    lengths = np.arange(1, len(values))
+    weights = 1 / np.sqrt(lengths * (len(values) - lengths))
 
     def explained(rows: np.ndarray) -> np.ndarray:
-        sums: np.ndarray = abs(np.cumsum(rows - series_mean, axis=1)[:, :-1]) * weights
+        sums: np.ndarray = abs(np.cumsum(rows - values.mean(), axis=1)[:, :-1]) * weights
         return sums
 
-    found = explained(series[None])[0]
+    found = explained(values[None])[0]
     split = int(found.argmax())
     p = float((1 + (explained(shuffled).max(axis=1) >= found[split] * (1 - 1e-9)).sum()) / (1 + _SHUFFLES))
-    if p > _SIGNIFICANT:
-        return None
-    before, after = series[: split + 1].mean(), series[split + 1 :].mean()
-    return Change(run=places[split + 1], before=float(before), after=float(after), p=p)
+    before, after = values[: split + 1].mean(), values[split + 1 :].mean()
+    return Change(run=list(series)[split + 1], before=float(before), after=float(after), p=p)
 
 
 def regressions(runs: Sequence[Run], tolerances: Tolerances) -> dict[int, list[Judgement]]:
-    """Run -> what failed in it against the one before: accuracy, sizes and promises, not times of two days."""
+    """Run -> what failed in it: accuracy, sizes and promises, each row against the last run that measured it.
+
+    A row is missing once, and what a run was not asked for waits for one that is.
+    """
     found = {}
-    for number, (before, after) in enumerate(itertools.pairwise(runs), 1):
-        judged = compare(Side.of(before), Side.of(after), tolerances, _never)
+    last = Side.of(runs[0])
+    for number, run in enumerate(runs[1:], 1):
+        new = Side.of(run)
+        try:
+            judged = compare(last, new, tolerances, _never)
+        except OptsuiteError:  # no row in common
+            judged = []
         if failed := [one for one in judged if one.verdict.fails]:
             found[number] = failed
+        settled = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.MISSING}
+        rows = {row: one for row, one in last.rows.items() if row not in settled} | dict(new.rows)
+        last = replace(new, rows=rows, built={**last.built, **new.built})
     return found
 
 

@@ -248,7 +248,7 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the user narrowed a run to; an empty tuple where to nothing."""
+    """What the user narrowed a run to; an empty tuple where to nothing. `known` are all names that there were."""
 
     dataset: str
     matrix: str
@@ -256,6 +256,8 @@ class Asked:
     recipes: tuple[str, ...]
     variants: tuple[str, ...]
     seeds: tuple[int, ...]
+    known_models: tuple[str, ...]
+    known_recipes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,3 +276,11 @@ class Header:
     watches: tuple[Watch, ...]
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]
+
+    def absence(self, experiment: str, variant: str) -> str:
+        """Why there is no such row."""
+        for one in self.absences:
+            if (one.experiment, one.variant) == (experiment, variant):
+                return one.reason
+        asked = experiment in self.experiments and variant in self.variants
+        return "not measured in this run" if asked else "not selected in this run"

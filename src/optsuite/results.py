@@ -75,11 +75,7 @@ class Run:
 
     def absence(self, experiment: str, variant: str) -> str:
         """Why there is no row."""
-        for one in self.header.absences:
-            if (one.experiment, one.variant) == (experiment, variant):
-                return one.reason
-        asked = experiment in self.header.experiments and variant in self.header.variants
-        return "not measured in this run" if asked else "not selected in this run"
+        return self.header.absence(experiment, variant)
 
     def baseline(self, built: Built) -> Built | None:
         """The baseline of the same dataset, model and seed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePath
@@ -263,25 +263,35 @@ class Suite:
             self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
             raise
 
-    def judges(self, experiment: Experiment, variant: Variant) -> bool:
-        """Whether there is an earlier run to judge the row against, and it is the first of its seeds."""
-        first = next(one for one in self.selection.experiments if replace(one, seed=experiment.seed) == experiment)
-        return first is experiment and self._base is not None and (experiment.id, variant.name) in self._base.rows
+    def judged_with(self, experiment: Experiment, variant: Variant) -> list[Experiment]:
+        """The seeds of the experiment that the earlier run has, too: they are judged together."""
+        rows = self._base.rows if self._base else {}
+        return [
+            one
+            for one in self.selection.experiments
+            if replace(one, seed=experiment.seed) == experiment and (one.id, variant.name) in rows
+        ]
 
     def judgements(self, machine: str) -> list[Judgement]:
         """Judge all rows, measured if they were not yet, against the earlier run's.
 
-        What was left out by a test's name (-k) is not missing; OptsuiteError without an earlier run.
+        What was left out by a test's name (-k), or can't be had on this machine, is not missing; OptsuiteError without
+        an earlier run.
         """
         if self._base is None:
             raise OptsuiteError("no earlier run to judge against; --optsuite-baseline=RUN.json names one")
-        for experiment, variant in self._wanted:
-            with suppress(OptsuiteError):  # it is noted why, and the row is missing
-                self.measured(experiment, variant, self.runner(experiment, variant))
         selected = {(experiment.id, variant.name) for experiment, variant in self.selection.rows()}
-        left_out = selected - {(experiment.id, variant.name) for experiment, variant in self._wanted}
+        wanted = {(one.id, variant.name): (one, variant) for one, variant in self._wanted}
+        left_out = selected - set(wanted)
+        for row in selected & set(wanted):
+            try:
+                self.measured(*wanted[row], self.runner(*wanted[row]))
+            except UnavailableError:
+                left_out.add(row)
+            except OptsuiteError:
+                continue  # it is noted why, and the row is missing
         base = replace(self._base, rows={row: one for row, one in self._base.rows.items() if row not in left_out})
-        new = Side(header=self.header(), machine=machine, rows=self._measured)
+        new = Side.now(self.header(), machine, self._measured.values())
         return compare(base, new, self._config.tolerances, side_by_side(self._store))
 
     def times(self) -> str:

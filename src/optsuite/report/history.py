@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optsuite.compare import Judgement
-from optsuite.history import SERIES, Change, Point, change_point
+from optsuite.history import SERIES, Change, Point, changes, models_of
 from optsuite.report import tables
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
@@ -30,14 +30,12 @@ _LABELS = {
 
 def table(runs: Sequence[Run], points: Sequence[Point], regressed: Mapping[int, Sequence[Judgement]]) -> pd.DataFrame:
     """A line a run and model; `regressed` counts what got worse of the model since the run before."""
+    models = models_of(runs)
     lines = []
     for point in points:
         run = runs[point.run]
-        failed = [one for one in regressed.get(point.run, ()) if one.experiment.startswith(f"{point.model}_")]
-        values = asdict(point)
-        latency_s = values.pop("latency_s")
-        values["latency_us"] = None if latency_s is None else 1e6 * latency_s
-        lines.append({"date": run.date[:19], "commit": run.commit, **values, "regressed": len(failed)})
+        failed = [one for one in regressed.get(point.run, ()) if models[one.experiment] == point.model]
+        lines.append({"date": run.date[:19], "commit": run.commit, **asdict(point), "regressed": len(failed)})
     return pd.DataFrame(lines)
 
 
@@ -50,12 +48,7 @@ def write(
     """
     lines = table(runs, points, regressed)
     parts = {str(model): part for model, part in lines.groupby("model", sort=False)}
-    changes = {
-        (model, name): change
-        for model, part in parts.items()
-        for name in SERIES
-        if (change := change_point(part[name].tolist()))
-    }
+    changed = changes(points)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".history-") as scratch:
@@ -63,8 +56,8 @@ def write(
             lines.to_csv(made / "history.csv", index=False)
             names = [f"history_{model}.png" for model in parts]
             for name, (model, part) in zip(names, parts.items(), strict=True):
-                _figure(model, part, changes).savefig(made / name, dpi=120)
-            (made / "history.md").write_text(_markdown(runs, lines, regressed, changes, names), "utf-8")
+                _figure(model, part, changed).savefig(made / name, dpi=120)
+            (made / "history.md").write_text(_markdown(runs, lines, regressed, changed, names), "utf-8")
             for file in sorted(made.iterdir()):
                 os.replace(file, out / file.name)
     except OSError as error:
@@ -76,13 +69,13 @@ def _markdown(
     runs: Sequence[Run],
     lines: pd.DataFrame,
     regressed: Mapping[int, Sequence[Judgement]],
-    changes: Mapping[tuple[str, str], Change],
+    changed: Mapping[tuple[str, str], Change],
     names: Sequence[str],
 ) -> str:
     found = [
         f"- {model}, {_LABELS[name]}: {change.before:.6g} -> {change.after:.6g} since {_when(runs[change.run])} "
         f"(p {change.p:.2g})"
-        for (model, name), change in changes.items()
+        for (model, name), change in changed.items()
     ]
     worse = [
         f"- {_when(runs[number])}: {one.experiment} {one.variant} {one.metric}: {one.verdict}, {one.reason}"
@@ -94,7 +87,7 @@ def _markdown(
         tables.markdown(lines.drop(columns="run")),
         *(f"![{name}]({name})" for name in names),
         "## Where a series changed",
-        "\n".join(found) or "No series changed that much (permutation test, p 0.05).",
+        "\n".join(found) or "No series changed that much (permutation test, p 0.05 over all series).",
         "## What got worse than in the run before",
         "\n".join(worse) or "Nothing.",
     ]
@@ -105,7 +98,7 @@ def _when(run: Run) -> str:
     return f"{run.commit or 'no commit'} ({run.date[:10]})"
 
 
-def _figure(model: str, lines: pd.DataFrame, changes: Mapping[tuple[str, str], Change]) -> Figure:
+def _figure(model: str, lines: pd.DataFrame, changed: Mapping[tuple[str, str], Change]) -> Figure:
     """A panel a series over the runs; red marks where something of the model regressed, a line where it changed."""
     figure = Figure(figsize=(10, 8), layout="constrained")
     panels = figure.subplots(len(SERIES), 1, sharex=True)
@@ -114,8 +107,8 @@ def _figure(model: str, lines: pd.DataFrame, changes: Mapping[tuple[str, str], C
         axes.plot(lines["run"], values, "o-", color="#0072B2", ms=4)
         worse = lines["regressed"] > 0
         axes.plot(lines["run"][worse], values[worse], "o", color="#D55E00", ms=8, mfc="none", label="regressed")
-        if change := changes.get((model, name)):
-            axes.axvline(lines["run"].iloc[change.run] - 0.5, color="0.4", ls="--", label="changed here")
+        if change := changed.get((model, name)):
+            axes.axvline(change.run - 0.5, color="0.4", ls="--", label="changed here")
         axes.set_ylabel(_LABELS[name])
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.grid(alpha=0.3)

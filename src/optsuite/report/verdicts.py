@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from optsuite.compare import ALPHA, Judgement, Verdict
 from optsuite.config import Tolerances
 
-Volumes = Mapping[str, Sequence[float]]
+Volumes = Mapping[str, Sequence[float | None]]
 """Model -> hypervolume, before and after."""
 
 _CHANGES = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
@@ -50,7 +50,10 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
     return [
         counted,
         *(f"NOT COMPARABLE, {count} times: {reason}" for reason, count in reasons.most_common()),
-        *(f"{model}: hypervolume {before:.4f} -> {after:.4f}" for model, (before, after) in volumes.items()),
+        *(
+            f"{model}: hypervolume {' -> '.join(map(_volume, both))}, by each run's own times"
+            for model, both in volumes.items()
+        ),
         "tolerances: "
         + "; ".join(
             f"{name} {', '.join(f'{value:g} for {pattern}' for pattern, value in patterns.items())}"
@@ -58,6 +61,10 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
         )
         + f"; accuracy at p {ALPHA:g} (Holm)",
     ]
+
+
+def _volume(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.4f}"
 
 
 def _escaped(cell: str) -> str:
