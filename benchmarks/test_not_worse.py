@@ -10,8 +10,8 @@ from typing import get_args
 
 import pytest
 
-from optsuite.compare import Judgement, Metric, Verdict
 from optsuite.spec import Experiment, Variant
+from optsuite.verdict import Judgement, Metric, Verdict
 
 
 @pytest.mark.parametrize("metric", [metric for metric in get_args(Metric) if metric != "presence"])

@@ -17,7 +17,7 @@ from runs import answers, benchmark, built, layer
 from optsuite import config, results
 from optsuite.__main__ import main
 from optsuite.ab import Ratio
-from optsuite.compare import ALPHA, Judgement, Side, Verdict, compare, holm, latency_verdict
+from optsuite.compare import Side, compare, holm, latency_verdict
 from optsuite.config import Config, Tolerances
 from optsuite.drop import Drop, pooled
 from optsuite.experiments import select
@@ -27,6 +27,7 @@ from optsuite.report import verdicts
 from optsuite.spec import OptsuiteError
 from optsuite.store import Store
 from optsuite.suite import Suite
+from optsuite.verdict import ALPHA, Judgement, Verdict
 
 Write = Callable[[Any], Path]
 Run = dict[str, Any]

@@ -16,6 +16,7 @@ import pytest
 from runs import SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
 
 from optsuite import report, results
+from optsuite.__main__ import main
 from optsuite.config import Config
 from optsuite.experiments import select, step_of
 from optsuite.measure import LiteRTRunner
@@ -329,3 +330,21 @@ def test_the_baseline_is_not_what_is_written(smoke: Smoke, tmp_path: Path) -> No
     done = run_pytest(f"--optsuite-cache={tmp_path / 'cache'}", f"--optsuite-baseline={smoke.json}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "is of profile smoke, this run of full" in done.stderr
+
+
+def test_kept_runs_are_a_history(smoke: Smoke, tmp_path: Path) -> None:
+    """As pytest-benchmark keeps them, without the rounds; its own tool reads them as well."""
+    storage = tmp_path / "history"
+    arguments = ("--benchmark-autosave", f"--benchmark-storage={storage}", f"--optsuite-cache={smoke.cache}")
+    for _ in range(2):
+        done = run_pytest(*SMOKE, "--optsuite-variants=int8", *arguments)
+        assert done.returncode == 0, done.stdout
+    assert main(["history", str(storage), "--out", str(tmp_path / "out")]) == 0
+    table = pd.read_csv(tmp_path / "out" / "history.csv")
+    assert list(table["model"]) == ["tutorial", "tutorial"]
+    assert table["accuracy"].nunique() == 1
+    assert list(table["regressed"]) == [0, 0]
+    command = [sys.executable, "-m", "pytest_benchmark", "--storage", str(storage), "compare"]
+    compared = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert compared.returncode == 0, compared.stderr
+    assert "tutorial_qat_s0-int8" in compared.stdout

@@ -79,7 +79,8 @@ def _compare(given: argparse.Namespace) -> int:
     import msgspec
 
     from optsuite import ab, config
-    from optsuite.compare import Side, before_and_after, compare
+    from optsuite.compare import Side, compare
+    from optsuite.history import before_and_after
     from optsuite.report import verdicts
     from optsuite.results import read
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,70 +10,13 @@ from optsuite.ab import Ratio
 from optsuite.config import Tolerances
 from optsuite.drop import pooled
 from optsuite.invariants import broken, owed
-from optsuite.pareto import hypervolume
 from optsuite.records import Built, Header, Measured
-from optsuite.results import Row, Run
+from optsuite.results import Run
 from optsuite.spec import OptsuiteError
+from optsuite.verdict import ALPHA, Judgement, Metric, Verdict
 
-ALPHA = 0.01
-"""The chance that a comparison calls any row's accuracy worse where none is, over all its rows.
-
-Of these trained models, on images like these: how a model trained anew would come out is not in it.
-"""
-
-Metric = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
 Retime = Callable[[Measured, Measured], Ratio]
 """Times two files side by side, the first being the reference; OptsuiteError says why it can't."""
-
-
-class Verdict(enum.StrEnum):
-    """What came of one metric of one row."""
-
-    REGRESSED = "REGRESSED"
-    MISSING = "MISSING"
-    IMPROVED = "IMPROVED"
-    NEW = "NEW"
-    NOT_COMPARABLE = "NOT COMPARABLE"
-    SAME = "SAME"
-    NOT_SELECTED = "NOT SELECTED"
-
-    @property
-    def fails(self) -> bool:
-        """Whether it fails a gate."""
-        return self in (Verdict.REGRESSED, Verdict.MISSING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """A verdict on one metric of a variant of an experiment, all its seeds together, and what it rests on.
-
-    Accuracy: the drop with its 95 % interval, Holm's p, and the smallest drop that could have been found. Sizes: how
-    much larger, a fraction. Latency: the ratio less one. `tolerance` is what was allowed of `value`.
-    """
-
-    experiment: str
-    variant: str
-    metric: Metric
-    verdict: Verdict
-    detail: str
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    detectable: float | None = None
-    tolerance: float | None = None
-
-    @property
-    def reason(self) -> str:
-        """What the verdict rests on, in words."""
-        words = [self.detail]
-        if self.p is not None:
-            words.append(f"95 % interval {self.low:.4f} to {self.high:.4f}, p {self.p:.2g}")
-        if self.detectable is not None:
-            words.append(f"a drop of {self.detectable:.4f} would have been found")
-        if self.tolerance is not None and self.verdict is not Verdict.SAME:
-            words.append(f"tolerance {self.tolerance:g}")
-        return "; ".join(words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,31 +274,3 @@ def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
     if ratio.high - ratio.low > tolerance:
         return Verdict.NOT_COMPARABLE, f"machine too noisy: {detail}"
     return Verdict.SAME, detail
-
-
-def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
-    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, None where it has none.
-
-    By each run's own times. `models` says of which model an experiment is. The box is the same for all runs: up to the
-    costliest file of any.
-    """
-    clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
-    for number, rows in enumerate(runs):
-        for row in rows:
-            if row.measured.execution is not None:
-                cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
-                cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
-    volumes = {}
-    for model, cloud in clouds.items():
-        points = [point for found in cloud for point in found]
-        worst = max(latency for latency, _, _ in points), max(size for _, size, _ in points)
-        volumes[model] = [hypervolume(found, worst) if found else None for found in cloud]
-    return volumes
-
-
-def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
-    """The hypervolumes of two runs, without what the new one was not asked for."""
-    left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
-    rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
-    models = {built.id: built.model for run in (base, new) for built in run.header.built}
-    return hypervolumes([rows, new.rows], models)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from optsuite.ab import Ratio
-from optsuite.compare import Judgement, Side, Verdict, compare, holm, hypervolumes
+from optsuite.compare import Side, compare, holm
 from optsuite.config import Tolerances
+from optsuite.pareto import hypervolume
 from optsuite.records import Measured
-from optsuite.results import Run, read
+from optsuite.results import Row, Run, read
 from optsuite.spec import OptsuiteError
+from optsuite.verdict import Judgement, Verdict
 
 SERIES = ("hypervolume", "accuracy", "bytes", "latency_us")
 """What is followed of each model, by the names of `Point`."""
@@ -96,6 +98,34 @@ def points(runs: Sequence[Run]) -> list[Point]:
                 )
             )
     return found
+
+
+def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
+    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, None where it has none.
+
+    By each run's own times. `models` says of which model an experiment is. The box is the same for all runs: up to the
+    costliest file of any.
+    """
+    clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
+    for number, rows in enumerate(runs):
+        for row in rows:
+            if row.measured.execution is not None:
+                cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
+                cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
+    volumes = {}
+    for model, cloud in clouds.items():
+        points = [point for found in cloud for point in found]
+        worst = max(latency for latency, _, _ in points), max(size for _, size, _ in points)
+        volumes[model] = [hypervolume(found, worst) if found else None for found in cloud]
+    return volumes
+
+
+def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
+    """The hypervolumes of two runs, without what the new one was not asked for."""
+    left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
+    rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
+    models = {built.id: built.model for run in (base, new) for built in run.header.built}
+    return hypervolumes([rows, new.rows], models)
 
 
 def models_of(runs: Sequence[Run]) -> dict[str, str]:

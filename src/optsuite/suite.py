@@ -18,7 +18,7 @@ import optsuite
 from optsuite import build, execution, experiments, flatbuffer, invariants, machine, progress, scheduler
 from optsuite.ab import side_by_side
 from optsuite.build import Step
-from optsuite.compare import Judgement, Side, compare
+from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
@@ -29,6 +29,7 @@ from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
 from optsuite.variants import VARIANTS
+from optsuite.verdict import Judgement
 
 _KERAS = VARIANTS["keras"]
 

@@ -12,11 +12,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from optsuite.compare import Judgement
 from optsuite.history import SERIES, Change, Point, changes, models_of
 from optsuite.report import tables
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
+from optsuite.verdict import Judgement
 
 mpl.use("Agg")
 

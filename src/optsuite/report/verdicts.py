@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from optsuite.compare import ALPHA, Judgement, Verdict
 from optsuite.config import Tolerances
+from optsuite.verdict import ALPHA, Judgement, Verdict
 
 Volumes = Mapping[str, Sequence[float | None]]
 """Model -> hypervolume, before and after."""
