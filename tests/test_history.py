@@ -138,6 +138,8 @@ def test_changes_name_the_run_and_are_corrected() -> None:
 
     late = [point(run, "late", None if run == 6 else 0.9 + 0.05 * (run >= 15)) for run in range(4, 25)]
     noisy = [point(run, f"noise {model}", rng.normal()) for model in range(20) for run in range(25)]
-    found = history.changes([*late, *noisy])
-    assert set(found) == {("late", "accuracy")}
+    step = [point(run, "step", 0.98 - 0.005 * (run >= 6)) for run in range(10)]
+    found = history.changes([*late, *noisy, *step])
+    assert set(found) == {("late", "accuracy"), ("step", "accuracy")}
+    assert found["step", "accuracy"].run == 6
     assert found["late", "accuracy"].run == 15

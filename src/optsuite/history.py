@@ -40,11 +40,15 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Where a series changed most: the first run after it, the means before and after, and how likely by chance."""
+    """Where a series changed most: the first run after it, the means before and after, and how likely by chance.
+
+    It is a `step` where nothing varies on either side, as the accuracy of models that are the same to the byte.
+    """
 
     run: int
     before: float
     after: float
+    step: bool
     p: float
 
 
@@ -134,19 +138,20 @@ def models_of(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def changes(found: Sequence[Point]) -> dict[tuple[str, str], Change]:
-    """Model and series -> where it changed most, for those whose p is 0.05 at most, corrected for all (Holm)."""
+    """Model and series -> where it changed most, for those whose p is 0.05 at most.
+
+    Series that vary anyway, as times do, are corrected for their number (Holm).
+    """
     candidates: dict[tuple[str, str], Change] = {}
     for model in dict.fromkeys(point.model for point in found):
         for name in SERIES:
             series = {point.run: getattr(point, name) for point in found if point.model == model}
             if change := change_point({run: value for run, value in series.items() if value is not None}):
                 candidates[model, name] = change
-    adjusted = holm([change.p for change in candidates.values()])
-    return {
-        place: replace(change, p=p)
-        for (place, change), p in zip(candidates.items(), adjusted, strict=True)
-        if p <= _SIGNIFICANT
-    }
+    varying = [place for place, change in candidates.items() if not change.step]
+    for place, p in zip(varying, holm([candidates[place].p for place in varying]), strict=True):
+        candidates[place] = replace(candidates[place], p=p)
+    return {place: change for place, change in candidates.items() if change.p <= _SIGNIFICANT}
 
 
 def change_point(series: Mapping[int, float]) -> Change | None:
@@ -170,8 +175,14 @@ def change_point(series: Mapping[int, float]) -> Change | None:
     found = explained(values[None])[0]
     split = int(found.argmax())
     p = float((1 + (explained(shuffled).max(axis=1) >= found[split] * (1 - 1e-9)).sum()) / (1 + _SHUFFLES))
-    before, after = values[: split + 1].mean(), values[split + 1 :].mean()
-    return Change(run=list(series)[split + 1], before=float(before), after=float(after), p=p)
+    before, after = values[: split + 1], values[split + 1 :]
+    return Change(
+        run=list(series)[split + 1],
+        before=float(before.mean()),
+        after=float(after.mean()),
+        step=bool(np.ptp(before) == np.ptp(after) == 0),
+        p=p,
+    )
 
 
 def regressions(runs: Sequence[Run], tolerances: Tolerances) -> dict[int, list[Judgement]]:

@@ -87,7 +87,7 @@ def _markdown(
         tables.markdown(lines.drop(columns="run")),
         *(f"![{name}]({name})" for name in names),
         "## Where a series changed",
-        "\n".join(found) or "No series changed that much (permutation test, p 0.05 over all series).",
+        "\n".join(found) or "No series changed that much (permutation test, p 0.05).",
         "## What got worse than in the run before",
         "\n".join(worse) or "Nothing.",
     ]
