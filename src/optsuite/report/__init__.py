@@ -11,7 +11,7 @@ import pandas as pd
 
 from optsuite.calibration import Calibration
 from optsuite.noise import noise
-from optsuite.report import figures, pipelines, tables, timing
+from optsuite.report import about, figures, pipelines, tables, timing, weights
 from optsuite.results import Run
 from optsuite.spec import OptsuiteError
 
@@ -70,21 +70,21 @@ def _markdown(
     text: str = environment.get_template("report.md.j2").render(
         run=run,
         several_seeds=merged is not results,
-        summary=tables.summary(run),
+        summary=about.summary(run),
         frontiers={cost: tables.markdown(tables.frontier(merged, cost)) for cost in tables.FRONTIERS},
         results=tables.markdown(results),
         comparison=tables.markdown(tables.comparison(merged)),
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
-        invariants=tables.markdown(tables.invariants(run)),
-        compression=tables.markdown(tables.over_seeds(tables.compression(run))),
+        invariants=tables.markdown(weights.invariants(run)),
+        compression=tables.markdown(tables.over_seeds(weights.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),
         noise=noise(run),
         calibration=calibration,
         agreement=tables.markdown(timing.agreement(calibration)) if calibration else "",
-        absences=tables.absences(run),
-        notes=tables.notes(run),
+        absences=about.absences(run),
+        notes=about.notes(run),
         figures=drawn,
     )
     return text

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from optsuite.drop import paired, pooled
-from optsuite.invariants import owed
 from optsuite.pareto import frontier as pareto_frontier
 from optsuite.records import Built
 from optsuite.results import Row, Run
@@ -161,7 +160,7 @@ def recipes(run: Run) -> pd.DataFrame:
     for built in selected(run):
         reference = run.baseline(built)
         if reference is not None and reference is not built:
-            found.setdefault(without_seed(built.id), []).append((reference, built))
+            found.setdefault(built.unit, []).append((reference, built))
     return pd.DataFrame([_recipe(run, name, pairs) for name, pairs in found.items()])
 
 
@@ -203,107 +202,6 @@ def frontier(results: pd.DataFrame, cost: str) -> pd.DataFrame:
     points = list(zip(table[FRONTIERS[cost]], table["acc"], strict=True))
     shown = [name for name in table.columns if name.removesuffix(_SD) not in ("base", "kind", "params")]
     return table.iloc[pareto_frontier(points)][shown].reset_index(drop=True)
-
-
-def invariants(run: Run) -> pd.DataFrame:
-    """What pruning and clustering left, in Keras and in the int8 file, and whether it is owed or only shown.
-
-    `zeros` is the least share of any layer that was pruned; `values` the most of any layer that was clustered, in the
-    file those of one output channel.
-    """
-    lines = []
-    for built in selected(run):
-        promised = {
-            invariant: {
-                name
-                for stage in built.info.stages
-                if getattr(stage.promise, invariant) is not None
-                for name in stage.layers
-            }
-            for invariant in ("sparsity", "clusters")
-        }
-        if not any(promised.values()):
-            continue
-        left = owed(built.info.stages)
-        row = run.row(built.id, "int8")
-        line: dict[str, Any] = {"exp_id": built.id}
-        for invariant, names in promised.items():
-            kept = any(getattr(promise, invariant) is not None for promise in left.values())
-            line[invariant] = ("owed" if kept else "lost by design") if names else pd.NA
-        for place, layers in (("keras", built.info.layers), ("int8", row.measured.weights if row else ())):
-            pruned = [layer.zeros / layer.size for layer in layers if layer.name in promised["sparsity"]]
-            values = [
-                layer.unique if place == "keras" else layer.channel_unique
-                for layer in layers
-                if layer.name in promised["clusters"]
-            ]
-            line[f"zeros_{place}"] = min(pruned, default=pd.NA)
-            line[f"values_{place}"] = max(values, default=pd.NA)
-        line["prunable"] = built.prunable
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def compression(run: Run) -> pd.DataFrame:
-    """What the files weigh, what they weigh compressed, and what their kernels can't get under."""
-    lines = []
-    for built in selected(run):
-        line: dict[str, Any] = {"exp_id": built.id}
-        for name in ("fp32", "int8"):
-            row = run.row(built.id, name)
-            line |= {
-                f"{name}_{figure}": pd.NA if row is None else round(getattr(row.measured, figure))
-                for figure in ("bytes", "gzip_bytes", "entropy_bytes")
-            }
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def absences(run: Run) -> dict[str, list[str]]:
-    """Reason -> the rows that were asked for and are absent for it."""
-    found: dict[str, list[str]] = {}
-    for experiment in run.header.experiments:
-        for variant in run.header.variants:
-            if run.row(experiment, variant) is None:
-                found.setdefault(run.absence(experiment, variant), []).append(f"{experiment} {variant}")
-    return found
-
-
-def notes(run: Run) -> dict[str, list[str]]:
-    """What is unexpected about a file -> the rows of which it is true."""
-    found: dict[str, list[str]] = {}
-    for measured in (row.measured for row in run.rows):
-        if measured.note:
-            found.setdefault(measured.note, []).append(f"{measured.experiment} {measured.variant}")
-    return found
-
-
-def summary(run: Run) -> dict[str, str]:
-    """What was run, on what, and how long it took."""
-    header, environment = run.header, run.header.environment
-    passes_s = sum(row.measured.total_time_s + (row.measured.validation_time_s or 0) for row in run.rows)
-    rounds_s = sum(row.timing.mean_s * row.timing.rounds * row.timing.iterations for row in run.rows)
-    used_s = max(passes_s + rounds_s, 1e-9)
-    return {
-        "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
-        "measured rows": str(len(run.rows)),
-        "profile": header.profile,
-        "date": run.date,
-        "commit": run.commit,
-        "machine": run.machine,
-        "instruction sets": ", ".join(run.instruction_sets),
-        "cores": f"{environment.cores}, one busy: each model has {environment.threads} thread",
-        "frequency": ", governor ".join([run.frequency or "unknown", environment.governor or "unknown"]),
-        "load at start": "unknown" if environment.load is None else f"{environment.load:.2f} processes",
-        "measured with": _versions(environment.versions),
-        "built with": "; ".join(dict.fromkeys(_versions(built.info.versions) for built in header.built)),
-        "time": f"{header.build_s:.0f} s building; {header.measure_s:.0f} s measuring, {header.measure_s / used_s:.2f} "
-        f"times the {passes_s:.0f} s of passes over images and {rounds_s:.0f} s of timed rounds",
-    }
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def markdown(table: pd.DataFrame) -> str:

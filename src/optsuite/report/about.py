@@ -1,0 +1,55 @@
+"""What is to be known of a run beside its numbers: what, where and when, and what is absent or odd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from optsuite.report.tables import selected
+from optsuite.results import Run
+
+
+def absences(run: Run) -> dict[str, list[str]]:
+    """Reason -> the rows that were asked for and are absent for it."""
+    found: dict[str, list[str]] = {}
+    for experiment in run.header.experiments:
+        for variant in run.header.variants:
+            if run.row(experiment, variant) is None:
+                found.setdefault(run.absence(experiment, variant), []).append(f"{experiment} {variant}")
+    return found
+
+
+def notes(run: Run) -> dict[str, list[str]]:
+    """What is unexpected about a file -> the rows of which it is true."""
+    found: dict[str, list[str]] = {}
+    for measured in (row.measured for row in run.rows):
+        if measured.note:
+            found.setdefault(measured.note, []).append(f"{measured.experiment} {measured.variant}")
+    return found
+
+
+def summary(run: Run) -> dict[str, str]:
+    """What was run, on what, and how long it took."""
+    header, environment = run.header, run.header.environment
+    passes_s = sum(row.measured.total_time_s + (row.measured.validation_time_s or 0) for row in run.rows)
+    rounds_s = sum(row.timing.mean_s * row.timing.rounds * row.timing.iterations for row in run.rows)
+    used_s = max(passes_s + rounds_s, 1e-9)
+    return {
+        "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
+        "measured rows": str(len(run.rows)),
+        "profile": header.profile,
+        "date": run.date,
+        "commit": run.commit,
+        "machine": run.machine,
+        "instruction sets": ", ".join(run.instruction_sets),
+        "cores": f"{environment.cores}, one busy: each model has {environment.threads} thread",
+        "frequency": ", governor ".join([run.frequency or "unknown", environment.governor or "unknown"]),
+        "load at start": "unknown" if environment.load is None else f"{environment.load:.2f} processes",
+        "measured with": _versions(environment.versions),
+        "built with": "; ".join(dict.fromkeys(_versions(built.info.versions) for built in header.built)),
+        "time": f"{header.build_s:.0f} s building; {header.measure_s:.0f} s measuring, {header.measure_s / used_s:.2f} "
+        f"times the {passes_s:.0f} s of passes over images and {rounds_s:.0f} s of timed rounds",
+    }
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
