@@ -23,10 +23,12 @@ def test_not_worse(judgements: Sequence[Judgement], experiment: Experiment, vari
         pytest.skip("nothing was promised" if metric == "invariants" else "not measured in this run")
     if found[0].verdict is Verdict.NOT_COMPARABLE:
         pytest.skip(found[0].detail)
-    assert not found[0].verdict.fails, found[0].reason
+    if found[0].verdict.fails:
+        pytest.fail(f"{found[0].verdict}: {found[0].reason}", pytrace=False)
 
 
 def test_nothing_is_missing(judgements: Sequence[Judgement]) -> None:
     """What the baseline has and this run was not narrowed from was measured."""
     missing = [one for one in judgements if one.verdict is Verdict.MISSING]
-    assert not missing, "\n".join(f"{one.experiment} {one.variant}: {one.detail}" for one in missing)
+    if missing:
+        pytest.fail("\n".join(f"{one.experiment} {one.variant}: {one.detail}" for one in missing), pytrace=False)
