@@ -13,6 +13,8 @@ from msgspec import Meta
 from optsuite.spec import Fraction, Invariant, OptsuiteError, Promise
 
 Seconds = Annotated[float, Meta(ge=0)]
+Duration = Annotated[float, Meta(gt=0)]
+"""Seconds that something took, and that others are divided by."""
 Count = Annotated[int, Meta(ge=0)]
 
 
@@ -241,9 +243,9 @@ class Watch:
     variant: str
     start_s: Seconds
     waited_s: Seconds
-    coming_s: Seconds
-    before_s: Seconds
-    after_s: Seconds
+    coming_s: Duration
+    before_s: Duration
+    after_s: Duration
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from optsuite.records import Built, Count, Header, Measured, Seconds
+from optsuite.records import Built, Count, Duration, Header, Measured, Seconds
 from optsuite.spec import OptsuiteError
 
 SCHEMA = 2
@@ -32,7 +32,7 @@ class Timing:
     `iterations` over 1 means that the user had calls grouped, and each round is a mean of so many.
     """
 
-    median_s: Seconds
+    median_s: Duration
     mean_s: Seconds
     min_s: Seconds
     max_s: Seconds
@@ -86,7 +86,7 @@ class Run:
 
 
 class _Stats(msgspec.Struct):
-    median: Seconds
+    median: Duration
     mean: Seconds
     min: Seconds
     max: Seconds
