@@ -29,19 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--calibration", type=Path, metavar="FILE.json", help="what `python -m optsuite.benchmarks.calibration` wrote"
     )
     report.set_defaults(command=_report)
-    compared = commands.add_parser("compare", help="whether a run is worse than another: exit code 1")
+    compared = commands.add_parser("compare", parents=[_cache()], help="whether a run is worse than another: exit 1")
     compared.add_argument("base", type=Path, metavar="BASE.json", help="what it is compared with")
     compared.add_argument("new", type=Path, metavar="NEW.json", help="the run that is judged")
     compared.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as Markdown too")
     compared.add_argument("--json", type=Path, metavar="FILE", help="write all of them as JSON too")
     compared.add_argument("--all", action="store_true", help="print what is the same, too")
-    compared.add_argument(
-        "--cache",
-        type=Path,
-        default=Path(".optsuite-cache"),
-        metavar="DIR",
-        help="the store with both runs' artifacts, to time them side by side (default: .optsuite-cache)",
-    )
     compared.set_defaults(command=_compare)
     history = commands.add_parser("history", help="each model over the runs that --benchmark-autosave kept")
     history.add_argument("folder", type=Path, metavar="DIR", help="what --benchmark-storage was")
@@ -118,22 +111,33 @@ def _history(given: argparse.Namespace) -> int:
     return 0
 
 
+def _cache() -> argparse.ArgumentParser:
+    """The option of all commands that use a store."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".optsuite-cache"),
+        metavar="DIR",
+        help="the store (default: .optsuite-cache)",
+    )
+    return parser
+
+
 def _add_store(commands: Any) -> None:
     store = commands.add_parser("store", help="the artifacts: list, move, tidy").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    cache = argparse.ArgumentParser(add_help=False)
-    cache.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
-    listed = store.add_parser("ls", parents=[cache], help="what the index knows")
+    listed = store.add_parser("ls", parents=[_cache()], help="what the index knows")
     listed.set_defaults(command=_store_ls)
-    exported = store.add_parser("export", parents=[cache], help="write artifacts to one file")
+    exported = store.add_parser("export", parents=[_cache()], help="write artifacts to one file")
     exported.add_argument("bundle", type=Path, metavar="BUNDLE")
     exported.add_argument("--run", type=Path, metavar="RUN.json", help="only those of this run (default: all)")
     exported.set_defaults(command=_store_export)
-    imported = store.add_parser("import", parents=[cache], help="take over the artifacts of such a file")
+    imported = store.add_parser("import", parents=[_cache()], help="take over the artifacts of such a file")
     imported.add_argument("bundle", type=Path, metavar="BUNDLE")
     imported.set_defaults(command=_store_import)
-    collected = store.add_parser("gc", parents=[cache], help="delete what neither the index nor a kept run names")
+    collected = store.add_parser("gc", parents=[_cache()], help="delete what neither the index nor a kept run names")
     collected.add_argument("--keep-runs", type=Path, metavar="DIR", help="keep what the runs in this folder measured")
     collected.set_defaults(command=_store_gc)
 

@@ -42,7 +42,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A variant of an experiment in both runs, a (before, after) a seed; `stages` are the baseline's."""
+    """A variant of an experiment in both runs, a (before, after) a seed; `built` are the baseline's."""
 
     experiment: str
     variant: str
@@ -69,9 +69,8 @@ class Pair:
 
 def compare(base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> list[Judgement]:
     """Judge every row of both; OptsuiteError where the two runs can't be compared at all."""
-    for name in ("profile", "dataset"):
-        was, now = (getattr(side.header, name, None) or getattr(side.header.asked, name) for side in (base, new))
-        if was != now:
+    for name, was in base.header.kind.items():
+        if was != (now := new.header.kind[name]):
             raise OptsuiteError(f"the runs have different {name}s, {was} and {now}; accepted are two of the same")
     pairs, presence = _pairs(base, new), list(_presence(base, new))
     if not pairs and not any(one.verdict.fails for one in presence):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from optsuite.records import LayerWeights
+from optsuite.records import LayerWeights, Precision
 from optsuite.spec import OptsuiteError
 from optsuite.weights import describe
 
@@ -39,7 +39,7 @@ class Contents:
     activations: frozenset[str]
 
     @property
-    def precision(self) -> Literal["float32", "int8", "int16x8"]:
+    def precision(self) -> Precision:
         """What the kernels compute in, the fastest of it where there are several; weights of 16 bits are unpacked."""
         if "int16" in self.activations:
             return "int16x8"

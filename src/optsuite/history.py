@@ -76,18 +76,18 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
     return kept, left_out
 
 
-def _kind(run: Run) -> tuple[str, str, str]:
+def _kind(run: Run) -> tuple[str, ...]:
     """What the runs of one history have in common."""
-    return run.header.profile, run.header.asked.dataset, run.machine
+    return *run.header.kind.values(), run.machine
 
 
 def points(runs: Sequence[Run]) -> list[Point]:
     """Each model of each run, by run and then by model."""
-    volumes = hypervolumes([run.rows for run in runs], models_of(runs))
+    models = models_of(runs)
+    volumes = hypervolumes([run.rows for run in runs], models)
     found = []
     for number, run in enumerate(runs):
-        models = {built.id: built.model for built in run.header.built}
-        for model in dict.fromkeys(models.values()):
+        for model in dict.fromkeys(built.model for built in run.header.built):
             int8 = [
                 row for row in run.rows if row.measured.variant == "int8" and models[row.measured.experiment] == model
             ]
@@ -128,8 +128,7 @@ def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[s
     """The hypervolumes of two runs, without what the new one was not asked for."""
     left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
     rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
-    models = {built.id: built.model for run in (base, new) for built in run.header.built}
-    return hypervolumes([rows, new.rows], models)
+    return hypervolumes([rows, new.rows], models_of([base, new]))
 
 
 def models_of(runs: Sequence[Run]) -> dict[str, str]:

@@ -16,6 +16,8 @@ Seconds = Annotated[float, Meta(ge=0)]
 Duration = Annotated[float, Meta(gt=0)]
 """Seconds that something took, and that others are divided by."""
 Count = Annotated[int, Meta(ge=0)]
+Precision = Literal["float32", "int8", "int16x8"]
+"""What kernels compute in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +158,7 @@ class Execution:
     load_s: Seconds
     first_invoke_s: Seconds
     heap_bytes: Count | None
-    precision: Literal["float32", "int8", "int16x8"]
+    precision: Precision
     operators: Count
     undelegated: tuple[str, ...]
 
@@ -278,6 +280,11 @@ class Header:
     watches: tuple[Watch, ...]
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]
+
+    @property
+    def kind(self) -> dict[str, str]:
+        """What two runs must have in common to be compared."""
+        return {"profile": self.profile, "dataset": self.asked.dataset}
 
     def absence(self, experiment: str, variant: str) -> str:
         """Why there is no such row."""

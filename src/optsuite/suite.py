@@ -284,7 +284,7 @@ class Suite:
         selected = {(experiment.id, variant.name) for experiment, variant in self.selection.rows()}
         wanted = {(one.id, variant.name): (one, variant) for one, variant in self._wanted}
         left_out = selected - set(wanted)
-        for row in selected & set(wanted):
+        for row in selected & (set(wanted) - set(self._measured)):
             try:
                 self.measured(*wanted[row], self.runner(*wanted[row]))
             except UnavailableError:

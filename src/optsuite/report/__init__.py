@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import jinja2
@@ -12,8 +10,8 @@ import pandas as pd
 from optsuite.calibration import Calibration
 from optsuite.noise import noise
 from optsuite.report import about, figures, pipelines, tables, timing, weights
+from optsuite.report.folder import written
 from optsuite.results import Run
-from optsuite.spec import OptsuiteError
 
 
 def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.DataFrame:
@@ -22,35 +20,27 @@ def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.Dat
     `calibration` says how far the times can be trusted. Returns the table of the results, with a line for all seeds of
     an experiment.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".report-") as scratch:
-            made = Path(scratch)
-            results = tables.results(run)
-            results.to_csv(made / "results.csv", index=False)
-            merged = tables.over_seeds(results)
-            if merged is not results:
-                merged.to_csv(made / "seeds.csv", index=False)
-            pipeline_tables = pipelines.tables(run)
-            for model, table in pipeline_tables.items():
-                # The published table is of the tutorial's network; its name goes without saying.
-                name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
-                table.to_csv(made / name, index=False, float_format="%.2f")
-            executed = timing.execution(run)
-            executed.to_csv(made / "execution.csv", index=False)
-            drawn = figures.draw(run, merged, made / "figures")
-            text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
-            (made / "report.md").write_text(text, "utf-8")
-            (out / "figures").mkdir(exist_ok=True)
-            # What only an earlier run had must not be taken for this one's.
-            figure_files = (out / "figures" / f"{name}.png" for name in figures.FIGURES)
-            for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):
-                if not (made / old.relative_to(out)).exists():
-                    old.unlink(missing_ok=True)
-            for file in sorted(made.rglob("*.*")):
-                os.replace(file, out / file.relative_to(made))
-    except OSError as error:
-        raise OptsuiteError(f"the report can't be written to {out}: {error.strerror}; accepted is a folder") from error
+    with written(out, "report") as made:
+        results = tables.results(run)
+        results.to_csv(made / "results.csv", index=False)
+        merged = tables.over_seeds(results)
+        if merged is not results:
+            merged.to_csv(made / "seeds.csv", index=False)
+        pipeline_tables = pipelines.tables(run)
+        for model, table in pipeline_tables.items():
+            # The published table is of the tutorial's network; its name goes without saying.
+            name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
+            table.to_csv(made / name, index=False, float_format="%.2f")
+        executed = timing.execution(run)
+        executed.to_csv(made / "execution.csv", index=False)
+        drawn = figures.draw(run, merged, made / "figures")
+        text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
+        (made / "report.md").write_text(text, "utf-8")
+        # What only an earlier run had must not be taken for this one's.
+        figure_files = (out / "figures" / f"{name}.png" for name in figures.FIGURES)
+        for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):
+            if not (made / old.relative_to(out)).exists():
+                old.unlink(missing_ok=True)
     return merged
 
 

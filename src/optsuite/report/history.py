@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +12,8 @@ from matplotlib.figure import Figure
 
 from optsuite.history import SERIES, Change, Point, changes, models_of
 from optsuite.report import tables
+from optsuite.report.folder import written
 from optsuite.results import Run
-from optsuite.spec import OptsuiteError
 from optsuite.verdict import Judgement
 
 mpl.use("Agg")
@@ -49,19 +47,12 @@ def write(
     lines = table(runs, points, regressed)
     parts = {str(model): part for model, part in lines.groupby("model", sort=False)}
     changed = changes(points)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".history-") as scratch:
-            made = Path(scratch)
-            lines.to_csv(made / "history.csv", index=False)
-            names = [f"history_{model}.png" for model in parts]
-            for name, (model, part) in zip(names, parts.items(), strict=True):
-                _figure(model, part, changed).savefig(made / name, dpi=120)
-            (made / "history.md").write_text(_markdown(runs, lines, regressed, changed, names), "utf-8")
-            for file in sorted(made.iterdir()):
-                os.replace(file, out / file.name)
-    except OSError as error:
-        raise OptsuiteError(f"the history can't be written to {out}: {error.strerror}; accepted is a folder") from error
+    with written(out, "history") as made:
+        lines.to_csv(made / "history.csv", index=False)
+        names = [f"history_{model}.png" for model in parts]
+        for name, (model, part) in zip(names, parts.items(), strict=True):
+            _figure(model, part, changed).savefig(made / name, dpi=120)
+        (made / "history.md").write_text(_markdown(runs, lines, regressed, changed, names), "utf-8")
     return lines
 
 
