@@ -1,6 +1,6 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: bench test gate lint constraints clean
+.PHONY: bench bench-cluster test gate lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
@@ -14,6 +14,13 @@ bench: .venv/installed
 	test -f $(LATEST)/run.json && $(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/calibration.json && \
 	calibrated="--calibration $(LATEST)/calibration.json"; \
 	$(IN_VENV) optsuite report $(LATEST)/run.json $$calibrated --out $(LATEST) && exit $$gates
+
+# The smoke profile through a Dask scheduler and two workers, started for it.
+bench-cluster: .venv/installed
+	rm -rf $(LATEST)/cluster
+	mkdir -p $(LATEST)/cluster
+	$(IN_VENV) optsuite.benchmarks.cluster benchmarks/ --optsuite-profile=smoke --optsuite-cache=$(LATEST)/cluster/store \
+		--benchmark-json=$(LATEST)/cluster/run.json --benchmark-quiet
 
 test: .venv/installed
 	$(IN_VENV) pytest tests/
@@ -35,7 +42,7 @@ lint: .venv/installed
 	@start=$$(date +%s); set -e; \
 	$(PYTHON) -m venv .venv; \
 	$(IN_VENV) pip install --quiet --constraint constraints.txt pip setuptools; \
-	$(IN_VENV) pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[build,dev]'; \
+	$(IN_VENV) pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'; \
 	touch $@; \
 	echo "installation took $$(( $$(date +%s) - start )) s"
 
@@ -44,7 +51,7 @@ constraints:
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(IN_VENV) pip install --quiet --upgrade pip setuptools
-	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[build,dev]'
+	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[dev]'
 	$(IN_VENV) pip freeze --all --exclude-editable > constraints.txt
 
 clean:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from optsuite import build, scheduler
-from optsuite.build import Step, Task
+from optsuite.build import Done, Step, Task
 from optsuite.experiments import PROFILES, select, step_of
-from optsuite.scheduler import Event
-from optsuite.spec import Action, Artifact
+from optsuite.processes import Processes, Work
+from optsuite.scheduler import Builders, Event
+from optsuite.spec import Action, Artifact, OptsuiteError
 from optsuite.store import Store
 from optsuite.variants import VARIANTS
 
@@ -44,26 +45,44 @@ C = _step("c", B)
 D = _step("d", A)
 
 
-def _work(step: Step, inputs: Sequence[Artifact]) -> Artifact:
+def _work(step: Step, inputs: Sequence[Artifact]) -> Done:
     assert isinstance(step.action, Say)
-    return {"path": b">".join([*(one["path"] for one in inputs), step.action.word.encode()])}
+    return Done(artifact={"path": b">".join([*(one["path"] for one in inputs), step.action.word.encode()])}, seconds=1)
+
+
+class Threads:
+    """Builders without processes."""
+
+    title = "threads"
+
+    def __init__(self, count: int, work: Work) -> None:
+        self._executor = ThreadPoolExecutor(count)
+        self._count = count
+        self._work = work
+        self._at_work: list[Future[Done]] = []
+
+    def free(self) -> bool:
+        return sum(not future.done() for future in self._at_work) < self._count
+
+    def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
+        self._at_work.append(self._executor.submit(self._work, step, inputs))
+        return self._at_work[-1]
+
+    def close(self) -> None:
+        self._executor.shutdown()
 
 
 def _run(
-    store: Store,
-    steps: Sequence[Step],
-    work: object = _work,
-    slots: int = 1,
-    open_slot: object = lambda: ThreadPoolExecutor(1),
+    store: Store, steps: Sequence[Step], builders: Builders, seconds: Mapping[str, float] | None = None
 ) -> tuple[dict[str, str], list[tuple[Event, str]]]:
     events: list[tuple[Event, str]] = []
+    todo = scheduler.missing(steps, store)
     failures = scheduler.run(
-        scheduler.missing(steps, store),
+        todo,
         store,
-        slots,
-        open_slot,  # type: ignore[arg-type]
-        lambda event, step: events.append((event, step.label)),
-        work,  # type: ignore[arg-type]
+        builders,
+        lambda event, step, done: events.append((event, step.label)),
+        seconds or dict.fromkeys(todo, 1.0),
     )
     return failures, events
 
@@ -81,16 +100,16 @@ def _content(store: Store, step: Step) -> bytes:
 
 def test_each_step_gets_its_inputs(store: Store) -> None:
     """What was built is handed on, and stored under its key."""
-    failures, _ = _run(store, [C, D], slots=2)
+    failures, _ = _run(store, [C, D], Threads(2, _work))
     assert failures == {}
     assert _content(store, C) == b"a>b>c"
     assert _content(store, D) == b"a>d"
 
 
 def test_the_longest_path_goes_first(store: Store) -> None:
-    """With one slot, the step that most work waits for is next."""
-    long = replace(_step("long", A), schedule=_ANY.schedule)
-    _, events = _run(store, [D, long])
+    """With one worker, the step that most work waits for is next."""
+    long = _step("long", A)
+    _, events = _run(store, [D, long], Threads(1, _work), {A.key: 1, D.key: 1, long.key: 2})
     assert [label for event, label in events if event == "started"] == ["a", "long", "d"]
 
 
@@ -98,19 +117,19 @@ def test_what_is_stored_is_not_built_and_its_inputs_not_looked_at(store: Store) 
     """Only what is missing, and what that needs."""
     store.put(B.key, {"path": b"from before"})
     assert [step.label for step in scheduler.missing([C], store).values()] == ["c"]
-    _run(store, [C])
+    _run(store, [C], Threads(1, _work))
     assert _content(store, C) == b"from before>c"
 
 
 def test_a_failure_takes_only_what_needs_it(store: Store) -> None:
     """The real error is handed to every step that fell with it; the rest is built."""
 
-    def work(step: Step, inputs: Sequence[Artifact]) -> Artifact:
+    def work(step: Step, inputs: Sequence[Artifact]) -> Done:
         if step.label == "b":
             raise ZeroDivisionError("the real error")
         return _work(step, inputs)
 
-    failures, events = _run(store, [C, D], work)
+    failures, events = _run(store, [C, D], Threads(1, work))
     assert set(failures) == {B.key, C.key}
     assert all("ZeroDivisionError: the real error" in reason for reason in failures.values())
     assert failures[C.key].startswith("b:")
@@ -118,13 +137,58 @@ def test_a_failure_takes_only_what_needs_it(store: Store) -> None:
     assert _content(store, D) == b"a>d"
 
 
-def _die(step: Step, inputs: Sequence[Artifact]) -> Artifact:
+def test_a_step_that_fell_twice_is_told_of_once(store: Store) -> None:
+    """With the first of its inputs to fail."""
+
+    def work(step: Step, inputs: Sequence[Artifact]) -> Done:
+        if step.label in ("b", "d"):
+            raise ZeroDivisionError
+        return _work(step, inputs)
+
+    _, events = _run(store, [_step("both", B, D)], Threads(1, work))
+    assert sorted(label for event, label in events if event == "failed") == ["b", "both", "d"]
+
+
+def test_what_the_user_can_mend_comes_without_a_traceback(store: Store) -> None:
+    """One line, as everywhere."""
+
+    def work(step: Step, inputs: Sequence[Artifact]) -> Done:
+        raise OptsuiteError("given was this; accepted is that")
+
+    failures, _ = _run(store, [A], Threads(1, work))
+    assert failures == {A.key: "a: given was this; accepted is that"}
+
+
+def test_what_a_cluster_cancels_has_failed(store: Store) -> None:
+    """It is no reason to wait for ever, nor to fall over."""
+
+    class Cancels(Threads):
+        def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
+            future: Future[Done] = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    failures, _ = _run(store, [C], Cancels(1, _work))
+    assert set(failures) == {A.key, B.key, C.key}
+    assert failures[A.key].startswith("a: it was cancelled")
+
+
+def _die(step: Step, inputs: Sequence[Artifact]) -> Done:
     """Kill the own process as often as the environment says; a file a death keeps count."""
     folder = Path(os.environ["DEATHS"])
     if step.label == "b" and len(list(folder.iterdir())) < int(os.environ["HOW_MANY"]):
         (folder / f"{time.monotonic_ns()}").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return _work(step, inputs)
+
+
+def _nothing() -> None:
+    """What these processes begin with, in the place of TensorFlow."""
+
+
+def _processes(count: int, folder: Path, work: Work = _work) -> Processes:
+    return Processes(count, folder / "log", work, _nothing)
 
 
 @pytest.mark.parametrize(("deaths", "failed"), [(1, set()), (2, {B.key, C.key})])
@@ -135,11 +199,7 @@ def test_a_killed_worker_costs_one_retry(
     (tmp_path / "deaths").mkdir()
     monkeypatch.setenv("DEATHS", str(tmp_path / "deaths"))
     monkeypatch.setenv("HOW_MANY", str(deaths))
-
-    def slot() -> Executor:
-        return scheduler.process_slot(tmp_path / "log")
-
-    failures, _ = _run(store, [C, D], _die, 2, slot)
+    failures, _ = _run(store, [C, D], _processes(2, tmp_path, _die))
     assert set(failures) == failed
     assert all("its process was killed, twice" in reason for reason in failures.values())
     assert len(list((tmp_path / "deaths").iterdir())) == deaths
@@ -148,48 +208,87 @@ def test_a_killed_worker_costs_one_retry(
 
 def test_a_worker_killed_between_two_steps_costs_nothing(store: Store, tmp_path: Path) -> None:
     """The executor notices at the next step, which goes to a new process."""
-    slots: list[ProcessPoolExecutor] = []
+    builders = _processes(1, tmp_path)
+    (first,) = builders._places
 
-    def slot() -> Executor:
-        slots.append(scheduler.process_slot(tmp_path / "log"))
-        return slots[-1]
-
-    def observe(event: Event, step: Step) -> None:
+    def observe(event: Event, step: Step, done: Done | None) -> None:
         if (event, step.label) == ("stored", "a"):
-            for process in (slots[-1]._processes or {}).values():
+            for process in (first._processes or {}).values():
                 process.kill()
                 process.join()
-            while not slots[-1]._broken:
+            while not first._broken:
                 time.sleep(0.01)
 
-    assert scheduler.run(scheduler.missing([C], store), store, 1, slot, observe, _work) == {}
-    assert len(slots) == 2
+    todo = scheduler.missing([C], store)
+    assert scheduler.run(todo, store, builders, observe, dict.fromkeys(todo, 1.0)) == {}
+    assert builders._places != [first]
     assert _content(store, C) == b"a>b>c"
 
 
 def test_an_interrupt_keeps_what_was_finished(store: Store) -> None:
     """Ctrl-C loses the steps in progress and no other."""
 
-    def observe(event: Event, step: Step) -> None:
+    def observe(event: Event, step: Step, done: Done | None) -> None:
         if (event, step.label) == ("started", "c"):
             raise KeyboardInterrupt
 
+    todo = scheduler.missing([C], store)
     with pytest.raises(KeyboardInterrupt):
-        scheduler.run(scheduler.missing([C], store), store, 1, lambda: ThreadPoolExecutor(1), observe, _work)
+        scheduler.run(todo, store, Threads(1, _work), observe, dict.fromkeys(todo, 1.0))
     assert [step.label for step in scheduler.missing([C], store).values()] == ["c"]
+
+
+def _sleep(step: Step, inputs: Sequence[Artifact]) -> Done:
+    time.sleep(600)
+    return _work(step, inputs)
+
+
+def test_closing_does_not_wait_for_what_is_at_work(tmp_path: Path) -> None:
+    """Who presses Ctrl-C does not want to see an epoch to its end."""
+    builders = _processes(1, tmp_path, _sleep)
+    future = builders.submit(A, [], 1.0)
+    while not future.running():
+        time.sleep(0.01)
+    builders.close()
+    assert isinstance(future.exception(), BrokenExecutor)
 
 
 def test_workers_write_to_the_log(store: Store, tmp_path: Path) -> None:
     """What C++ prints goes there too: the file descriptors are moved."""
-    log = tmp_path / "log"
-    failures, _ = _run(store, [A], _shout, 1, lambda: scheduler.process_slot(log))
+    failures, _ = _run(store, [A], _processes(1, tmp_path, _shout))
     assert failures == {}
-    assert log.read_text() == "from below\n"
+    assert (tmp_path / "log").read_text() == "from below\n"
 
 
-def _shout(step: Step, inputs: Sequence[Artifact]) -> Artifact:
+def _shout(step: Step, inputs: Sequence[Artifact]) -> Done:
     os.write(2, b"from below\n")
     return _work(step, inputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable(Say):
+    """Can be sent, and not be received."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return int, ("no number",)
+
+
+def test_a_step_that_a_worker_cannot_read_has_its_own_error(store: Store, tmp_path: Path) -> None:
+    """It kills no process."""
+    step = replace(A, label="unreadable", action=Unreadable(word="u"))
+    failures, _ = _run(store, [step, D], _processes(1, tmp_path))
+    assert set(failures) == {step.key}
+    assert "invalid literal for int() with base 10: 'no number'" in failures[step.key]
+
+
+def test_the_first_step_of_a_process_tells_how_long_it_took_to_start(tmp_path: Path) -> None:
+    """And the others do not."""
+    builders = _processes(1, tmp_path)
+    first, second = (builders.submit(step, [], 1.0).result() for step in (A, _step("other")))
+    builders.close()
+    assert first.start_s is not None
+    assert first.start_s > 0
+    assert second.start_s is None
 
 
 def test_builds_need_the_packages_that_build() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     history.add_argument("folder", type=Path, metavar="DIR", help="what --benchmark-storage was")
     history.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     history.set_defaults(command=_history)
+    plan = commands.add_parser(
+        "plan", help="what `pytest ARGUMENTS` would build, and how long it may take", add_help=False, prefix_chars="\0"
+    )
+    plan.add_argument("arguments", nargs="*", metavar="ARGUMENTS", help="of pytest (default: all benchmarks)")
+    plan.set_defaults(command=_plan)
     _add_store(commands)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
@@ -93,6 +99,12 @@ def _compare(given: argparse.Namespace) -> int:
     if given.json:
         _write(given.json, msgspec.json.format(msgspec.json.encode(judged)))
     return int(any(one.verdict.fails for one in judged))
+
+
+def _plan(given: argparse.Namespace) -> int:
+    arguments = given.arguments or ["--pyargs", "optsuite.benchmarks"]
+    command = [sys.executable, "-m", "pytest", *arguments, "--optsuite-plan", "--quiet", "--no-header"]
+    return subprocess.run(command, check=False).returncode
 
 
 def _history(given: argparse.Namespace) -> int:

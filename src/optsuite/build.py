@@ -8,6 +8,7 @@ import importlib.metadata
 import inspect
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -96,8 +97,6 @@ class Step:
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 over everything that determines the result, as hex; what is not in here rebuilds nothing."""
-        code = [str(Path(__file__).with_name(name)) for name in _SHARED]
-        code.append(inspect.getfile(type(self.action)))
         parts = {
             "action": [self.action.name, canonical(self.action)],
             "schedule": canonical(self.schedule),
@@ -107,15 +106,21 @@ class Step:
             "format": [[part.name for part in fields(record)] for record in _RECORDS],
             "seed": self.seed,
             "inputs": [step.key for step in self.inputs],
-            "code": [_file_sha256(path) for path in code],
-            "versions": builder_versions(),
+            "tools": self.tools,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
+    def tools(self) -> dict[str, str]:
+        """What does the step: the hash of each file of code, the version of each package."""
+        code = [Path(__file__).with_name(name) for name in _SHARED]
+        code.append(Path(inspect.getfile(type(self.action))))
+        return {path.name: _file_sha256(str(path)) for path in code} | (builder_versions() or {})
+
+    @property
     def weight(self) -> int:
-        """Roughly how long it takes, in conversions: orders the queue and feeds the progress bar, nothing else."""
-        return 1 if self.schedule is None else 1 + 3 * self.profile.epochs(self.schedule)
+        """Roughly how long it takes, in conversions."""
+        return 1 if self.schedule is None else 1 + 8 * self.profile.epochs(self.schedule)
 
 
 @dataclass(kw_only=True)
@@ -172,6 +177,31 @@ class Task:
         )
         answers = {name: keras.outputs(model, self.split(name).x) for name in ("validation", "test")}
         return {MODEL: content, INFO: msgspec.json.encode(info), OUTPUTS: pack_arrays(**answers)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A step's artifact, and the seconds that it took to do.
+
+    `start_s` is what its process took to start, with the first step that it did.
+    """
+
+    artifact: Artifact
+    seconds: float
+    start_s: float | None = None
+
+
+def import_tensorflow() -> None:
+    """Do what takes long before the first step of a process."""
+    from optsuite import keras  # noqa: F401
+
+
+def timed(step: Step, inputs: Sequence[Artifact]) -> Done:
+    """`run`, and how long it took where TensorFlow was imported before."""
+    import_tensorflow()
+    start = time.perf_counter()
+    artifact = run(step, inputs)
+    return Done(artifact=artifact, seconds=time.perf_counter() - start)
 
 
 def run(step: Step, inputs: Sequence[Artifact]) -> Artifact:

@@ -172,7 +172,7 @@ def _model_step(experiment: Experiment, profile: Profile) -> Step:
         inputs.append(replace(asked, label=label, action=question, schedule=None, inputs=(asked,)))
     return replace(
         first,
-        label=f"{parent.label} > {stage.name}",
+        label=f"{parent.label} > {' keeping '.join(filter(None, [stage.name, ' and '.join(stage.preserve)]))}",
         action=stage,
         schedule=model.stages.get(stage.name, model.finetune),
         inputs=tuple(inputs),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from optsuite.build import Step
+from optsuite.build import Done, Step
 from optsuite.scheduler import Event, Observer
 
 
 @contextmanager
-def show(steps: Iterable[Step], stream: TextIO) -> Iterator[Observer]:
-    """A progress bar on a terminal; on anything else only what failed."""
-    todo = list(steps)
+def show(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
+    """A progress bar on a terminal; on anything else only what failed. `seconds` is what each step may take, by key."""
     progress = Progress(
         TextColumn("building {task.fields[left]} left"),
         BarColumn(),
@@ -28,11 +27,11 @@ def show(steps: Iterable[Step], stream: TextIO) -> Iterator[Observer]:
         transient=True,
         disable=not stream.isatty(),
     )
-    bar = progress.add_task("", total=sum(step.weight for step in todo), left=len(todo), now="")
+    bar = progress.add_task("", total=sum(seconds.values()), left=len(seconds), now="")
     at_work: list[str] = []
-    left = len(todo)
+    left = len(seconds)
 
-    def observe(event: Event, step: Step) -> None:
+    def observe(event: Event, step: Step, done: Done | None) -> None:
         nonlocal left
         if event == "started":
             at_work.append(step.label)
@@ -40,7 +39,7 @@ def show(steps: Iterable[Step], stream: TextIO) -> Iterator[Observer]:
             left -= 1
             if step.label in at_work:
                 at_work.remove(step.label)
-            progress.advance(bar, step.weight)
+            progress.advance(bar, seconds[step.key])
         if event == "failed":
             progress.console.print(f"failed: {step.label}", markup=False)
         progress.update(bar, left=left, now=", ".join(at_work))

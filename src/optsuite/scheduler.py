@@ -3,24 +3,98 @@
 from __future__ import annotations
 
 import heapq
-import os
-import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
-from pathlib import Path
-from typing import Literal
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from typing import Literal, Protocol
 
-from optsuite import build
-from optsuite.build import Step
+from optsuite.build import Done, Step
 from optsuite.spec import Artifact, OptsuiteError
 from optsuite.store import Store
 
 Event = Literal["started", "stored", "failed"]
-Observer = Callable[[Event, Step], None]
+Observer = Callable[[Event, Step, Done | None], None]
+"""Told of every event; what was stored comes with it."""
 
 _DEATHS_ALLOWED = 1
+
+
+class Builders(Protocol):
+    """What does the steps: processes of this machine, or a cluster's.
+
+    A future that ends with BrokenExecutor says that the process was killed that did the step.
+    """
+
+    title: str
+    """What they are, for people."""
+
+    def free(self) -> bool:
+        """Whether one more step would not wait for those at work."""
+
+    def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
+        """Have it done; where there is a choice, what is more urgent goes first."""
+
+    def close(self) -> None:
+        """Give up what is at work, and leave nothing behind."""
+
+
+class Agenda:
+    """What of `todo` (from `missing`) is next: what has its inputs, and of that what the longest path begins with.
+
+    `seconds` is how long each step may take, by key.
+    """
+
+    def __init__(self, todo: Mapping[str, Step], seconds: Mapping[str, float]) -> None:
+        self._todo = todo
+        self._waits_for = {
+            key: {parent.key for parent in step.inputs if parent.key in todo} for key, step in todo.items()
+        }
+        self._children: dict[str, list[str]] = {key: [] for key in todo}
+        for key, parents in self._waits_for.items():
+            for parent in parents:
+                self._children[parent].append(key)
+        self.urgency: dict[str, float] = {}
+        """The seconds of the longest path that begins with each step, by key."""
+        for key in reversed(list(todo)):  # children first
+            below = max((self.urgency[child] for child in self._children[key]), default=0.0)
+            self.urgency[key] = seconds[key] + below
+        self._ready: list[tuple[float, str]] = []
+        for key, parents in self._waits_for.items():
+            if not parents:
+                self.again(key)
+
+    def next(self) -> str | None:
+        """The key of what to begin now, or None where all that is left waits for others."""
+        return heapq.heappop(self._ready)[1] if self._ready else None
+
+    def again(self, key: str) -> None:
+        """It is to be begun (anew)."""
+        heapq.heappush(self._ready, (-self.urgency[key], key))
+
+    def done(self, key: str) -> None:
+        """It is there: what waited for it alone can begin."""
+        for child in self._children[key]:
+            self._waits_for[child].remove(key)
+            if not self._waits_for[child]:
+                self.again(child)
+
+    def dependants(self, key: str) -> list[str]:
+        """All that can't be without it, itself first."""
+        found = dict.fromkeys([key])
+        for each in self._todo:
+            if any(parent.key in found for parent in self._todo[each].inputs):
+                found[each] = None
+        return list(found)
+
+    def critical_path(self) -> list[str]:
+        """The keys of the longest path."""
+        path: list[str] = []
+        among = list(self._todo)
+        while among:
+            path.append(max(among, key=self.urgency.__getitem__))
+            among = self._children[path[-1]]
+        return path
 
 
 def missing(steps: Iterable[Step], store: Store) -> dict[str, Step]:
@@ -38,94 +112,56 @@ def missing(steps: Iterable[Step], store: Store) -> dict[str, Step]:
     return todo
 
 
-def process_slot(log: Path) -> ProcessPoolExecutor:
-    """One worker process, spawned (TensorFlow does not survive a fork), whose output goes to `log`."""
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_redirect, initargs=(log,))
-
-
-def _redirect(log: Path) -> None:
-    # TensorFlow and the converter write from C++; only the file descriptors catch all of it.
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os.dup2(target, 1)
-    os.dup2(target, 2)
-
-
 def run(
-    todo: dict[str, Step],
+    todo: Mapping[str, Step],
     store: Store,
-    slots: int,
-    open_slot: Callable[[], Executor],
+    builders: Builders,
     observe: Observer,
-    work: Callable[[Step, Sequence[Artifact]], Artifact] = build.run,
+    seconds: Mapping[str, float],
 ) -> dict[str, str]:
-    """Build `todo` (from `missing`) on `slots` executors that do one step at a time, and store what comes.
+    """Have `todo` (from `missing`) built, and store what comes; `seconds` is as `Agenda` takes it.
 
-    Returns key -> reason for every step that failed, or that needs one that did. A slot of its own for each step at
-    work means that a killed process is put down to the step that it was doing: that one is tried again, once.
+    Returns key -> reason for every step that failed, or that needs one that did. A step whose process was killed is
+    tried again, once. `builders` are closed in the end, also by an interrupt.
     """
-    waiting = {key: {parent.key for parent in step.inputs if parent.key in todo} for key, step in todo.items()}
-    urgency = _urgency(todo)
-    ready = [(-urgency[key], key) for key, parents in waiting.items() if not parents]
-    heapq.heapify(ready)
-    idle = [open_slot() for _ in range(min(slots, len(todo)))]
-    running: dict[Future[Artifact], tuple[str, Executor]] = {}
-    deaths = dict.fromkeys(todo, 0)
+    agenda = Agenda(todo, seconds)
+    running: dict[Future[Done], str] = {}
+    deaths: Counter[str] = Counter()
     failures: dict[str, str] = {}
 
-    def reopened(broken: Executor) -> Executor:
-        broken.shutdown(wait=False)
-        return open_slot()
-
     def fail(key: str, reason: str) -> None:
-        failures[key] = reason
-        observe("failed", todo[key])
-        for child, step in todo.items():
-            if child not in failures and any(parent.key == key for parent in step.inputs):
-                fail(child, reason)
+        for each in agenda.dependants(key):
+            if each not in failures:
+                failures[each] = f"{todo[key].label}{reason}"
+                observe("failed", todo[each], None)
 
     try:
-        while ready or running:
-            while ready and idle:
-                key = heapq.heappop(ready)[1]
-                slot = idle.pop()
-                observe("started", todo[key])
+        while True:
+            while builders.free() and (key := agenda.next()):
+                observe("started", todo[key], None)
                 inputs = [_stored(store, one) for one in todo[key].inputs]
-                try:
-                    future = slot.submit(work, todo[key], inputs)
-                except BrokenExecutor:  # its process was killed between two steps
-                    slot = reopened(slot)
-                    future = slot.submit(work, todo[key], inputs)
-                running[future] = key, slot
+                running[builders.submit(todo[key], inputs, agenda.urgency[key])] = key
+            if not running:
+                return failures
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                key, slot = running.pop(future)
-                error = future.exception()
-                if isinstance(error, BrokenExecutor):
-                    slot = reopened(slot)
+                key = running.pop(future)
+                error = OptsuiteError("it was cancelled") if future.cancelled() else future.exception()
+                if isinstance(error, BrokenExecutor) and deaths[key] < _DEATHS_ALLOWED:
                     deaths[key] += 1
-                    if deaths[key] <= _DEATHS_ALLOWED:
-                        heapq.heappush(ready, (-urgency[key], key))
-                    else:
-                        fail(
-                            key,
-                            f"{todo[key].label}: its process was killed, twice; its last words are in the build log",
-                        )
+                    agenda.again(key)
+                elif isinstance(error, BrokenExecutor):
+                    fail(key, ": its process was killed, twice; its last words are in the build log")
+                elif isinstance(error, OptsuiteError):
+                    fail(key, f": {error}")
                 elif error is not None:
-                    fail(key, f"{todo[key].label}:\n{''.join(traceback.format_exception(error))}")
+                    fail(key, f":\n{''.join(traceback.format_exception(error))}")
                 else:
-                    store.put(key, future.result())
-                    observe("stored", todo[key])
-                    for child, parents in waiting.items():
-                        if key in parents:
-                            parents.remove(key)
-                            if not parents:
-                                heapq.heappush(ready, (-urgency[child], child))
-                idle.append(slot)
+                    done = future.result()
+                    store.put(key, done.artifact)
+                    observe("stored", todo[key], done)
+                    agenda.done(key)
     finally:
-        for slot in [*idle, *(slot for _, slot in running.values())]:
-            slot.shutdown(cancel_futures=True)
-    return failures
+        builders.close()
 
 
 def _stored(store: Store, step: Step) -> Artifact:
@@ -133,13 +169,3 @@ def _stored(store: Store, step: Step) -> Artifact:
     if artifact is None:
         raise OptsuiteError(f"{step.label} was damaged while the run went on; start it again")
     return artifact
-
-
-def _urgency(todo: dict[str, Step]) -> dict[str, int]:
-    """The weight of the longest path that starts with each step."""
-    below = dict.fromkeys(todo, 0)
-    for key, step in reversed(todo.items()):
-        for parent in step.inputs:
-            if parent.key in todo:
-                below[parent.key] = max(below[parent.key], below[key] + step.weight)
-    return {key: below[key] + step.weight for key, step in todo.items()}

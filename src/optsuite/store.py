@@ -4,7 +4,7 @@ objects/KEY/             the files of an artifact and their manifest
 index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
 new/                     what is being written
 aside/                   what was found damaged
-build.lock  build.log    one builder at a time; what the workers had to say
+build.lock  build.log  times.jsonl   one builder at a time; what the workers had to say, and how long they took
 """
 
 from __future__ import annotations
@@ -172,6 +172,11 @@ class Store:
     def log(self) -> Path:
         """Where the workers' own output goes."""
         return self.root / "build.log"
+
+    @property
+    def times(self) -> Path:
+        """How long what was built took to build."""
+        return self.root / "times.jsonl"
 
 
 def verified(key: str, read: Callable[[str], bytes]) -> Artifact:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TextIO
 
 import msgspec
@@ -17,23 +17,29 @@ import numpy as np
 import optsuite
 from optsuite import build, execution, experiments, flatbuffer, invariants, machine, progress, scheduler
 from optsuite.ab import side_by_side
-from optsuite.build import Step
+from optsuite.build import Done, Step
 from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
+from optsuite.plan import Plan
+from optsuite.plan import plan as planned
 from optsuite.recipes import RECIPES
 from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
+from optsuite.scheduler import Builders, Event
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
+from optsuite.times import Times
 from optsuite.variants import VARIANTS
 from optsuite.verdict import Judgement
 
 _KERAS = VARIANTS["keras"]
 
 Pair = tuple[Experiment, Variant]
+OpenBuilders = Callable[[Collection[Step], Path], Builders]
+"""Gets what is to build those steps, and where the output of processes of this machine goes."""
 
 
 class Suite:
@@ -76,31 +82,42 @@ class Suite:
         """What watches the machine, from the first use on."""
         return machine.Monitor(self._load)
 
-    def prepare(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
+    def plan(self, rows: Iterable[Pair]) -> Plan:
+        """What `prepare` would do, and how long it may take; OptsuiteError where nothing can be built."""
+        if build.builder_versions() is None:
+            raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
+        return planned((step for _, step in self._needed(rows)), self._store, Times(self._store.times))
+
+    def prepare(self, rows: Iterable[Pair], open_builders: OpenBuilders, stream: TextIO) -> None:
         """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
         start = time.monotonic()
         self._wanted = list(rows)
         if build.builder_versions() is None:
             self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
         else:
-            self._build_missing(self._wanted, jobs, stream)
+            self._build_missing(self._wanted, open_builders, stream)
         self._ready_at = time.monotonic()
         self._build_s = self._ready_at - start
 
-    def _build_missing(self, rows: Iterable[Pair], jobs: int, stream: TextIO) -> None:
-        wanted: dict[tuple[str, str], tuple[Pair, Step]] = {}
+    def _needed(self, rows: Iterable[Pair]) -> Collection[tuple[Pair, Step]]:
+        """What the rows and their references are, each once, and the step that makes it."""
+        needed: dict[tuple[str, str], tuple[Pair, Step]] = {}
         for experiment, variant in rows:
             for pair in (
                 (experiments.baseline(experiment), _KERAS),
                 (experiment, _KERAS),
                 (experiment, variant),
             ):
-                wanted[pair[0].id, pair[1].name] = pair, self._step(*pair)
-        steps = [step for _, step in wanted.values()]
+                needed[pair[0].id, pair[1].name] = pair, self._step(*pair)
+        return needed.values()
+
+    def _build_missing(self, rows: Iterable[Pair], open_builders: OpenBuilders, stream: TextIO) -> None:
+        needed = self._needed(rows)
+        steps = [step for _, step in needed]
         if scheduler.missing(steps, self._store):
             with self._store.building():
-                self._build(scheduler.missing(steps, self._store), jobs, stream)
-        self._point(wanted.values())
+                self._build(scheduler.missing(steps, self._store), open_builders, stream)
+        self._point(needed)
 
     def _point(self, wanted: Iterable[tuple[Pair, Step]]) -> None:
         """Let the index say what is newest, and nothing of what descends from a model that is so no longer.
@@ -116,14 +133,20 @@ class Suite:
         for pair, step in built:
             self._store.point(self._index_name(*pair), step.key)
 
-    def _build(self, todo: dict[str, Step], jobs: int, stream: TextIO) -> None:
-        slots = min(jobs, len(todo))
+    def _build(self, todo: dict[str, Step], open_builders: OpenBuilders, stream: TextIO) -> None:
         start = time.monotonic()
-        self._say(f"building {len(todo)} steps, {slots} at a time; the workers' output is in {self._store.log}")
-        with progress.show(todo.values(), stream) as observe:
-            self._failures |= scheduler.run(
-                todo, self._store, slots, lambda: scheduler.process_slot(self._store.log), observe
-            )
+        times = Times(self._store.times)
+        seconds = {key: times.of(step).seconds for key, step in todo.items()}
+        builders = open_builders(todo.values(), self._store.log)
+        self._say(f"building {len(todo)} steps, {builders.title}")
+        with progress.show(seconds, stream) as show:
+
+            def observe(event: Event, step: Step, done: Done | None) -> None:
+                show(event, step, done)
+                if done:
+                    times.add(step, done)
+
+            self._failures |= scheduler.run(todo, self._store, builders, observe, seconds)
         done = len(todo) - len(self._failures)
         self._say(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
 

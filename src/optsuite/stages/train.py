@@ -142,23 +142,55 @@ def _batches(x: np.ndarray, y: np.ndarray, schedule: Schedule, seed: int, copies
     """
     from optsuite.keras import tf
 
-    count, pixels = len(x), schedule.shift_pixels
-    images = tf.constant(x)
+    count = len(x)
+    pixels = schedule.shift_pixels if copies is None else int(abs(copies.shifts).max())
     targets = tf.constant(y if copies is None else copies.targets)
     moves = None if copies is None else tf.constant(copies.shifts)
+    turned = bool(schedule.turn_degrees) and copies is None
+    images = tf.constant(x) if turned else None
+    shifted = None if turned else _shifter(x, pixels)
 
     def batch(step: Any, rows: Any) -> tuple[Any, Any]:
         def draw(columns: int, low: int, high: int) -> Any:
             return tf.random.stateless_uniform([tf.size(rows), columns], [seed, step], low, high, rows.dtype)
 
-        chosen = tf.gather(images, rows)
-        if moves is not None:
+        if moves is None:
+            shifts, target = draw(2, -pixels, pixels + 1), tf.gather(targets, rows)
+        else:
             which = tf.concat([draw(1, 0, moves.shape[0]), rows[:, tf.newaxis]], axis=1)
-            return moved(chosen, tf.gather_nd(moves, which)), tf.gather_nd(targets, which)
+            shifts, target = tf.gather_nd(moves, which), tf.gather_nd(targets, which)
+        if shifted:
+            return shifted(rows, shifts), target
         turns = tf.random.stateless_uniform(
             [tf.size(rows)], [step, seed], -schedule.turn_degrees, schedule.turn_degrees
         )
-        return moved(chosen, draw(2, -pixels, pixels + 1), turns), tf.gather(targets, rows)
+        return moved(tf.gather(images, rows), shifts, turns), target
 
     order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
-    return order.batch(min(schedule.batch, count), drop_remainder=True).repeat().enumerate().map(batch).prefetch(2)
+    # Nothing is fetched ahead: that would take a second thread, which is another process's core.
+    batches = order.batch(min(schedule.batch, count), drop_remainder=True).repeat().enumerate().map(batch)
+    options = tf.data.Options()
+    # There is nothing to tune, and beside another process the end of a fit waits for the thread that tunes: 2 s after
+    # 20 s.
+    options.autotune.enabled = False
+    return batches.with_options(options)
+
+
+def _shifter(x: np.ndarray, pixels: int) -> Callable[[Any, Any], Any]:
+    """What takes the images of `rows` (n,) out of `x`, each moved by its own `shifts` (n, 2), whole, of up to `pixels`.
+
+    The same as `moved` without a turn, at half the cost: one gather.
+    """
+    from optsuite.keras import tf
+
+    _, height, width, channels = x.shape
+    tall, wide = height + 2 * pixels, width + 2 * pixels
+    padded = tf.constant(np.pad(x, [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)]).reshape(-1, channels))
+    window = np.arange(height)[:, np.newaxis] * wide + np.arange(width)
+
+    def shifted(rows: Any, shifts: Any) -> Any:
+        top, left = tf.unstack(tf.cast(shifts, rows.dtype) + pixels, axis=1)
+        corners = (rows * tall + top) * wide + left
+        return tf.gather(padded, corners[:, tf.newaxis, tf.newaxis] + window)
+
+    return shifted

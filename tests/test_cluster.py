@@ -1,0 +1,136 @@
+"""Building on a Dask cluster: a real scheduler, and two worker processes that get killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+from runs import ROOT, Smoke
+
+from optsuite import cluster, scheduler
+from optsuite.build import Step, Task
+from optsuite.experiments import PROFILES, select, step_of
+from optsuite.spec import Action, Artifact, OptsuiteError, Split
+from optsuite.store import Store
+from optsuite.variants import VARIANTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count(Action):
+    """Tells which process did it, and of what data."""
+
+    word: str = ""
+
+    def run(self, task: Task) -> Artifact:
+        images = len(task.split("train").x), len(task.split("test").x)
+        return {"found": f"{self.word}{os.getpid()} {images}".encode()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill(Action):
+    """Kills its own process, which it writes down."""
+
+    folder: str
+
+    def run(self, task: Task) -> Artifact:
+        (Path(self.folder) / str(os.getpid())).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+_ANY = step_of(select().experiments[0], VARIANTS["keras"], PROFILES["smoke"])
+COUNT = replace(_ANY, label="count", action=Count(), schedule=None)
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[LocalCluster]:
+    """Two workers of one thread; Dask's own nannies start them again."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as local:
+        yield local
+
+
+@pytest.fixture
+def address(dask: LocalCluster) -> str:
+    return str(dask.scheduler_address).removeprefix("tcp://")
+
+
+def _run(address: str, steps: list[Step], store: Store) -> dict[str, str]:
+    todo = scheduler.missing(steps, store)
+    builders = cluster.Cluster(address, steps)
+    return scheduler.run(todo, store, builders, lambda *_: None, dict.fromkeys(todo, 1.0))
+
+
+def test_the_workers_get_the_data_that_the_profile_allows(address: str, tmp_path: Path) -> None:
+    """It came with no step, and `load` could not be called there."""
+
+    def load(split: str) -> Split:
+        assert os.getpid() == here, "the data was loaded on the worker"
+        return _ANY.dataset.load(split)
+
+    here = os.getpid()
+    step = replace(COUNT, dataset=replace(_ANY.dataset, load=load))
+    store = Store(tmp_path, print)
+    assert _run(address, [step], store) == {}
+    artifact = store.get(step.key)
+    assert artifact is not None
+    assert artifact["found"].decode().endswith(" (6000, 500)")
+    assert not artifact["found"].decode().startswith(f"{here} ")
+
+
+def test_a_step_that_kills_two_workers_has_failed(address: str, tmp_path: Path) -> None:
+    """Neither is it tried for ever, nor does it take others with it."""
+    (tmp_path / "killed").mkdir()
+    kill = replace(COUNT, label="kill", action=Kill(folder=str(tmp_path / "killed")))
+    beside = [replace(COUNT, label=f"beside {i}", action=Count(word=str(i))) for i in range(20)]
+    store = Store(tmp_path / "store", print)
+    failures = _run(address, [kill, *beside], store)
+    assert set(failures) == {kill.key}
+    assert "KilledWorker" in failures[kill.key]
+    assert len(list((tmp_path / "killed").iterdir())) == 2
+
+
+def test_a_worker_of_another_version_builds_nothing(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would make does not belong under this key."""
+    real = Step.tools.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(Step, "tools", property(lambda step: real(step) | {"tensorflow": "1.0"}))
+    step = replace(COUNT)
+    failures = _run(address, [step], Store(tmp_path, print))
+    assert failures == {step.key: "count: the worker differs in tensorflow; accepted is what asks it to build"}
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line."""
+    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    with pytest.raises(OptsuiteError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
+        cluster.Cluster("127.0.0.1:9", [COUNT])
+
+
+def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smoke: Smoke, tmp_path: Path) -> None:
+    """The real command; the worker is killed at a step, and what comes is what the processes of this machine make."""
+    command = [sys.executable, "-m", "pytest", "benchmarks/test_accuracy.py", f"--optsuite-builders=dask://{address}"]
+    command += ["--optsuite-profile=smoke", "--optsuite-models=tutorial", "--optsuite-recipes=baseline,qat"]
+    command += ["--optsuite-variants=fp32,int8", f"--optsuite-cache={tmp_path}", "-p", "no:cacheprovider"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run, Client(address) as client:
+        before = client.run(os.getpid)
+        while not (busy := [worker for worker, keys in client.processing().items() if keys]):
+            assert run.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)  # TensorFlow takes longer to import
+        os.kill(before[busy[0]], signal.SIGKILL)
+        output, _ = run.communicate(timeout=150)
+        assert before[busy[0]] not in client.run(os.getpid).values()
+    assert run.returncode == 0, output
+    assert "on 2 workers of the Dask scheduler" in output
+    built, local = Store(tmp_path, print), Store(smoke.cache, print)
+    assert len(built.stored()) == 6
+    assert [built.get(key) for key in built.stored()] == [local.get(key) for key in built.stored()]

@@ -1,0 +1,163 @@
+"""What a build would take: past times, simulated schedules, and the command that prints them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from runs import ROOT, SMOKE, Smoke
+
+from optsuite import plan
+from optsuite.build import Done, Step
+from optsuite.experiments import PROFILES, select, step_of
+from optsuite.store import Store
+from optsuite.times import Times
+from optsuite.variants import VARIANTS
+
+FULL = PROFILES["full"]
+
+
+def _step(model: str, recipe: str, variant: str, seed: int = 0) -> Step:
+    (experiment,) = select(models=[model], recipes=[recipe], seeds=[seed]).experiments
+    return step_of(experiment, VARIANTS[variant], FULL)
+
+
+def _done(seconds: float, start_s: float | None = None) -> Done:
+    return Done(artifact={}, seconds=seconds, start_s=start_s)
+
+
+def _times(file: Path, *past: tuple[Step, float]) -> Times:
+    times = Times(file)
+    for step, seconds in past:
+        times.add(step, _done(seconds))
+    return Times(file)
+
+
+CONV = _step("conv", "baseline", "keras")
+INT8 = _step("conv", "baseline", "int8")
+
+
+@pytest.mark.parametrize(
+    ("past", "asked", "seconds", "basis"),
+    [
+        ([(CONV, 100.0)], CONV, 100.0, "same step"),
+        ([(_step("conv", "baseline", "keras", seed=1), 100.0)], CONV, 100.0, "same step"),
+        ([(CONV, 100.0), (CONV, 300.0), (CONV, 120.0)], CONV, 120.0, "same step"),
+        ([(CONV, 9e9)] + [(CONV, 50.0)] * 5, CONV, 50.0, "same step"),
+        ([(INT8, 3.0)], _step("conv", "qat", "int8"), 3.0, "same stage and model"),
+        ([(_step("conv", "cluster-8", "keras"), 34.0)], _step("dscnn", "cluster-8", "keras"), 82.0, "same stage"),
+        ([(INT8, 3.0)], CONV, 339.0, "any step"),
+        ([(replace(CONV, profile=PROFILES["smoke"]), 3.0)], CONV, 56.5, "guess"),
+        ([], INT8, 0.5, "guess"),
+    ],
+    ids=[
+        "same",
+        "another seed",
+        "the median",
+        "the newest",
+        "another recipe",
+        "another model",
+        "any",
+        "profile",
+        "none",
+    ],
+)
+def test_past_builds_say_how_long_a_step_takes(
+    tmp_path: Path, past: list[tuple[Step, float]], asked: Step, seconds: float, basis: str
+) -> None:
+    """The most similar ones, each by its weight: 1 for a conversion, 8 more for every epoch."""
+    found = _times(tmp_path / "times", *past).of(asked)
+    assert found.seconds == pytest.approx(seconds)
+    assert found.basis == basis
+
+
+def test_what_is_no_time_is_left_out(tmp_path: Path) -> None:
+    """A line that was cut short by a full disk costs one time and no build."""
+    file = tmp_path / "times"
+    _times(file, (CONV, 100.0))
+    with file.open("ab") as end:
+        end.write(b'{"step":"conv: tr\n\xff\n[]\n')
+    assert _times(file, (INT8, 3.0)).of(CONV).seconds == 100.0
+    assert Times(file).of(INT8).seconds == 3.0
+
+
+def test_a_process_takes_as_long_to_start_as_it_did(tmp_path: Path) -> None:
+    """Only first steps tell of it."""
+    times = Times(tmp_path / "times")
+    assert times.start_s == 10.0
+    for start_s in (3.0, None, 4.0, 5.0):
+        times.add(CONV, _done(1.0, start_s))
+    assert Times(tmp_path / "times").start_s == 4.0
+
+
+def _graph() -> dict[str, Step]:
+    """A training, a stage after it, and six conversions of each."""
+    steps = [_step("conv", recipe, name) for recipe in ("baseline", "cluster-8") for name in VARIANTS]
+    return {step.key: step for step in steps}
+
+
+@pytest.mark.parametrize(("workers", "wall_s"), [(1, 3 + 10 + 4 + 12), (2, 3 + 10 + 8), (8, 3 + 10 + 5), (64, 18)])
+def test_a_schedule_is_simulated(workers: int, wall_s: float) -> None:
+    """3 s to start, 10 of training, 4 of clustering, twelve conversions of 1: each as soon as possible."""
+    todo = _graph()
+    seconds = {key: {"conv s0: train": 10.0, "conv s0: train > cluster": 4.0}.get(todo[key].label, 1.0) for key in todo}
+    assert plan.simulate(todo, seconds, workers, start_s=3) == wall_s
+
+
+def test_a_plan_builds_nothing(tmp_path: Path) -> None:
+    """What is there, what is not with its time, and what no number of workers makes faster."""
+    store = Store(tmp_path / "store", print)
+    store.put(CONV.key, {"model.h5": b""})
+    times = _times(tmp_path / "times", (_step("conv", "cluster-8", "keras"), 34.0))
+    found = plan.plan(_graph().values(), store, times)
+    cluster = _step("conv", "cluster-8", "keras")
+    assert [step.key for step in found.stored] == [CONV.key]
+    assert {step.key: estimate.seconds for step, estimate in found.missing}[cluster.key] == 34.0
+    assert len(found.missing) == 13
+    assert found.critical_path[0].key == cluster.key
+    assert len(found.critical_path) == 2
+    assert store.stored() == [CONV.key]
+    shown = plan.text(found)
+    assert "   stored  conv s0: train\n" in shown
+    assert "   34.0 s  conv s0: train > cluster  (same step)\n" in shown
+    assert "13 steps to build, 58 s of work" in shown
+    assert "critical path, 36 s: conv s0: train > cluster > " in shown
+
+
+def test_nothing_to_build_is_said(tmp_path: Path) -> None:
+    """Instead of a table of zeros."""
+    store = Store(tmp_path / "store", print)
+    store.put(CONV.key, {"model.h5": b""})
+    shown = plan.text(plan.plan([CONV], store, Times(tmp_path / "times")))
+    assert shown.splitlines() == ["   stored  conv s0: train", "nothing to build"]
+
+
+def _plan(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "optsuite", "plan", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_command_plans_what_pytest_would_build(smoke: Smoke) -> None:
+    """It takes pytest's arguments; what a past build took is known for another seed, too."""
+    cache = f"--optsuite-cache={smoke.cache}"
+    before = Store(smoke.cache, print).stored()
+    warm = _plan("benchmarks/", *SMOKE, cache)
+    assert warm.returncode == 0, warm.stdout + warm.stderr
+    assert "nothing to build" in warm.stdout
+    other = _plan("benchmarks/", *SMOKE, cache, "--optsuite-seeds=1", "-k", "int8 and not uint8 and not kd")
+    pcqat = "train > prune > cluster keeping sparsity > qat keeping sparsity and clusters"
+    assert f"tutorial s1: {pcqat} > int8  (same step)" in other.stdout
+    assert "uint8" not in other.stdout
+    assert "distill" not in other.stdout
+    assert "11 steps to build" in other.stdout
+    assert Store(smoke.cache, print).stored() == before
+
+
+def test_the_command_says_when_there_is_nothing_to_plan() -> None:
+    """Pytest's arguments may name no benchmark at all."""
+    done = _plan("tests/test_spec.py")
+    assert done.returncode == 4
+    assert "none of its benchmarks was collected" in done.stderr + done.stdout
