@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from optsuite import build, experiments
+from optsuite.convert import Convert, to_tflite
 from optsuite.experiments import step_of
 from optsuite.models import MODELS
 from optsuite.spec import Model, Profile, Schedule
@@ -81,6 +82,26 @@ def test_images_move(keras: Any) -> None:
     np.testing.assert_array_equal(done[0], x[0, ..., 0])
     np.testing.assert_array_equal(done[1], [[0, 13, 14], [0, 16, 17], [0, 0, 0]])
     np.testing.assert_allclose(done[2], np.rot90(x[2, ..., 0]), atol=1e-4)
+
+
+def test_whole_shifts_are_the_same_by_the_shorter_way(keras: Any) -> None:
+    """Each image of a batch as `moved` has it, to the bit, for every shift and with colours."""
+    from optsuite.stages.train import _shifter, moved
+
+    x = np.random.default_rng(0).random((30, 6, 4, 3), np.float32)
+    rows = np.random.default_rng(1).permutation(30)[:25]
+    shifts = np.array([[down, right] for down in range(-2, 3) for right in range(-2, 3)])
+    done = _shifter(x, pixels=2)(keras.tf.constant(rows), keras.tf.constant(shifts))
+    np.testing.assert_array_equal(done, moved(x[rows], keras.tf.constant(shifts)))
+
+
+def test_a_conversion_does_not_need_the_keras_model(keras: Any) -> None:
+    """The converter is given the variables alone, and makes the same file as of all of it."""
+    model = keras.tfmot.quantization.keras.quantize_model(MODELS["tutorial"].build())
+    signature = keras.tf.TensorSpec((1, 28, 28, 1), keras.tf.float32)
+    function = keras.tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
+    whole = keras.tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
+    assert to_tflite(model, Convert(), np.zeros((1, 28, 28, 1), np.float32)) == whole
 
 
 @pytest.mark.parametrize("ramp", [0.0, 0.3, 1.0])

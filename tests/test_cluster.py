@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -113,6 +115,20 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
     with pytest.raises(OptsuiteError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
         cluster.Cluster("127.0.0.1:9", [COUNT])
+
+
+def test_a_scheduler_that_goes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a build; this one had no workers yet, for which the build would have waited."""
+    monkeypatch.setattr(cluster, "_CONNECT_S", 1)
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = next(found[1] for line in process.stderr if (found := re.search(r"tcp://(\S+)", line)))
+        builders = cluster.Cluster(address, [_ANY])
+        assert "on 0 workers" in builders.title
+        threading.Timer(1, process.kill).start()
+        with pytest.raises(OptsuiteError, match="is gone"):
+            scheduler.run({_ANY.key: _ANY}, Store(tmp_path, print), builders, lambda *_: None, {_ANY.key: 1.0})
 
 
 def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smoke: Smoke, tmp_path: Path) -> None:

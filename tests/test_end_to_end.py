@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 import pytest
-from runs import SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
+from runs import ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
 
 from optsuite import report, results
 from optsuite.__main__ import main
-from optsuite.config import Config
+from optsuite.artifacts import Artifacts
 from optsuite.experiments import select, step_of
 from optsuite.measure import LiteRTRunner
 from optsuite.store import Store
-from optsuite.suite import Suite
 
 VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
 LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
@@ -116,6 +118,36 @@ def test_nothing_else_runs_while_a_round_is_timed(tmp_path: Path) -> None:
     assert (collecting, accompanied) == (0, 0)
 
 
+def test_an_interrupted_build_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Ctrl-C loses the steps at work, does not wait for them, and leaves nothing running."""
+    command = [sys.executable, "-m", "pytest", "benchmarks/test_invariants.py", "--optsuite-profile=smoke"]
+    command += ["--optsuite-models=tutorial", "--optsuite-recipes=baseline,cluster-8", f"--optsuite-cache={tmp_path}"]
+    store = Store(tmp_path, print)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+        while not store.stored():
+            assert run.poll() is None
+            time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=5)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert _ends(run.pid)
+    kept = store.stored()
+    assert not list((tmp_path / "new").iterdir())
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"building {14 - len(kept)} steps" in done.stdout
+
+
+def _ends(group: int) -> bool:
+    """Whether no process of the group is left after a moment, which multiprocessing's own helper needs."""
+    for _ in range(50):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None:
     """All is in the store; TensorFlow can't be imported, and what else is slow is not."""
     done = run_sabotaged(
@@ -179,14 +211,14 @@ def test_the_index_never_mixes_two_models(smoke: Smoke, tmp_path: Path) -> None:
     """When a model is built anew, the index forgets the files of the old one, and a baseline's all descendants."""
     selection = select(profile="smoke", models=["tutorial"], recipes=["baseline", "qat"], variants=["keras", "int8"])
     store = Store(tmp_path, pytest.fail)
-    suite = Suite(selection, store, Config(), pytest.fail)
+    artifacts = Artifacts(selection.profile, store, pytest.fail)
     rows = [((one, variant), step_of(one, variant, selection.profile)) for one, variant in selection.rows()]
-    suite._point(rows)
+    artifacts._point(rows)
     names = [PurePath("smoke", "mnist", one.id, variant.name) for (one, variant), _ in rows]
     assert [store.newest(name) for name in names] == [step.key for _, step in rows]
     pair, step = rows[0]
     newer = replace(step, seed=1)
-    suite._point([(pair, newer)])
+    artifacts._point([(pair, newer)])
     assert [store.newest(name) for name in names] == [newer.key, None, None, None]
 
 

@@ -24,6 +24,11 @@ ONE = ("--optsuite-recipes=baseline", "--optsuite-variants=int8")
         (["--optsuite-seeds=x"], "--optsuite-seeds=x: accepted are whole numbers from 0 to 999999999"),
         (["--optsuite-seeds=-1"], "--optsuite-seeds=-1: accepted are whole numbers from 0 to 999999999"),
         (["--optsuite-jobs=0"], "--optsuite-jobs=0: accepted are whole numbers from 1 up"),
+        (["--optsuite-builders=tcp://here:1"], "--optsuite-builders=tcp://here:1: accepted is dask://HOST:PORT"),
+        (
+            ["--optsuite-builders=dask://here:1", "--optsuite-jobs=2"],
+            "--optsuite-jobs is for processes",
+        ),
         (["--optsuite-models=conv,"], "--optsuite-models=conv,: accepted are names, separated by commas"),
         (["--optsuite-recipes=qat", "--optsuite-variants=int16x8"], "the selection leaves nothing to run"),
         (["--benchmark-only"], "--benchmark-only would skip the accuracy gates and pass"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Collection, Mapping
@@ -14,9 +15,9 @@ from distributed import Client, Scheduler, SchedulerPlugin, Worker, WorkerPlugin
 
 from optsuite import build
 from optsuite.build import Done, Step
+from optsuite.scheduler import DEATHS_ALLOWED
 from optsuite.spec import Artifact, OptsuiteError, Split
 
-_DEATHS_ALLOWED = 1
 _CONNECT_S = 10
 
 _data: dict[str, Mapping[str, Split]] = {}
@@ -47,7 +48,7 @@ class _Lives(SchedulerPlugin):
     def update_graph(self, scheduler: Scheduler, *, tasks: list[Any], **others: Any) -> None:
         for key in tasks:
             if str(key).startswith("optsuite-"):
-                scheduler.tasks[key].suspicious = scheduler.allowed_failures - _DEATHS_ALLOWED
+                scheduler.tasks[key].suspicious = scheduler.allowed_failures - DEATHS_ALLOWED
 
 
 class Cluster:
@@ -57,27 +58,37 @@ class Cluster:
     """
 
     def __init__(self, address: str, steps: Collection[Step]) -> None:
+        self._address = address
+        self._at_work: list[Future[Done]] = []
+        self._names: dict[tuple[str, str], str] = {}
         try:
             self._client = Client(f"tcp://{address}", timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise OptsuiteError(f"no Dask scheduler answers at {address}: {error}") from error
-        self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
         self._executor = self._client.get_executor()
-        self._at_work: list[Future[Done]] = []
-        self._client.register_plugin(_Lives(), "optsuite")
-        self._names: dict[tuple[str, str], str] = {}
-        for step in steps:
-            data = step.dataset.name, step.profile.name
-            if data not in self._names:
-                self._names[data] = f"optsuite-{uuid.uuid4().hex}"
-                splits = {
-                    name: step.dataset.load(name).first(step.profile.limit(name))
-                    for name in ("train", "validation", "test")
-                }
-                self._client.register_plugin(_Data(self._names[data], splits), self._names[data])
+        try:
+            self._client.register_plugin(_Lives(), "optsuite")
+            for step in steps:
+                self._bring(step)
+        except ImportError as error:
+            self.close()
+            raise OptsuiteError(f"the Dask scheduler at {address}, or a worker, has no optsuite: {error}") from error
+        self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
+
+    def _bring(self, step: Step) -> None:
+        """Have a step's data on all workers."""
+        data = step.dataset.name, step.profile.name
+        if data not in self._names:
+            self._names[data] = f"optsuite-{uuid.uuid4().hex}"
+            names = ("train", "validation", "test")
+            splits = {name: step.dataset.load(name).first(step.profile.limit(name)) for name in names}
+            self._client.register_plugin(_Data(self._names[data], splits), self._names[data])
 
     def _workers(self) -> int:
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        try:
+            return len(self._client.nthreads())
+        except OSError as error:
+            raise OptsuiteError(f"the Dask scheduler at {self._address} is gone: {error}") from error
 
     def free(self) -> bool:
         # No more than there are workers: what waits for a worker that dies would be taken for what killed it.
@@ -97,8 +108,9 @@ class Cluster:
     def close(self) -> None:
         for future in self._at_work:
             future.cancel()
-        for name in self._names.values():
-            self._client.unregister_worker_plugin(name)
+        with contextlib.suppress(OSError):  # there may be nobody left to tell
+            for name in self._names.values():
+                self._client.unregister_worker_plugin(name)
         self._client.close()
 
 

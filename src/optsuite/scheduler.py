@@ -17,7 +17,8 @@ Event = Literal["started", "stored", "failed"]
 Observer = Callable[[Event, Step, Done | None], None]
 """Told of every event; what was stored comes with it."""
 
-_DEATHS_ALLOWED = 1
+DEATHS_ALLOWED = 1
+"""How often the process of a step may be killed before the step is what killed it."""
 
 
 class Builders(Protocol):
@@ -146,7 +147,7 @@ def run(
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 key = running.pop(future)
                 error = OptsuiteError("it was cancelled") if future.cancelled() else future.exception()
-                if isinstance(error, BrokenExecutor) and deaths[key] < _DEATHS_ALLOWED:
+                if isinstance(error, BrokenExecutor) and deaths[key] < DEATHS_ALLOWED:
                     deaths[key] += 1
                     agenda.again(key)
                 elif isinstance(error, BrokenExecutor):

@@ -1,45 +1,33 @@
-"""One run: what is selected, building what is missing, and the record of what was found."""
+"""One run: what is selected, and the record of what was found."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path, PurePath
 from typing import TextIO
 
 import msgspec
 import numpy as np
 
 import optsuite
-from optsuite import build, execution, experiments, flatbuffer, invariants, machine, progress, scheduler
+from optsuite import build, execution, experiments, flatbuffer, invariants, machine
 from optsuite.ab import side_by_side
-from optsuite.build import Done, Step
+from optsuite.artifacts import Artifacts, OpenBuilders, Pair
 from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
-from optsuite.plan import Plan
-from optsuite.plan import plan as planned
-from optsuite.recipes import RECIPES
 from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
-from optsuite.scheduler import Builders, Event
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
-from optsuite.times import Times
-from optsuite.variants import VARIANTS
+from optsuite.variants import KERAS, VARIANTS
 from optsuite.verdict import Judgement
-
-_KERAS = VARIANTS["keras"]
-
-Pair = tuple[Experiment, Variant]
-OpenBuilders = Callable[[Collection[Step], Path], Builders]
-"""Gets what is to build those steps, and where the output of processes of this machine goes."""
 
 
 class Suite:
@@ -54,11 +42,10 @@ class Suite:
         base: Side | None = None,
     ) -> None:
         self.selection = selection
+        self.artifacts = Artifacts(selection.profile, store, say)
         self._base = base
         self._store = store
         self._config = config
-        self._say = say
-        self._failures: dict[str, str] = {}
         self._absences: dict[tuple[str, str], str] = {}
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._built: dict[str, Built] = {}
@@ -82,105 +69,18 @@ class Suite:
         """What watches the machine, from the first use on."""
         return machine.Monitor(self._load)
 
-    def plan(self, rows: Iterable[Pair]) -> Plan:
-        """What `prepare` would do, and how long it may take; OptsuiteError where nothing can be built."""
-        if build.builder_versions() is None:
-            raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
-        return planned((step for _, step in self._needed(rows)), self._store, Times(self._store.times))
-
     def prepare(self, rows: Iterable[Pair], open_builders: OpenBuilders, stream: TextIO) -> None:
         """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
         start = time.monotonic()
         self._wanted = list(rows)
-        if build.builder_versions() is None:
-            self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
-        else:
-            self._build_missing(self._wanted, open_builders, stream)
+        self.artifacts.build(self._wanted, open_builders, stream)
         self._ready_at = time.monotonic()
         self._build_s = self._ready_at - start
-
-    def _needed(self, rows: Iterable[Pair]) -> Collection[tuple[Pair, Step]]:
-        """What the rows and their references are, each once, and the step that makes it."""
-        needed: dict[tuple[str, str], tuple[Pair, Step]] = {}
-        for experiment, variant in rows:
-            for pair in (
-                (experiments.baseline(experiment), _KERAS),
-                (experiment, _KERAS),
-                (experiment, variant),
-            ):
-                needed[pair[0].id, pair[1].name] = pair, self._step(*pair)
-        return needed.values()
-
-    def _build_missing(self, rows: Iterable[Pair], open_builders: OpenBuilders, stream: TextIO) -> None:
-        needed = self._needed(rows)
-        steps = [step for _, step in needed]
-        if scheduler.missing(steps, self._store):
-            with self._store.building():
-                self._build(scheduler.missing(steps, self._store), open_builders, stream)
-        self._point(needed)
-
-    def _point(self, wanted: Iterable[tuple[Pair, Step]]) -> None:
-        """Let the index say what is newest, and nothing of what descends from a model that is so no longer.
-
-        Else a machine that goes by the index would measure a file of one model against the answers of another.
-        """
-        built = [(pair, step) for pair, step in wanted if step.key not in self._failures]
-        for (experiment, variant), step in built:
-            if variant is _KERAS and self._store.newest(self._index_name(experiment, _KERAS)) not in (None, step.key):
-                descendants = [experiment.recipe] if experiment.recipe.stages else RECIPES.values()
-                for recipe in descendants:
-                    self._store.forget(self._index_name(replace(experiment, recipe=recipe), _KERAS).parent)
-        for pair, step in built:
-            self._store.point(self._index_name(*pair), step.key)
-
-    def _build(self, todo: dict[str, Step], open_builders: OpenBuilders, stream: TextIO) -> None:
-        start = time.monotonic()
-        times = Times(self._store.times)
-        seconds = {key: times.of(step).seconds for key, step in todo.items()}
-        builders = open_builders(todo.values(), self._store.log)
-        self._say(f"building {len(todo)} steps, {builders.title}")
-        with progress.show(seconds, stream) as show:
-
-            def observe(event: Event, step: Step, done: Done | None) -> None:
-                show(event, step, done)
-                if done:
-                    times.add(step, done)
-
-            self._failures |= scheduler.run(todo, self._store, builders, observe, seconds)
-        done = len(todo) - len(self._failures)
-        self._say(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
-
-    def _step(self, experiment: Experiment, variant: Variant) -> Step:
-        return experiments.step_of(experiment, variant, self.selection.profile)
-
-    def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
-        return PurePath(self.selection.profile.name, experiment.dataset.name, experiment.id, variant.name)
-
-    def _key(self, experiment: Experiment, variant: Variant) -> str | None:
-        """The artifact's key, or None where neither TensorFlow nor the index knows it."""
-        if build.builder_versions() is None:
-            return self._store.newest(self._index_name(experiment, variant))
-        return self._step(experiment, variant).key
-
-    def _artifact(self, experiment: Experiment, variant: Variant) -> Artifact:
-        key = self._key(experiment, variant)
-        artifact = None if key is None else self._store.get(key)
-        if artifact is None:
-            reason = (
-                f"could not be built: {self._failures[key]}"
-                if key in self._failures
-                else (
-                    f"{experiment.id} {variant.name} ({self.selection.profile.name}) is not in {self._store.root}; "
-                    "run once where TensorFlow is installed, and copy the folder"
-                )
-            )
-            raise OptsuiteError(reason)
-        return artifact
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
         """The .tflite file."""
         with self._noting(experiment, variant):
-            return self._artifact(experiment, variant)[TFLITE]
+            return self.artifacts.get(experiment, variant)[TFLITE]
 
     def runner(self, experiment: Experiment, variant: Variant) -> Runner:
         """The variant, ready to be asked, on one thread.
@@ -194,14 +94,14 @@ class Suite:
                 raise UnavailableError("TensorFlow is not installed")
             from optsuite.keras import KerasRunner
 
-            return KerasRunner(self._artifact(experiment, variant)[build.MODEL])
+            return KerasRunner(self.artifacts.get(experiment, variant)[build.MODEL])
 
     def built(self, experiment: Experiment) -> Built:
         """The experiment's Keras model, as the build knows it; its baseline goes into the record with it."""
         if experiment.id not in self._built:
             if experiment.recipe.stages:
                 self.built(experiments.baseline(experiment))
-            artifact = self._artifact(experiment, _KERAS)
+            artifact = self.artifacts.get(experiment, KERAS)
             outputs = build.unpack_arrays(artifact[build.OUTPUTS])
             self._built[experiment.id] = Built(
                 id=experiment.id,
@@ -246,7 +146,7 @@ class Suite:
         return Measured(
             experiment=experiment.id,
             variant=variant.name,
-            key=self._key(experiment, variant) or "",
+            key=self.artifacts.key(experiment, variant) or "",
             sha256=hashlib.sha256(content).hexdigest(),
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
             test=test,
@@ -265,7 +165,7 @@ class Suite:
     ) -> tuple[bytes, tuple[LayerWeights, ...], Execution | None, tuple[str, ...]]:
         """The file, its kernels under their layers' names, how it is run, and what is unexpected about it."""
         if variant.convert is None:
-            return self._artifact(experiment, variant)[build.MODEL], built.info.layers, None, ()
+            return self.artifacts.get(experiment, variant)[build.MODEL], built.info.layers, None, ()
         content = self.tflite(experiment, variant)
         contents = flatbuffer.read(content)
         ran = execution.observe(content, contents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Times:
         self._rates: dict[tuple[str, ...], list[float]] = defaultdict(list)
         """Seconds for each unit of weight, newest last, under each name that a step goes by."""
         self._starts: list[float] = []
-        for line in file.read_bytes().splitlines() if file.exists() else []:
+        for line in _lines(file):
             try:
                 took = msgspec.json.decode(line, type=Took)
             except (msgspec.DecodeError, UnicodeDecodeError):
@@ -65,7 +66,7 @@ class Times:
             seconds=done.seconds,
             start_s=done.start_s,
         )
-        with self._file.open("ab") as file:
+        with contextlib.suppress(OSError), self._file.open("ab") as file:  # it is what was built that counts
             file.write(msgspec.json.encode(took) + b"\n")
 
     def of(self, step: Step) -> Estimate:
@@ -79,6 +80,13 @@ class Times:
     def start_s(self) -> float:
         """What a new process takes before it can begin its first step."""
         return statistics.median(self._starts[-_NEWEST:]) if self._starts else _GUESSED_START_S
+
+
+def _lines(file: Path) -> list[bytes]:
+    try:
+        return file.read_bytes().splitlines()
+    except OSError:
+        return []
 
 
 def _seedless(step: Step) -> str:

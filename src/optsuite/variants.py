@@ -18,3 +18,6 @@ VARIANTS = catalogue(
         refuses_quantized="TFLite cannot convert a model with fake-quantisation to 16-bit activations",
     ),
 )
+
+KERAS = VARIANTS["keras"]
+"""What all others are converted from."""
