@@ -19,7 +19,10 @@ _CANNOT_USE_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, 1 where a gate failed, or 2 where the input can't be used."""
+    """Run the command; the exit code is 0, 1 where a gate failed, or 2 where the input can't be used.
+
+    That of `plan` is pytest's.
+    """
     parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = commands.add_parser(
         "plan", help="what `pytest ARGUMENTS` would build, and how long it may take", add_help=False, prefix_chars="\0"
     )
-    plan.add_argument("arguments", nargs="*", metavar="ARGUMENTS", help="of pytest (default: all benchmarks)")
+    plan.add_argument("arguments", nargs="*", metavar="ARGUMENTS", help="of pytest; without any: all benchmarks")
     plan.set_defaults(command=_plan)
     _add_store(commands)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")

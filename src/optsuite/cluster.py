@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import dask
-from distributed import Client, Scheduler, SchedulerPlugin, Worker, WorkerPlugin
+from distributed import Client, KilledWorker, Scheduler, SchedulerPlugin, Worker, WorkerPlugin
+from distributed.client import ClosedClientError
 
 from optsuite import build
 from optsuite.build import Done, Step
@@ -54,41 +57,64 @@ class _Lives(SchedulerPlugin):
 class Cluster:
     """The workers that the scheduler at `address` (HOST:PORT) has at any time, for these steps.
 
-    They and the scheduler need optsuite, in the version that is here. OptsuiteError where no scheduler answers.
+    They and the scheduler need optsuite, in the version that is here. OptsuiteError where no scheduler answers, and
+    later where it is gone.
     """
 
     def __init__(self, address: str, steps: Collection[Step]) -> None:
         self._address = address
+        self._run = f"optsuite-{uuid.uuid4().hex}"
+        """Begins the names of all that this run has on the cluster: another may build the same there."""
         self._at_work: list[Future[Done]] = []
-        self._names: dict[tuple[str, str], str] = {}
+        self._data: set[str] = set()
         try:
             self._client = Client(f"tcp://{address}", timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise OptsuiteError(f"no Dask scheduler answers at {address}: {error}") from error
+            raise OptsuiteError(
+                f"no Dask scheduler answers at {address} ({error}); accepted is one's HOST:PORT"
+            ) from error
         self._executor = self._client.get_executor()
         try:
             self._client.register_plugin(_Lives(), "optsuite")
             for step in steps:
                 self._bring(step)
-        except ImportError as error:
+            self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
+        except Exception as error:  # what a worker raised arrives as a plain Exception
             self.close()
-            raise OptsuiteError(f"the Dask scheduler at {address}, or a worker, has no optsuite: {error}") from error
-        self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
+            raise OptsuiteError(
+                f"the Dask scheduler at {address}, or a worker, can't build ({error}); accepted are those with "
+                f"optsuite[cluster] {version('optsuite')} installed"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _name(self, step: Step) -> str:
+        return f"{self._run}-{step.dataset.name}-{step.profile.name}"
 
     def _bring(self, step: Step) -> None:
         """Have a step's data on all workers."""
-        data = step.dataset.name, step.profile.name
-        if data not in self._names:
-            self._names[data] = f"optsuite-{uuid.uuid4().hex}"
-            names = ("train", "validation", "test")
-            splits = {name: step.dataset.load(name).first(step.profile.limit(name)) for name in names}
-            self._client.register_plugin(_Data(self._names[data], splits), self._names[data])
+        name = self._name(step)
+        if name not in self._data:
+            self._data.add(name)
+            splits = {
+                split: step.dataset.load(split).first(step.profile.limit(split))
+                for split in ("train", "validation", "test")
+            }
+            self._client.register_plugin(_Data(name, splits), name)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, AttributeError, ClosedClientError) as error:  # a client that gave up has no scheduler to ask
+            raise OptsuiteError(
+                f"the Dask scheduler at {self._address} is gone ({error}); start the run again"
+            ) from error
 
     def _workers(self) -> int:
-        try:
+        with self._asking():
             return len(self._client.nthreads())
-        except OSError as error:
-            raise OptsuiteError(f"the Dask scheduler at {self._address} is gone: {error}") from error
 
     def free(self) -> bool:
         # No more than there are workers: what waits for a worker that dies would be taken for what killed it.
@@ -96,28 +122,53 @@ class Cluster:
         return len(self._at_work) < max(1, self._workers())
 
     def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
-        data = self._names[step.dataset.name, step.profile.name]
         # A teacher's answers are more than Dask likes to send with a task; as data of their own they could be lost.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
-            future: Future[Done] = self._executor.submit(
-                _do, step, inputs, step.tools, data, key=f"optsuite-{step.key}", priority=urgency
+        with self._asking(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+            asked = self._executor.submit(
+                *(_do, step, inputs, step.key, step.tools, self._name(step)),
+                key=f"{self._run}-{step.key}-{uuid.uuid4().hex}",
+                priority=urgency,
             )
-        self._at_work.append(future)
+        self._at_work.append(asked)
+        future: Future[Done] = Future()
+        asked.add_done_callback(partial(_pass_on, future))
         return future
 
     def close(self) -> None:
         for future in self._at_work:
             future.cancel()
-        with contextlib.suppress(OSError):  # there may be nobody left to tell
-            for name in self._names.values():
+        for name in self._data:
+            with contextlib.suppress(Exception):  # whatever is said of it: there may be nobody left to tell
                 self._client.unregister_worker_plugin(name)
         self._client.close()
 
 
-def _do(step: Step, inputs: list[Artifact], tools: Mapping[str, str], data: str) -> Done:
+def _pass_on(future: Future[Done], asked: Future[Done]) -> None:
+    """Bring Dask's answer into the form that `scheduler.Builders` promises."""
+    if asked.cancelled():
+        future.cancel()
+        future.set_running_or_notify_cancel()
+    elif (error := asked.exception()) is None:
+        future.set_result(asked.result())
+    elif isinstance(error, KilledWorker):
+        last = f"the last at {error.last_worker.address}"
+        future.set_exception(OptsuiteError(f"it killed {DEATHS_ALLOWED + 1} workers, {last}; see that worker's log"))
+    else:
+        future.set_exception(error)
+
+
+def _anew(step: Step) -> Step:
+    """The step, its key to be computed here: a key travels with its step."""
+    return replace(step, inputs=tuple(_anew(one) for one in step.inputs))
+
+
+def _do(step: Step, inputs: list[Artifact], key: str, tools: Mapping[str, str], data: str) -> Done:
     """On a worker: the step, with the data that came here before."""
-    if step.tools != tools:
-        other = sorted({name for name, _ in step.tools.items() ^ tools.items()})
+    here = _anew(step)
+    if here.key != key:
+        other = sorted({name for name, _ in here.tools.items() ^ tools.items()}) or ["its catalogues or stages"]
         raise OptsuiteError(f"the worker differs in {', '.join(other)}; accepted is what asks it to build")
+    if data not in _data:
+        raise OptsuiteError("its data is not on the worker: the Dask scheduler was started again; start the run again")
     with _alone:
         return build.timed(replace(step, dataset=replace(step.dataset, load=_data[data].__getitem__)), inputs)

@@ -28,17 +28,16 @@ def show(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
         disable=not stream.isatty(),
     )
     bar = progress.add_task("", total=sum(seconds.values()), left=len(seconds), now="")
-    at_work: list[str] = []
+    at_work: dict[str, None] = {}
     left = len(seconds)
 
     def observe(event: Event, step: Step, done: Done | None) -> None:
         nonlocal left
         if event == "started":
-            at_work.append(step.label)
+            at_work[step.label] = None  # once, also when it was begun twice
         else:
             left -= 1
-            if step.label in at_work:
-                at_work.remove(step.label)
+            at_work.pop(step.label, None)
             progress.advance(bar, seconds[step.key])
         if event == "failed":
             progress.console.print(f"failed: {step.label}", markup=False)

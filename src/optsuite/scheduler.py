@@ -17,6 +17,8 @@ Event = Literal["started", "stored", "failed"]
 Observer = Callable[[Event, Step, Done | None], None]
 """Told of every event; what was stored comes with it."""
 
+_LOOK_S = 5
+"""How long a builder that comes in the middle may wait for work."""
 DEATHS_ALLOWED = 1
 """How often the process of a step may be killed before the step is what killed it."""
 
@@ -24,7 +26,8 @@ DEATHS_ALLOWED = 1
 class Builders(Protocol):
     """What does the steps: processes of this machine, or a cluster's.
 
-    A future that ends with BrokenExecutor says that the process was killed that did the step.
+    A future that ends with BrokenExecutor says that the process was killed that did the step; one that is cancelled,
+    that the step was lost in another way.
     """
 
     title: str
@@ -144,12 +147,14 @@ def run(
                 running[builders.submit(todo[key], inputs, agenda.urgency[key])] = key
             if not running:
                 return failures
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, _LOOK_S, FIRST_COMPLETED).done:
                 key = running.pop(future)
-                error = OptsuiteError("it was cancelled") if future.cancelled() else future.exception()
+                error = BrokenExecutor() if future.cancelled() else future.exception()
                 if isinstance(error, BrokenExecutor) and deaths[key] < DEATHS_ALLOWED:
                     deaths[key] += 1
                     agenda.again(key)
+                elif future.cancelled():
+                    fail(key, ": it was cancelled, twice")
                 elif isinstance(error, BrokenExecutor):
                     fail(key, ": its process was killed, twice; its last words are in the build log")
                 elif isinstance(error, OptsuiteError):

@@ -8,8 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from optsuite.build import Done, Step
 
@@ -26,8 +28,8 @@ class Took:
 
     step: str
     profile: str
-    weight: int
-    seconds: float
+    weight: Annotated[int, Meta(ge=1)]
+    seconds: Annotated[float, Meta(ge=0)]
     start_s: float | None = None
 
 
