@@ -30,7 +30,7 @@ def run_json() -> dict[str, Any]:
             {"name": "test_of_the_users_own", "stats": {**benchmark("x", "y")["stats"]}, "extra_info": {}},
         ],
         "optsuite": {
-            "schema": 2,
+            "schema": 3,
             "version": "0.1.0",
             "profile": "full",
             "asked": {
@@ -56,6 +56,7 @@ def run_json() -> dict[str, Any]:
             "build_s": 10.0,
             "measure_s": 20.0,
             "watches": [watch(1.0, "conv_baseline_s0", variant) for variant in ("fp32", "int8", "int16x8")],
+            "labels": [0] * 100,
             "built": [built("conv", "baseline"), built("conv", "qat", wrong=[1, 2])],
             "absences": [{"experiment": "conv_qat_s0", "variant": "int16x8", "reason": reason}],
         },

@@ -24,10 +24,16 @@ def answers(count: int = 100, wrong: Sequence[int] = ()) -> dict[str, Any]:
     return asdict(Answers.of(right))
 
 
+def answering(count: int = 100, wrong: Sequence[int] = ()) -> dict[str, Any]:
+    """The JSON of what a `Measured` says of the test images: 1 where it is wrong."""
+    return {"test": answers(count, wrong), "mistakes": [1] * len(wrong)}
+
+
 def layer(name: str, size: int = 100, zeros: int = 0, unique: int = 8, channel_unique: int = 4) -> dict[str, Any]:
     """The JSON of `LayerWeights`."""
     counts = {"zeros": zeros, "unique": unique, "channel_unique": channel_unique}
-    return {"name": name, "size": size, "entropy_bits": 80.0, **counts}
+    histogram = {"low": -1.0, "high": 1.0, "histogram": [size - zeros, zeros]}
+    return {"name": name, "size": size, "entropy_bits": 80.0, **counts, **histogram}
 
 
 def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> dict[str, Any]:
@@ -66,7 +72,9 @@ def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> d
     } | changes
 
 
-def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: float = 1.0) -> dict[str, Any]:
+def benchmark(
+    experiment: str, variant: str, wrong: Sequence[int] = (), scale: float = 1.0, count: int = 100
+) -> dict[str, Any]:
     """The JSON of one timed row: 100 rounds of 1 to 100 us, times `scale`."""
     rounds = [scale * (i + 1) * 1e-6 for i in range(100)]
     return {
@@ -87,8 +95,8 @@ def benchmark(experiment: str, variant: str, wrong: Sequence[int] = (), scale: f
                 "key": f"key of {experiment} {variant}",
                 "sha256": f"bytes of {experiment} {variant}",
                 "budget": 0.005,
-                "test": answers(wrong=wrong),
-                "validation": answers(wrong=wrong),
+                **answering(count, wrong),
+                "validation": answers(count, wrong),
                 "total_time_s": 0.5,
                 "validation_time_s": 0.25,
                 "execution": {

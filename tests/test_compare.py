@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import answers, benchmark, built, layer
+from runs import answering, answers, benchmark, built, layer
 
 from optsuite import config, results
 from optsuite.__main__ import main
@@ -39,7 +39,8 @@ COUNT = 10_000
 def base(run_json: Run) -> Run:
     """The small run with ten thousand images, of which none is answered wrong."""
     for one in run_json["benchmarks"][:4]:
-        one["extra_info"]["optsuite"] |= {"test": answers(COUNT), "validation": answers(COUNT)}
+        one["extra_info"]["optsuite"] |= {**answering(COUNT), "validation": answers(COUNT)}
+    run_json["optsuite"]["labels"] = [0] * COUNT
     run_json["benchmarks"].pop()
     return run_json
 
@@ -111,12 +112,8 @@ def test_the_same_run_twice(base: Run) -> None:
 )
 def test_accuracy(base: Run, lost: int, gained: int, tolerance: float, verdict: Verdict) -> None:
     """Over the tolerance and significant, both; what is said of it counts the images each way."""
-    before = np.ones(COUNT, bool)
-    before[COUNT - gained :] = False
-    after = np.ones(COUNT, bool)
-    after[:lost] = False
-    old = changed(base, "conv_qat_s0", "int8", test=_json(before), sha256="old")
-    new = changed(base, "conv_qat_s0", "int8", test=_json(after))
+    old = changed(base, "conv_qat_s0", "int8", sha256="old", **answering(COUNT, range(COUNT - gained, COUNT)))
+    new = changed(base, "conv_qat_s0", "int8", **answering(COUNT, range(lost)))
     one = of(judged(old, new, tolerances=Tolerances(accuracy={"*": tolerance})), "conv_qat", "int8", "accuracy")
     assert one.verdict == verdict
     assert one.value == pytest.approx((lost - gained) / COUNT)
@@ -124,11 +121,6 @@ def test_accuracy(base: Run, lost: int, gained: int, tolerance: float, verdict: 
     assert one.high is not None
     assert one.low < (lost - gained) / COUNT < one.high
     assert f"{lost} of {COUNT} images right to wrong, {gained} wrong to right" in one.detail
-
-
-def _json(right: np.ndarray) -> dict[str, Any]:
-    found = Answers.of(right)
-    return {"accuracy": found.accuracy, "count": found.count, "bits": found.bits}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +158,7 @@ def test_invariants(base: Run, before: int, after: int, verdict: Verdict) -> Non
     """What the baseline's stages promised, 240 zeros of 300, in the file's own weights."""
     base["optsuite"]["experiments"].append("conv_prune-0.8_s0")
     base["optsuite"]["built"].append(built("conv", "prune-0.8"))
-    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8"))
+    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8", count=COUNT))
     old = changed(base, "conv_prune-0.8_s0", "int8", weights=[layer("conv2d", 300, zeros=before)])
     new = changed(base, "conv_prune-0.8_s0", "int8", weights=[layer("conv2d", 300, zeros=after)])
     assert of(judged(old, new), "conv_prune-0.8", "int8", "invariants").verdict == verdict
@@ -179,7 +171,7 @@ def test_an_old_fault_hides_no_new_one(base: Run) -> None:
     for stage in made["info"]["stages"][1:]:
         stage["layers"] = ["conv2d", "dense"]
     base["optsuite"]["built"].append(made)
-    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8"))
+    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8", count=COUNT))
     broken, kept = layer("conv2d", 300, zeros=1), layer("dense", 100, zeros=80)
     old = changed(base, "conv_prune-0.8_s0", "int8", weights=[broken, kept])
     new = changed(base, "conv_prune-0.8_s0", "int8", weights=[broken, layer("dense", 100, zeros=79)])
@@ -192,7 +184,7 @@ def test_an_old_fault_hides_no_new_one(base: Run) -> None:
 
 def test_the_same_file_that_answers_otherwise_is_judged(base: Run) -> None:
     """Another runtime, or a fault in the measuring: bytes alone prove nothing about answers."""
-    new = changed(base, "conv_qat_s0", "int8", test=answers(COUNT, wrong=range(40)), sha256="bytes of conv_qat_s0 int8")
+    new = changed(base, "conv_qat_s0", "int8", sha256="bytes of conv_qat_s0 int8", **answering(COUNT, range(40)))
     found = judged(base, new)
     assert of(found, "conv_qat", "int8", "accuracy").verdict == Verdict.REGRESSED
     assert of(found, "conv_qat", "int8", "latency").verdict == Verdict.SAME
@@ -257,7 +249,7 @@ def test_changed_files_are_timed_side_by_side(base: Run) -> None:
 )
 def test_times_of_another_machine_are_not_compared(base: Run, change: Callable[[Run], None], reason: str) -> None:
     """Accuracy and size are judged, latency is not, whether the bytes are the same or gone."""
-    new = changed(base, "conv_qat_s0", "int8", test=answers(COUNT, wrong=range(40)), bytes=9_000)
+    new = changed(base, "conv_qat_s0", "int8", bytes=9_000, **answering(COUNT, range(40)))
     change(new)
     found = judged(base, new)
     assert of(found, "conv_qat", "int8", "accuracy").verdict == Verdict.REGRESSED
@@ -477,7 +469,7 @@ def _files(base: Run, new: Run, folder: Path) -> list[str]:
 
 def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 1 and a line for what got worse, one for the rest; Markdown and JSON beside it."""
-    new = changed(base, "conv_qat_s0", "int8", test=answers(COUNT, wrong=range(40)))
+    new = changed(base, "conv_qat_s0", "int8", **answering(COUNT, range(40)))
     files = _files(base, new, tmp_path)
     out = ["--markdown", str(tmp_path / "verdicts.md"), "--json", str(tmp_path / "verdicts.json")]
     assert main(["compare", *files, *out, "--cache", str(tmp_path / "cache")]) == 1
@@ -504,7 +496,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     [
         ("", "not the JSON of an optsuite run"),
         ("{", "not the JSON of an optsuite run"),
-        ('{"optsuite": {"schema": 1}}', "schema version 1; accepted: 2"),
+        ('{"optsuite": {"schema": 1}}', "schema version 1; accepted: 3"),
         ("older", "older than"),
         ("NaN", "not the JSON of an optsuite run"),
         ("infinite", "not the JSON of an optsuite run"),

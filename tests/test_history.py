@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from runs import answers
+from runs import answering
 
 from optsuite import history
 from optsuite.__main__ import main
@@ -23,8 +23,9 @@ COUNT = 10_000
 def folder(run_json: dict[str, Any], tmp_path: Path) -> Path:
     """Ten runs, kept as pytest-benchmark keeps them; from the seventh on conv_qat int8 answers 50 images wrong."""
     run_json["benchmarks"].pop()
+    run_json["optsuite"]["labels"] = [0] * COUNT
     for one in run_json["benchmarks"]:
-        one["extra_info"]["optsuite"] |= {"test": answers(COUNT, wrong=range(20))}
+        one["extra_info"]["optsuite"] |= answering(COUNT, range(20))
     kept = tmp_path / "history" / "Linux-CPython-3.11-64bit"
     kept.mkdir(parents=True)
     for number in range(10):
@@ -33,7 +34,7 @@ def folder(run_json: dict[str, Any], tmp_path: Path) -> Path:
             one["stats"]["data"] = []  # --benchmark-autosave leaves them out
         if number >= 6:
             for one in (run["benchmarks"][1], run["benchmarks"][3]):
-                one["extra_info"]["optsuite"] |= {"sha256": "others", "test": answers(COUNT, wrong=range(70))}
+                one["extra_info"]["optsuite"] |= {"sha256": "others", **answering(COUNT, range(70))}
         run["datetime"] = f"2026-01-{number + 1:02}T00:00:00+00:00"
         run["commit_info"] = {"id": f"{number:x}" * 16, "dirty": False}
         (kept / f"{number:04}_commit.json").write_text(json.dumps(run))

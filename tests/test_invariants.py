@@ -90,7 +90,8 @@ def test_owed(records: list[StageRecord], expected: dict[str, Promise]) -> None:
 
 
 def _layer(name: str = "a", size: int = 128, zeros: int = 0, unique: int = 9, channel: int = 8) -> LayerWeights:
-    return LayerWeights(name=name, size=size, zeros=zeros, unique=unique, channel_unique=channel, entropy_bits=0.0)
+    counts = {"size": size, "zeros": zeros, "unique": unique, "channel_unique": channel}
+    return LayerWeights(name=name, **counts, entropy_bits=0.0, low=0.0, high=1.0, histogram=(size,))
 
 
 @pytest.mark.parametrize(
@@ -116,13 +117,21 @@ def test_broken(promise: Promise, layer: LayerWeights, per_channel: bool, faults
 def test_describe() -> None:
     """Counts, also by output channel; the entropy of two equally frequent values is a bit each."""
     values = np.array([[0, 1, 0, 1], [0, 0, 1, 1]], np.int8)
-    assert describe("a", values, channel_axis=0) == LayerWeights(
-        name="a", size=8, zeros=4, unique=2, channel_unique=2, entropy_bits=8.0
-    )
+    found = describe("a", values, channel_axis=0)
+    assert (found.name, found.size, found.zeros, found.unique, found.channel_unique) == ("a", 8, 4, 2, 2)
+    assert (found.entropy_bits, found.low, found.high) == (8.0, 0.0, 1.0)
+    assert (found.histogram[0], found.histogram[-1], sum(found.histogram)) == (4, 4, 8)
     by_column = describe("a", np.array([[1, 2], [1, 3], [1, 4], [1, 5]]), channel_axis=1, zero=1)
     assert (by_column.zeros, by_column.unique, by_column.channel_unique) == (4, 5, 4)
     assert by_column.entropy_bits == pytest.approx(8 * (0.5 * 1 + 4 * 0.125 * 3))
     assert math.copysign(1, describe("a", np.ones((1, 4)), channel_axis=0).entropy_bits) == 1.0
+
+
+def test_a_histogram_of_what_is_finite() -> None:
+    """A trained model may hold anything."""
+    values = np.array([[np.nan, np.inf, 0.0, 2.0]])
+    assert describe("a", values, channel_axis=0).histogram[-1] == 1
+    assert sum(describe("a", values[:, :2], channel_axis=0).histogram) == 0
 
 
 def test_float16_is_counted_right() -> None:

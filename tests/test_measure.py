@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optsuite.measure import LiteRTRunner, correct, gzip_bytes, run_pass
+from optsuite.measure import LiteRTRunner, correct, gzip_bytes, mistakes, run_pass
 from optsuite.records import Answers
 from optsuite.spec import OptsuiteError, Split
 
@@ -56,6 +56,7 @@ def test_correct(outputs: list[list[float]], right: list[bool]) -> None:
     """The largest output is the answer; ties go to the first, as they do on a device."""
     split = Split(x=np.zeros((2, 1), np.float32), y=np.array([1, 1], np.int32))
     assert correct(np.array(outputs), split).tolist() == right
+    assert mistakes(np.array(outputs), split) == (0,) * right.count(False)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 10_000])

@@ -123,6 +123,11 @@ def correct(outputs: np.ndarray, split: Split) -> np.ndarray:
     return right
 
 
+def mistakes(outputs: np.ndarray, split: Split) -> tuple[int, ...]:
+    """The labels given to the inputs that `correct` says were answered wrong, in their order."""
+    return tuple(outputs.argmax(axis=-1)[~correct(outputs, split)].tolist())
+
+
 def gzip_bytes(content: bytes) -> int:
     """Size after gzip -9, without a time stamp."""
     return len(gzip.compress(content, compresslevel=9, mtime=0))

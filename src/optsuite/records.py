@@ -25,7 +25,8 @@ class LayerWeights:
     """One kernel: `size` weights, of which `zeros` are zero, with `unique` distinct values.
 
     `channel_unique` is the most that any output channel has; `entropy_bits` is Shannon's bound on what all the
-    weights take when each is coded by itself.
+    weights take when each is coded by itself. `histogram` counts those that are finite in bins of equal width from
+    `low` to `high`.
     """
 
     name: str
@@ -34,6 +35,9 @@ class LayerWeights:
     unique: int
     channel_unique: int
     entropy_bits: float
+    low: float
+    high: float
+    histogram: Annotated[tuple[Count, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +185,7 @@ class Execution:
 class Measured:
     """A variant of an experiment: its answers, sizes, and the seconds of one pass over each split's images.
 
+    `mistakes` are the labels that it gives to the test images that it gets wrong, in their order.
     `execution` is None for what is no .tflite file, and so is `validation_time_s`, as its answers were known.
     `key` is that of the artifact in the store, `sha256` that of the file in it that is measured. `weights` are the
     kernels as they ship; `note` says where the file is not what its variant's name makes expect.
@@ -193,6 +198,7 @@ class Measured:
     budget: Fraction
     test: Answers
     validation: Answers
+    mistakes: tuple[Count, ...] = field(repr=False)
     total_time_s: Seconds
     validation_time_s: Seconds | None
     execution: Execution | None
@@ -266,7 +272,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What was asked for, on what it was run, and what is not in the benchmarks."""
+    """What was asked for, on what it was run, and what is not in the benchmarks. `labels` are the test images'."""
 
     schema: int
     version: str
@@ -278,6 +284,7 @@ class Header:
     build_s: Seconds
     measure_s: Seconds
     watches: tuple[Watch, ...]
+    labels: tuple[Count, ...] = field(repr=False)
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]
 

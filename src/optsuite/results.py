@@ -18,7 +18,7 @@ import numpy as np
 from optsuite.records import Built, Count, Duration, Header, Measured, Seconds
 from optsuite.spec import OptsuiteError
 
-SCHEMA = 2
+SCHEMA = 3
 SECTION = "optsuite"
 
 # x86's and ARM's.
@@ -200,7 +200,7 @@ def _row(measured: Measured, stats: _Stats) -> Row:
 
 
 def _check(run: Run, path: Path) -> None:
-    """What types can't say: rows belong to a known experiment and are there once, bits have their length."""
+    """What types can't say: rows belong to a known experiment and are there once, bits and labels have their length."""
     known = [built.id for built in run.header.built]
     pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]
     for name, found in (("an experiment", known), ("a row", pairs)):
@@ -214,5 +214,13 @@ def _check(run: Run, path: Path) -> None:
             for answers in (owner.test, owner.validation):
                 if abs(answers.right().mean() - answers.accuracy) > 1e-9:
                     raise OptsuiteError("an accuracy and its bits disagree")
+        labels = len(run.header.labels)
+        for measured in (row.measured for row in run.rows):
+            wrong = int((~measured.test.right()).sum())
+            if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
+                raise OptsuiteError(
+                    f"{measured.experiment} {measured.variant} has {len(measured.mistakes)} mistakes for {wrong} wrong "
+                    f"answers to {measured.test.count} images, of which {labels} have a label"
+                )
     except (OptsuiteError, ValueError) as error:
         raise OptsuiteError(f"{path}: {error}") from error

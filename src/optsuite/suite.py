@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -21,7 +21,7 @@ from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
-from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, run_pass
+from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, mistakes, run_pass
 from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
@@ -102,7 +102,7 @@ class Suite:
             if experiment.recipe.stages:
                 self.built(experiments.baseline(experiment))
             artifact = self.artifacts.get(experiment, KERAS)
-            outputs = build.unpack_arrays(artifact[build.OUTPUTS])
+            outputs = self._known_outputs(experiment)
             self._built[experiment.id] = Built(
                 id=experiment.id,
                 dataset=experiment.dataset.name,
@@ -115,6 +115,10 @@ class Suite:
                 validation=self._answers(experiment, "validation", outputs["validation"]),
             )
         return self._built[experiment.id]
+
+    def _known_outputs(self, experiment: Experiment) -> Mapping[str, np.ndarray]:
+        """What the build's Keras model answers, by split."""
+        return build.unpack_arrays(self.artifacts.get(experiment, KERAS)[build.OUTPUTS])
 
     def _info(self, artifact: Artifact) -> ModelInfo:
         try:
@@ -138,19 +142,19 @@ class Suite:
         test_pass = run_pass(runner, self._split(experiment, "test").x)
         if variant.convert is None:
             validation_pass = None
-            test, validation = built.test, built.validation
+            outputs = self._known_outputs(experiment)
         else:
             validation_pass = run_pass(runner, self._split(experiment, "validation").x)
-            test = self._answers(experiment, "test", test_pass.outputs)
-            validation = self._answers(experiment, "validation", validation_pass.outputs)
+            outputs = {"test": test_pass.outputs, "validation": validation_pass.outputs}
         return Measured(
             experiment=experiment.id,
             variant=variant.name,
             key=self.artifacts.key(experiment, variant) or "",
             sha256=hashlib.sha256(content).hexdigest(),
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-            test=test,
-            validation=validation,
+            test=self._answers(experiment, "test", outputs["test"]),
+            validation=self._answers(experiment, "validation", outputs["validation"]),
+            mistakes=mistakes(outputs["test"], self._split(experiment, "test")),
             total_time_s=test_pass.total_time_s,
             validation_time_s=validation_pass.total_time_s if validation_pass else None,
             execution=ran,
@@ -248,6 +252,7 @@ class Suite:
             build_s=self._build_s,
             measure_s=self._measure_s(),
             watches=tuple(self.monitor.watches),
+            labels=tuple(self._split(selected.experiments[0], "test").y.tolist()),
             built=tuple(self._built.values()),
             absences=tuple(
                 Absence(experiment=pair[0], variant=pair[1], reason=reason)

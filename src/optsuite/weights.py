@@ -6,6 +6,8 @@ import numpy as np
 
 from optsuite.records import LayerWeights
 
+_BINS = 40
+
 
 def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 0) -> LayerWeights:
     """Count one kernel. `channel_axis` is that of its output channels; `zero` is the stored value that means 0.
@@ -18,6 +20,7 @@ def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 
     _, counts = np.unique(values, return_counts=True)
     shares = counts / values.size
     channels = np.moveaxis(values, channel_axis, 0).reshape(values.shape[channel_axis], -1)
+    histogram, edges = np.histogram(values[np.isfinite(values)], bins=_BINS)
     return LayerWeights(
         name=name,
         size=values.size,
@@ -25,4 +28,7 @@ def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 
         unique=len(counts),
         channel_unique=max(np.unique(channel).size for channel in channels),
         entropy_bits=float(-(shares * np.log2(shares)).sum() * values.size) + 0.0,
+        low=float(edges[0]),
+        high=float(edges[-1]),
+        histogram=tuple(histogram.tolist()),
     )
