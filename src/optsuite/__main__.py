@@ -33,6 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--calibration", type=Path, metavar="FILE.json", help="what `python -m optsuite.benchmarks.calibration` wrote"
     )
     report.set_defaults(command=_report)
+    recommended = commands.add_parser("recommend", help="the best variant within limits: exit 1 where there is none")
+    recommended.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
+    recommended.add_argument("--max-size", metavar="40KB", help="of the file")
+    recommended.add_argument("--max-latency", metavar="30us", help="of the median call")
+    recommended.add_argument("--min-accuracy", metavar="0.98", help="on the validation images, a fraction")
+    recommended.add_argument("--variants", metavar="A,B", help="only these (default: all .tflite variants)")
+    recommended.add_argument(
+        "--prefer", choices=("quality", "balanced", "compact"), default="quality", help="(default: quality)"
+    )
+    recommended.add_argument("--all", action="store_true", help="print everything that fell out, too")
+    recommended.set_defaults(command=_recommend)
     compared = commands.add_parser("compare", parents=[_cache()], help="whether a run is worse than another: exit 1")
     compared.add_argument("base", type=Path, metavar="BASE.json", help="what it is compared with")
     compared.add_argument("new", type=Path, metavar="NEW.json", help="the run that is judged")
@@ -75,6 +86,24 @@ def _report(given: argparse.Namespace) -> int:
         print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")
     print(f"the report is in {given.out / 'report.md'}")
     return 0
+
+
+def _recommend(given: argparse.Namespace) -> int:
+    from optsuite.recommend import Limits, candidates, choose
+    from optsuite.results import read
+    from optsuite.units import parse_bytes, parse_fraction, parse_seconds
+
+    limits = Limits(
+        max_bytes=None if given.max_size is None else parse_bytes(given.max_size),
+        max_latency_s=None if given.max_latency is None else parse_seconds(given.max_latency),
+        min_accuracy=None if given.min_accuracy is None else parse_fraction(given.min_accuracy),
+    )
+    variants = None if given.variants is None else given.variants.split(",")
+    choice = choose(candidates(read(given.run), variants), limits, given.prefer)
+    from optsuite.report.choice import text
+
+    print(text(choice, everything=given.all))
+    return int(not choice.ranked)
 
 
 def _compare(given: argparse.Namespace) -> int:

@@ -40,9 +40,14 @@ class Timing:
     iterations: Count
     rounds_s: tuple[Seconds, ...]
 
+    @property
+    def single_rounds(self) -> bool:
+        """Whether the file kept the rounds, and each is one call."""
+        return bool(self.rounds_s) and self.iterations == 1
+
     def percentile_s(self, percent: float) -> float | None:
         """By linear interpolation between the recorded rounds, as numpy does; None where they don't tell."""
-        if not self.rounds_s or self.iterations > 1:
+        if not self.single_rounds:
             return None
         return float(np.percentile(self.rounds_s, percent))
 

@@ -1,0 +1,121 @@
+"""What to ship, for a terminal. Shows, and judges nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+
+from optsuite.recommend import MARGINS, RESAMPLES, Candidate, Choice, Limit, Limits, Near
+from optsuite.report import intervals
+from optsuite.results import Row
+from optsuite.units import kilobytes, microseconds
+
+_RUNNERS_UP = 5
+
+_MISSED: dict[Limit, str] = {"size": "too large", "latency": "too slow", "accuracy": "not accurate enough"}
+_BEYOND: dict[Limit, str] = {"size": "larger", "latency": "longer", "accuracy": "more errors"}
+
+
+def text(choice: Choice, *, everything: bool) -> str:
+    """The best and the runners-up, how sure that is, and why the others fell out."""
+    limits = ", ".join(_limits(choice.limits).values()) or "none given"
+    parts = [
+        f"{len(choice.ranked)} of {len(choice.ranked) + len(choice.fallen)} variants are within the limits: {limits}."
+    ]
+    if choice.ranked:
+        shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
+        parts += [_rule(choice), _table(shown), _certainty(choice)]
+    else:
+        parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
+    if choice.fallen:
+        parts.append(_fallen(choice, everything=everything))
+    return "\n\n".join(parts)
+
+
+def name(row: Row) -> str:
+    """Experiment and variant."""
+    return f"{row.measured.experiment} {row.measured.variant}"
+
+
+def _limits(limits: Limits) -> dict[Limit, str]:
+    found: dict[Limit, str] = {}
+    if limits.max_bytes is not None:
+        found["size"] = f"size at most {kilobytes(limits.max_bytes)}"
+    if limits.max_latency_s is not None:
+        found["latency"] = f"median call at most {microseconds(limits.max_latency_s)}"
+    if limits.min_accuracy is not None:
+        found["accuracy"] = f"validation accuracy at least {limits.min_accuracy:g}"
+    return found
+
+
+def _rule(choice: Choice) -> str:
+    margin = 100 * MARGINS[choice.preference]
+    near = f"of those at most {margin:g} points less accurate than the best of them, "
+    rules = {
+        "quality": "the most accurate",
+        "balanced": f"{near}that of the least size x latency",
+        "compact": f"{near}the smallest",
+    }
+    return f"Best is, on the validation images, {rules[choice.preference]} (--prefer={choice.preference})."
+
+
+def _table(candidates: tuple[Candidate, ...]) -> str:
+    lines = []
+    for candidate in candidates:
+        measured = candidate.row.measured
+        low, high = intervals.accuracy(measured.test)
+        lines.append(
+            {
+                "": name(candidate.row),
+                "best in": f"{100 * candidate.certainty:.1f} %",
+                "validation": f"{measured.validation.accuracy:.4f}",
+                "test": f"{measured.test.accuracy:.4f}",
+                "95 % interval": f"{low:.4f} to {high:.4f}",
+                "size": kilobytes(measured.bytes),
+                "gzip": kilobytes(measured.gzip_bytes),
+                "median": microseconds(candidate.row.timing.median_s),
+            }
+        )
+    return pd.DataFrame(lines).to_markdown(index=False, tablefmt="plain", disable_numparse=True)
+
+
+def _certainty(choice: Choice) -> str:
+    what = "the validation images and of the rounds" if choice.timed else "the validation images"
+    text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
+    if not choice.timed:
+        text += "; the file kept no single rounds, so how sure the latencies are is not in it"
+    nothing = 1 - sum(candidate.certainty for candidate in (*choice.ranked, *choice.fallen))
+    if nothing > 1e-9:
+        text += f"; in {100 * nothing:.1f} % nothing is within the limits"
+    return text + "."
+
+
+def _near(near: Near, limits: Limits) -> str:
+    return f"{_limits(limits)[near.limit]}: {name(near.row)} has {_figure(near.row, near.limit)}, {_beyond(near)}"
+
+
+def _beyond(near: Near) -> str:
+    return f"{100 * near.excess:.1f} % {_BEYOND[near.limit]} than allowed"
+
+
+def _figure(row: Row, limit: Limit) -> str:
+    return {
+        "size": kilobytes(row.measured.bytes),
+        "latency": microseconds(row.timing.median_s),
+        "accuracy": f"{row.measured.validation.accuracy:.4f}",
+    }[limit]
+
+
+def _fallen(choice: Choice, *, everything: bool) -> str:
+    if everything:
+        return "\n".join(
+            f"{name(one.row)}: " + ", ".join(f"{_MISSED[limit]} ({_figure(one.row, limit)})" for limit in one.misses)
+            for one in choice.fallen
+        )
+    counts = Counter(one.misses for one in choice.fallen)
+    lines = [
+        f"{count} {'is' if count == 1 else 'are'} {' and '.join(_MISSED[limit] for limit in misses)}"
+        for misses, count in counts.most_common()
+    ]
+    return "The others: " + ", ".join(lines) + ". --all lists them."

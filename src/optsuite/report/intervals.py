@@ -1,0 +1,30 @@
+"""95 % intervals of the numbers that are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, quantile_test
+
+from optsuite.records import Answers
+from optsuite.results import Timing
+
+
+def accuracy(answers: Answers) -> tuple[float, float]:
+    """Of an accuracy, by the images: Wilson's score interval (Wilson 1927)."""
+    right = int(answers.right().sum())
+    interval = binomtest(right, answers.count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def median_s(timing: Timing) -> tuple[float, float] | None:
+    """Of a median, by the rounds: from order statistics, whatever their distribution (Conover 1999, ch. 3.2).
+
+    None where the rounds don't tell.
+    """
+    if not timing.single_rounds or len(timing.rounds_s) < 2:
+        return None
+    interval: Any = quantile_test(np.array(timing.rounds_s)).confidence_interval()
+    low, high = (timing.min_s if np.isnan(interval.low) else interval.low), interval.high
+    return float(low), float(timing.max_s if np.isnan(high) else high)

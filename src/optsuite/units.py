@@ -1,0 +1,48 @@
+"""Sizes and times as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from optsuite.spec import OptsuiteError
+
+_BYTES = {"B": 1, "KB": 1024, "MB": 1024**2}
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes, of "40KB" or "9928"; a KB is 1,024 bytes. OptsuiteError for what is no size over 0."""
+    return math.floor(_parsed(text, {"": 1, **_BYTES}))
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds, of "30us" or "0.5 ms"; OptsuiteError for what is no time over 0."""
+    return _parsed(text, _SECONDS)
+
+
+def parse_fraction(text: str) -> float:
+    """A number from 0 to 1; OptsuiteError for any other."""
+    if not re.fullmatch(r"0|1|[01]?\.\d{1,15}", text.strip()) or float(text) > 1:
+        raise OptsuiteError(f"{text!r}: accepted is a fraction from 0 to 1, as 0.98")
+    return float(text)
+
+
+def _parsed(text: str, units: dict[str, float]) -> float:
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) *([A-Za-zµ]*)", text.strip())
+    known = {unit.lower(): size for unit, size in units.items()}
+    if not found or float(found[1]) == 0 or found[2].lower() not in known:
+        accepted = ", ".join(unit or "nothing" for unit in units)
+        raise OptsuiteError(f"{text!r}: accepted is a number over 0 and a unit: {accepted}")
+    return float(found[1]) * known[found[2].lower()]
+
+
+def kilobytes(size: float) -> str:
+    """In KB of 1,024 bytes, or in bytes where it is less than one."""
+    return f"{size:.0f} B" if size < 1024 else f"{size / 1024:,.1f} KB"
+
+
+def microseconds(seconds: float) -> str:
+    """In µs, three digits or all before the point."""
+    value = seconds * 1e6
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} µs"
