@@ -1,4 +1,4 @@
-"""A run -> report.md, results.csv and figures. Shows, and judges nothing."""
+"""A run -> report.html, report.md, results.csv and figures. Shows, and judges nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from optsuite.calibration import Calibration
 from optsuite.noise import noise
-from optsuite.report import about, figures, pipelines, tables, timing, weights
+from optsuite.report import about, figures, page, pipelines, tables, timing, weights
 from optsuite.report.folder import written
 from optsuite.results import Run
 
@@ -36,6 +36,7 @@ def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.Dat
         drawn = figures.draw(run, merged, made / "figures")
         text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
         (made / "report.md").write_text(text, "utf-8")
+        (made / "report.html").write_text(page.render(run), "utf-8")
         # What only an earlier run had must not be taken for this one's.
         figure_files = (out / "figures" / f"{name}.png" for name in figures.FIGURES)
         for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):

@@ -6,12 +6,19 @@ from collections import Counter
 
 import pandas as pd
 
-from optsuite.recommend import MARGINS, RESAMPLES, Candidate, Choice, Limit, Limits, Near
+from optsuite.recommend import MARGINS, RESAMPLES, Candidate, Choice, Limit, Limits, Near, Preference
 from optsuite.report import intervals
 from optsuite.results import Row
 from optsuite.units import kilobytes, microseconds
 
 _RUNNERS_UP = 5
+
+RULES: dict[Preference, str] = {
+    "quality": "the most accurate",
+    "balanced": f"of those at most {100 * MARGINS['balanced']:g} points less accurate, the least size x latency",
+    "compact": f"of those at most {100 * MARGINS['compact']:g} points less accurate, the smallest",
+}
+"""What each preference takes, in words."""
 
 _MISSED: dict[Limit, str] = {"size": "too large", "latency": "too slow", "accuracy": "not accurate enough"}
 _BEYOND: dict[Limit, str] = {"size": "larger", "latency": "longer", "accuracy": "more errors"}
@@ -25,7 +32,8 @@ def text(choice: Choice, *, everything: bool) -> str:
     ]
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
-        parts += [_rule(choice), _table(shown), _certainty(choice)]
+        rule = f"Best is, on the validation images, {RULES[choice.preference]} (--prefer={choice.preference})."
+        parts += [rule, _table(shown), _certainty(choice)]
     else:
         parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
     if choice.fallen:
@@ -47,17 +55,6 @@ def _limits(limits: Limits) -> dict[Limit, str]:
     if limits.min_accuracy is not None:
         found["accuracy"] = f"validation accuracy at least {limits.min_accuracy:g}"
     return found
-
-
-def _rule(choice: Choice) -> str:
-    margin = 100 * MARGINS[choice.preference]
-    near = f"of those at most {margin:g} points less accurate than the best of them, "
-    rules = {
-        "quality": "the most accurate",
-        "balanced": f"{near}that of the least size x latency",
-        "compact": f"{near}the smallest",
-    }
-    return f"Best is, on the validation images, {rules[choice.preference]} (--prefer={choice.preference})."
 
 
 def _table(candidates: tuple[Candidate, ...]) -> str:

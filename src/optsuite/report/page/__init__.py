@@ -1,0 +1,70 @@
+"""report.html: one file with all that the run says of each experiment, to look at. Shows, and judges nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+
+import jinja2
+from markdown_it import MarkdownIt
+from plotly.offline import get_plotlyjs
+
+from optsuite import recommend
+from optsuite.recommend import Choice
+from optsuite.report import about, choice, pipelines
+from optsuite.report.page import data
+from optsuite.results import Run
+from optsuite.units import kilobytes, microseconds
+
+
+def render(run: Run) -> str:
+    """The page as HTML that needs nothing else: script, style, data and images are in it."""
+    page, report = resources.files("optsuite.report.page"), resources.files("optsuite.report")
+    definitions = (report / "definitions.md").read_text("utf-8")
+    scripts = [get_plotlyjs(), (page / "page.js").read_text("utf-8")]
+    content = data.content(run)
+    text: str = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            run=run,
+            summary=about.summary(run),
+            picks=_picks(run),
+            rules=choice.RULES,
+            resamples=recommend.RESAMPLES,
+            content=content,
+            absent=[(*pair.split(" "), reason) for reason, pairs in about.absences(run).items() for pair in pairs],
+            pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},
+            definitions=MarkdownIt("commonmark").enable("table").render(definitions),
+            style=(page / "page.css").read_text("utf-8"),
+            scripts=scripts,
+            # Only these scripts run, and nothing is loaded from anywhere, whatever names got into the page.
+            policy="default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src "
+            + " ".join(map(_hash, scripts)),
+        )
+    )
+    return text
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("optsuite.report.page", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "ensure_ascii": False}
+    environment.filters |= {"kilobytes": kilobytes, "microseconds": microseconds}
+    return environment
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _picks(run: Run) -> list[Choice]:
+    """The choice without limits by each preference; none where there is nothing to choose from."""
+    rows = recommend.candidates(run)
+    return [recommend.choose(rows, recommend.Limits(), preference) for preference in recommend.MARGINS] if rows else []

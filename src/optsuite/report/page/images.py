@@ -1,0 +1,61 @@
+"""The test images that a page shows: what a row gets wrong and its baseline gets right."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from optsuite import datasets
+from optsuite.report.tables import selected
+from optsuite.results import Run
+
+MOST = 60
+"""How many are shown of a row."""
+
+Flips = Mapping[tuple[str, str], Sequence[int]]
+"""Experiment and variant -> images, by number."""
+
+
+def flips(run: Run) -> Flips:
+    """The test images that each row gets wrong and its baseline's Keras model gets right."""
+    baselines = {built.id: baseline.test.right() for built in selected(run) if (baseline := run.baseline(built))}
+    return {
+        (row.measured.experiment, row.measured.variant): np.flatnonzero(
+            ~row.measured.test.right() & baselines[row.measured.experiment]
+        ).tolist()
+        for row in run.rows
+        if row.measured.experiment in baselines
+    }
+
+
+def sheet(run: Run, found: Flips) -> dict[str, Any] | None:
+    """The images to show in one PNG, side by side; None where the run's data is not here, or is no images."""
+    indices = sorted({index for row in found.values() for index in row[:MOST]})
+    dataset = datasets.DATASETS.get(run.header.asked.dataset)
+    if dataset is None or not indices:
+        return None
+    test = dataset.load("test").first(len(run.header.labels))
+    if not np.array_equal(test.y, run.header.labels) or test.x.ndim != 4 or test.x.shape[-1] not in (1, 3):
+        return None
+    columns = math.ceil(math.sqrt(len(indices)))
+    _, height, width, channels = test.x.shape
+    pixels = np.zeros((math.ceil(len(indices) / columns) * height, columns * width, channels), np.uint8)
+    for place, index in enumerate(indices):
+        top, left = place // columns * height, place % columns * width
+        pixels[top : top + height, left : left + width] = (255 * test.x[index]).round()
+    png = io.BytesIO()
+    Image.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels).save(png, "PNG", optimize=True)
+    return {
+        "png": base64.b64encode(png.getvalue()).decode(),
+        "columns": columns,
+        "width": width,
+        "height": height,
+        "sheet": [columns * width, len(pixels)],
+        "places": {index: place for place, index in enumerate(indices)},
+    }

@@ -1,0 +1,74 @@
+"""Debian's Chromium, headless, and pages for it. Not part of `make test`, which must run where there is no browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from optsuite import datasets, results
+from optsuite.report import page
+
+_OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # it runs as root in CI, and shows our own pages only
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[webdriver.Chrome]:
+    """The browser; what it logs and asks of the network is kept."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or pytest.fail("no chromium; .ci/run installs it")
+    for option in _OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def shown_run(run_json: dict[str, Any]) -> dict[str, Any]:
+    """The small run, of the first images of MNIST."""
+    run_json["optsuite"]["labels"] = datasets.DATASETS["mnist"].load("test").y[:100].tolist()
+    return run_json
+
+
+@pytest.fixture
+def show(
+    chromium: webdriver.Chrome, write_run: Callable[[Any], Path], tmp_path: Path
+) -> Callable[[Any], webdriver.Chrome]:
+    """Open the page of a run, given as JSON, in a window of 1280 x 900."""
+
+    def show(run: Any) -> webdriver.Chrome:
+        path = tmp_path / "report.html"
+        path.write_text(page.render(results.read(write_run(run))), "utf-8")
+        chromium.get("about:blank")
+        for log in ("browser", "performance"):
+            chromium.get_log(log)  # what was before
+        size(chromium, 1280)
+        chromium.get(path.as_uri())
+        assert chromium.execute_script("return document.documentElement.dataset.ready") == "yes"
+        return chromium
+
+    return show
+
+
+def size(chromium: webdriver.Chrome, width: int, theme: str = "light") -> None:
+    """Make the window so wide, in pixels, and the user's preference so."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    preferred = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
