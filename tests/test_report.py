@@ -190,7 +190,13 @@ def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_p
     """All files, all figures, every figure in the report, and nothing else left behind."""
     out = tmp_path / "a report"
     report.write(results.read(write_run(run_json)), out)
-    assert sorted(path.name for path in out.iterdir()) == ["execution.csv", "figures", "report.md", "results.csv"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "execution.csv",
+        "figures",
+        "report.html",
+        "report.md",
+        "results.csv",
+    ]
     assert sorted(path.stem for path in (out / "figures").iterdir()) == sorted(FIGURES)
     text = (out / "report.md").read_text()
     for figure in FIGURES:

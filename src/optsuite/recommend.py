@@ -87,7 +87,7 @@ class _Figures:
         near = accuracy >= accuracy.max(initial=0) - MARGINS[preference] - 1e-9
         cost = {"quality": -accuracy, "balanced": size * latency_s, "compact": size}[preference]
         # The last key counts most; what is not near the best is ranked by its accuracy.
-        return within[np.lexsort((latency_s, size, np.where(near, cost, -accuracy), ~near))]
+        return within[np.lexsort((latency_s, size, -accuracy, np.where(near, cost, -accuracy), ~near))]
 
 
 def _excess(values: np.ndarray, most: float | None) -> np.ndarray:
@@ -112,9 +112,9 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
     """The best of the rows within the limits, and the others; OptsuiteError where the rows can't be compared.
 
     Of what is within the limits and not more than `MARGINS` less accurate than the best of it, "quality" takes the most
-    accurate, "balanced" that of the least bytes x median, "compact" the smallest; ties go to the smaller, then to the
-    faster. The certainty is by the bootstrap (Efron 1979): images are drawn anew, the same for all candidates, and the
-    rounds of each, and the choice is made again.
+    accurate, "balanced" that of the least bytes x median, "compact" the smallest; ties go to the more accurate, then to
+    the smaller, then to the faster. The certainty is by the bootstrap (Efron 1979): images are drawn anew, the same for
+    all candidates, and the rounds of each, and the choice is made again.
     """
     if not rows:
         raise OptsuiteError("there is nothing to choose from: no variant of these names was measured")

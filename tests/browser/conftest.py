@@ -47,8 +47,21 @@ def shown_run(run_json: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
+def resize(chromium: webdriver.Chrome) -> Callable[..., None]:
+    """Make the window so wide, in pixels, and the user's preference the light or the dark."""
+
+    def resize(width: int, theme: str = "light") -> None:
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        preferred = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+
+    return resize
+
+
+@pytest.fixture
 def show(
-    chromium: webdriver.Chrome, write_run: Callable[[Any], Path], tmp_path: Path
+    chromium: webdriver.Chrome, resize: Callable[..., None], write_run: Callable[[Any], Path], tmp_path: Path
 ) -> Callable[[Any], webdriver.Chrome]:
     """Open the page of a run, given as JSON, in a window of 1280 x 900."""
 
@@ -58,17 +71,9 @@ def show(
         chromium.get("about:blank")
         for log in ("browser", "performance"):
             chromium.get_log(log)  # what was before
-        size(chromium, 1280)
+        resize(1280)
         chromium.get(path.as_uri())
         assert chromium.execute_script("return document.documentElement.dataset.ready") == "yes"
         return chromium
 
     return show
-
-
-def size(chromium: webdriver.Chrome, width: int, theme: str = "light") -> None:
-    """Make the window so wide, in pixels, and the user's preference so."""
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    preferred = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)

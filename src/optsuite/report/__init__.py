@@ -38,7 +38,7 @@ def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.Dat
         (made / "report.md").write_text(text, "utf-8")
         (made / "report.html").write_text(page.render(run), "utf-8")
         # What only an earlier run had must not be taken for this one's.
-        figure_files = (out / "figures" / f"{name}.png" for name in figures.FIGURES)
+        figure_files = (out / "figures" / f"{name}.{kind}" for name in figures.FIGURES for kind in ("png", "svg"))
         for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):
             if not (made / old.relative_to(out)).exists():
                 old.unlink(missing_ok=True)

@@ -8,14 +8,14 @@ from optsuite.report.tables import selected
 from optsuite.results import Run
 
 
-def absences(run: Run) -> dict[str, list[str]]:
-    """Reason -> the rows that were asked for and are absent for it."""
-    found: dict[str, list[str]] = {}
-    for experiment in run.header.experiments:
-        for variant in run.header.variants:
-            if run.row(experiment, variant) is None:
-                found.setdefault(run.absence(experiment, variant), []).append(f"{experiment} {variant}")
-    return found
+def absences(run: Run) -> list[tuple[str, str, str]]:
+    """Experiment, variant and reason of each row that was asked for and is absent."""
+    return [
+        (experiment, variant, run.absence(experiment, variant))
+        for experiment in run.header.experiments
+        for variant in run.header.variants
+        if run.row(experiment, variant) is None
+    ]
 
 
 def notes(run: Run) -> dict[str, list[str]]:

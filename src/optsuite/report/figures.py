@@ -1,4 +1,4 @@
-"""The figures of a report (matplotlib, PNG)."""
+"""The figures of a report, for print (matplotlib, PNG and SVG)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from optsuite.drop import paired
 from optsuite.pareto import frontier
-from optsuite.report import tables
+from optsuite.report import intervals, tables
 from optsuite.results import Run
 
 mpl.use("Agg")
+mpl.rcParams["svg.hashsalt"] = "optsuite"  # the same run, the same file
 
 # Okabe and Ito's palette: told apart by colour-blind people too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -40,6 +43,7 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
         figure = Figure(figsize=(10, 7), layout="constrained")
         if plot(run, table, figure):
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             drawn.append(name)
     return drawn
 
@@ -51,15 +55,20 @@ def _colours(names: pd.Series[str]) -> dict[str, str]:
 def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """A point an experiment, coloured by model, with a line to its label in a column at the right.
 
-    With several seeds the point is their mean, and a whisker up and down is their standard deviation.
-
     Labels beside the points would lie on each other wherever points do; a column never does.
     """
     colours = _colours(table["base"])
     for model, colour in colours.items():
         part = table[table["base"] == model]
-        spread_y = part[f"{y}_sd"].fillna(0) if f"{y}_sd" in part else None
-        axes.errorbar(part[x], part[y], yerr=spread_y, fmt="o", color=colour, label=model, capsize=2, lw=0.8, zorder=5)
+        axes.errorbar(
+            *(part[x], part[y], _whiskers(part, y), _whiskers(part, x)),
+            fmt="o",
+            color=colour,
+            label=model,
+            capsize=2,
+            lw=0.8,
+            zorder=5,
+        )
     axes.margins(0.05)
     figure.legend(loc="outside upper center", ncols=8)
     axes.grid(alpha=0.3)
@@ -86,6 +95,36 @@ def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> 
         )
 
 
+def _whiskers(table: pd.DataFrame, column: str) -> np.ndarray | None:
+    """How far down and up, (2, n): the standard deviation over the seeds, else the 95 % interval; None for neither."""
+    if f"{column}_sd" in table:
+        return np.tile(table[f"{column}_sd"].fillna(0).to_numpy(float), (2, 1))
+    if f"{column}_low" in table:
+        ends = [table[column] - table[f"{column}_low"], table[f"{column}_high"] - table[column]]
+        reach: np.ndarray = np.nan_to_num(np.array(ends, float).clip(min=0))
+        return reach
+    return None
+
+
+def _with_intervals(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """The table of int8 variants with 95 % intervals of accuracy, latency and drop, where it has a line a seed."""
+    known = {built.id: built for built in run.header.built}
+    lines = []
+    for name in table["exp_id"]:
+        row = run.row(name, "int8")
+        if row is None:
+            return table
+        ends = {
+            "acc": intervals.accuracy(row.measured.test),
+            "median_ms": [1e3 * end for end in intervals.median_s(row.timing) or (np.nan, np.nan)],
+            "acc_drop_int8": paired(known[name].test, row.measured.test).interval(),
+        }
+        lines.append(
+            {f"{column}_{end}": pair[end == "high"] for column, pair in ends.items() for end in ("low", "high")}
+        )
+    return table.join(pd.DataFrame(lines, index=table.index))
+
+
 def spread(wanted: list[float], gap: float) -> list[float]:
     """Rising heights in 0..1 at least `gap` apart, each near the one wanted; evenly spaced where they do not fit."""
     gap = min(gap, 1 / max(1, len(wanted) - 1))
@@ -102,13 +141,16 @@ def _spans_decades(values: pd.Series[float]) -> bool:
 
 
 def _accuracy_against(x: str, label: str) -> Plot:
-    def plot(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
+    def plot(run: Run, results: pd.DataFrame, figure: Figure) -> bool:
         table = tables.int8(results)
         if table.empty:
             return False
+        table = _with_intervals(run, table)
         axes = figure.add_subplot(xlabel=label, ylabel="int8 accuracy on the test images")
         if _spans_decades(table[x]):
             axes.set_xscale("log")
+        if x == "median_ms":
+            axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
         best = table.iloc[frontier(list(zip(table[x], table["acc"], strict=True)))]
         axes.step(best[x], best["acc"], where="post", color="0.5", lw=1.2, label="frontier", zorder=2)
         _points(figure, axes, table, x, "acc")
@@ -143,10 +185,11 @@ def _latency_bar(_: Run, table: pd.DataFrame, figure: Figure) -> bool:
     return True
 
 
-def _drop_against_ratio(_: Run, table: pd.DataFrame, figure: Figure) -> bool:
+def _drop_against_ratio(run: Run, table: pd.DataFrame, figure: Figure) -> bool:
     table = table.dropna(subset=["acc_drop_int8", "size_ratio_int8"])
     if table.empty:
         return False
+    table = _with_intervals(run, table)
     axes = figure.add_subplot(xlabel="Keras bytes / int8 bytes", ylabel="accuracy drop of int8 against its Keras model")
     axes.axhline(0, color="0.5", lw=0.8)
     _points(figure, axes, table, "size_ratio_int8", "acc_drop_int8")
@@ -188,7 +231,7 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
 
 
 FIGURES: dict[str, Plot] = {
-    "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), ms"),
+    "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), µs"),
     "acc_vs_params": _accuracy_against("params", "parameters"),
     "acc_vs_size_int8": _accuracy_against("bytes", "int8 size, bytes"),
     "tflite_latency_bar": _latency_bar,

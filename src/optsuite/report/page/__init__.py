@@ -34,7 +34,7 @@ def render(run: Run) -> str:
             rules=choice.RULES,
             resamples=recommend.RESAMPLES,
             content=content,
-            absent=[(*pair.split(" "), reason) for reason, pairs in about.absences(run).items() for pair in pairs],
+            absences=about.absences(run),
             pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},
             definitions=MarkdownIt("commonmark").enable("table").render(definitions),
             style=(page / "page.css").read_text("utf-8"),

@@ -167,7 +167,7 @@ function startTables() {
       head.querySelector("button").addEventListener("click", () => sort(table, column)));
   }
   for (const controls of document.querySelectorAll(".filters[data-table]")) {
-    controls.addEventListener("input", () => filter(controls));
+    for (const event of ["input", "change"]) controls.addEventListener(event, () => filter(controls));
     filter(controls);
   }
   document.addEventListener("click", (event) => {
@@ -257,8 +257,8 @@ function drawStages(stages) {
     xaxis: axis("epoch, over all stages", [0]), yaxis: axis("error, %", traces.flatMap((trace) => trace.y)),
     shapes: starts.slice(1).map((x) => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1,
       line: { color: colours.quiet, width: 1, dash: "dot" } })),
-    annotations: stages.map((stage, place) => ({ x: starts[place], y: 0, yref: "paper", text: plain(stage.stage), textangle: -90,
-      showarrow: false, xanchor: "left", xshift: 4, yanchor: "bottom", font: { color: colours.quiet, size: 11 } })),
+    annotations: stages.map((stage, place) => ({ x: starts[place], y: 1, yref: "paper", text: plain(stage.stage), textangle: -90,
+      showarrow: false, xanchor: "left", xshift: 4, yanchor: "top", font: { color: colours.quiet, size: 11 } })),
   });
 }
 
