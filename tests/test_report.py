@@ -113,7 +113,11 @@ def test_a_second_report_leaves_nothing_of_the_first(
     run_json["benchmarks"] = run_json["benchmarks"][:1]
     report.write(results.read(write_run(run_json)), out)
     assert sorted(path.name for path in out.glob("*.csv")) == ["execution.csv", "mine.csv", "results.csv"]
-    assert sorted(path.name for path in (out / "figures").iterdir()) == ["mine.png", "training_curves.png"]
+    assert sorted(path.name for path in (out / "figures").iterdir()) == [
+        "mine.png",
+        "training_curves.png",
+        "training_curves.svg",
+    ]
 
 
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
@@ -179,11 +183,18 @@ def test_drops_over_seeds_are_pooled(three_seeds: dict[str, Any], write_run: Wri
     assert pd.isna(line["int8_drop"])
 
 
+def _drawn(report_folder: Path) -> list[str]:
+    """The names of the figures, each of which is there as PNG and as SVG."""
+    files = sorted((path.stem, path.suffix) for path in (report_folder / "figures").iterdir())
+    assert files == sorted((name, kind) for name, _ in files[::2] for kind in (".png", ".svg"))
+    return [name for name, _ in files[::2]]
+
+
 def test_a_report_over_seeds_draws_every_figure(three_seeds: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """With whiskers and bands."""
     three_seeds["benchmarks"] += [benchmark(name, "fp32") for name in three_seeds["optsuite"]["experiments"]]
     report.write(results.read(write_run(three_seeds)), tmp_path)
-    assert sorted(path.stem for path in (tmp_path / "figures").iterdir()) == sorted(FIGURES)
+    assert _drawn(tmp_path) == sorted(FIGURES)
 
 
 def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
@@ -197,7 +208,7 @@ def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_p
         "report.md",
         "results.csv",
     ]
-    assert sorted(path.stem for path in (out / "figures").iterdir()) == sorted(FIGURES)
+    assert _drawn(out) == sorted(FIGURES)
     text = (out / "report.md").read_text()
     for figure in FIGURES:
         assert f"(figures/{figure}.png)" in text
@@ -207,7 +218,7 @@ def test_a_run_with_nothing_measured_for_a_figure(run_json: dict[str, Any], writ
     """One experiment, one variant: what can't be drawn is left out, not drawn empty."""
     run_json["benchmarks"] = run_json["benchmarks"][:1]
     report.write(results.read(write_run(run_json)), tmp_path)
-    assert [path.stem for path in (tmp_path / "figures").iterdir()] == ["training_curves"]
+    assert _drawn(tmp_path) == ["training_curves"]
     assert "(nothing was measured for this table)" in (tmp_path / "report.md").read_text()
 
 
