@@ -288,6 +288,17 @@ def _failed(output: str) -> list[str]:
     return [line.split()[1].rpartition("::")[2] for line in output.splitlines() if line.startswith("FAILED")]
 
 
+def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) -> None:
+    """The row, the gate and what it said, a line each."""
+    output, _ = sabotaged
+    lines = output[output.index("gates that failed:") :].splitlines()[1:]
+    assert re.fullmatch(
+        r"  tutorial_ruin_s0  test_recipe_keeps_accuracy: baseline 0\.\d+ -> 0\.\d+, drop 0\.\d+ .*; budget 0\.5000",
+        lines[0],
+    )
+    assert sum(line.startswith("  tutorial_") for line in lines) == len(_failed(output))
+
+
 def test_a_broken_stage_is_caught_by_the_invariants(sabotaged: tuple[str, dict[str, Any]]) -> None:
     """Plain QAT under the name of PQAT: no accuracy is lost, the zeros are; in Keras and in every file."""
     output, _ = sabotaged

@@ -83,7 +83,7 @@ class Artifacts:
         seconds = {key: times.of(step).seconds for key, step in todo.items()}
         builders = open_builders(todo.values(), self._store.log)
         self._say(f"building {len(todo)} steps, {builders.title}")
-        with progress.show(seconds, stream) as show:
+        with progress.building(seconds, stream) as show:
 
             def observe(event: Event, step: Step, done: Done | None) -> None:
                 show(event, step, done)

@@ -1,4 +1,4 @@
-"""Shows a person what is being built, how much is left and how long it may take."""
+"""Shows a person at a terminal what is going on, how much is left and how long it may take."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from optsuite.build import Done, Step
 from optsuite.scheduler import Event, Observer
 
 
-@contextmanager
-def show(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
-    """A progress bar on a terminal; on anything else only what failed. `seconds` is what each step may take, by key."""
-    progress = Progress(
-        TextColumn("building {task.fields[left]} left"),
+def bar(doing: str, stream: TextIO, *, redraw: bool = True) -> Progress:
+    """A bar on a terminal, nothing on anything else. Without `redraw` only `refresh` draws it, and no thread runs."""
+    return Progress(
+        TextColumn(f"{doing} {{task.fields[left]}} left"),
         BarColumn(),
         TimeElapsedColumn(),
         TextColumn("about"),
@@ -25,9 +24,16 @@ def show(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
         TextColumn("{task.fields[now]}", markup=False),
         console=Console(file=stream),
         transient=True,
+        auto_refresh=redraw,
         disable=not stream.isatty(),
     )
-    bar = progress.add_task("", total=sum(seconds.values()), left=len(seconds), now="")
+
+
+@contextmanager
+def building(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
+    """A bar of steps, and also elsewhere than on a terminal what failed. `seconds` is what each may take, by key."""
+    progress = bar("building", stream)
+    task = progress.add_task("", total=sum(seconds.values()), left=len(seconds), now="")
     at_work: dict[str, None] = {}
     left = len(seconds)
 
@@ -38,10 +44,10 @@ def show(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
         else:
             left -= 1
             at_work.pop(step.label, None)
-            progress.advance(bar, seconds[step.key])
+            progress.advance(task, seconds[step.key])
         if event == "failed":
             progress.console.print(f"failed: {step.label}", markup=False)
-        progress.update(bar, left=left, now=", ".join(at_work))
+        progress.update(task, left=left, now=", ".join(at_work))
 
     with progress:
         yield observe
