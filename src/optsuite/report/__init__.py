@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -55,7 +56,9 @@ def _markdown(
     drawn: list[str],
 ) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("optsuite.report", "."), trim_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("optsuite.report", "."),
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["tries"] = timing.tries
     text: str = environment.get_template("report.md.j2").render(
@@ -77,5 +80,6 @@ def _markdown(
         absences=about.absences(run),
         notes=about.notes(run),
         figures=drawn,
+        definitions=(resources.files("optsuite.docs") / "numbers.md").read_text("utf-8"),
     )
     return text

@@ -20,8 +20,8 @@ from optsuite.units import kilobytes, microseconds
 
 def render(run: Run) -> str:
     """The page as HTML that needs nothing else: script, style, data and images are in it."""
-    page, report = resources.files("optsuite.report.page"), resources.files("optsuite.report")
-    definitions = (report / "definitions.md").read_text("utf-8")
+    page = resources.files("optsuite.report.page")
+    definitions = (resources.files("optsuite.docs") / "numbers.md").read_text("utf-8")
     scripts = [get_plotlyjs(), (page / "page.js").read_text("utf-8")]
     content = data.content(run)
     text: str = (
