@@ -7,13 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from optsuite import __version__
+from optsuite import __version__, store_command
 from optsuite.spec import OptsuiteError
-
-if TYPE_CHECKING:
-    from optsuite.store import Store
+from optsuite.store_command import cache_option, open_store, write_file
 
 _CANNOT_USE_INPUT = 2
 
@@ -44,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     recommended.add_argument("--all", action="store_true", help="print everything that fell out, too")
     recommended.set_defaults(command=_recommend)
-    compared = commands.add_parser("compare", parents=[_cache()], help="whether a run is worse than another: exit 1")
+    compared = commands.add_parser(
+        "compare", parents=[cache_option()], help="whether a run is worse than another: exit 1"
+    )
     compared.add_argument("base", type=Path, metavar="BASE.json", help="what it is compared with")
     compared.add_argument("new", type=Path, metavar="NEW.json", help="the run that is judged")
     compared.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as Markdown too")
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     plan.add_argument("arguments", nargs="*", metavar="ARGUMENTS", help="of pytest; without any: all benchmarks")
     plan.set_defaults(command=_plan)
-    _add_store(commands)
+    store_command.add(commands)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
     ab.set_defaults(command=_ab)
@@ -122,14 +121,14 @@ def _compare(given: argparse.Namespace) -> int:
     if new.date < base.date:
         raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
     tolerances = config.read(Path("pyproject.toml")).tolerances
-    retime = ab.side_by_side(_store(given))
+    retime = ab.side_by_side(open_store(given))
     judged = compare(Side.of(base), Side.of(new), tolerances, retime)
     volumes = before_and_after(base, new, judged)
     print(verdicts.text(judged, volumes, tolerances, everything=given.all))
     if given.markdown:
-        _write(given.markdown, verdicts.markdown(judged, volumes, tolerances, everything=given.all).encode())
+        write_file(given.markdown, verdicts.markdown(judged, volumes, tolerances, everything=given.all).encode())
     if given.json:
-        _write(given.json, msgspec.json.format(msgspec.json.encode(judged)))
+        write_file(given.json, msgspec.json.format(msgspec.json.encode(judged)))
     return int(any(one.verdict.fails for one in judged))
 
 
@@ -153,90 +152,6 @@ def _history(given: argparse.Namespace) -> int:
         print(f"left out: {reason}", file=sys.stderr)
     print(f"the history is in {given.out / 'history.md'}")
     return 0
-
-
-def _cache() -> argparse.ArgumentParser:
-    """The option of all commands that use a store."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path(".optsuite-cache"),
-        metavar="DIR",
-        help="the store (default: .optsuite-cache)",
-    )
-    return parser
-
-
-def _add_store(commands: Any) -> None:
-    store = commands.add_parser("store", help="the artifacts: list, move, tidy").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    listed = store.add_parser("ls", parents=[_cache()], help="what the index knows")
-    listed.set_defaults(command=_store_ls)
-    exported = store.add_parser("export", parents=[_cache()], help="write artifacts to one file")
-    exported.add_argument("bundle", type=Path, metavar="BUNDLE")
-    exported.add_argument("--run", type=Path, metavar="RUN.json", help="only those of this run (default: all)")
-    exported.set_defaults(command=_store_export)
-    imported = store.add_parser("import", parents=[_cache()], help="take over the artifacts of such a file")
-    imported.add_argument("bundle", type=Path, metavar="BUNDLE")
-    imported.set_defaults(command=_store_import)
-    collected = store.add_parser("gc", parents=[_cache()], help="delete what neither the index nor a kept run names")
-    collected.add_argument("--keep-runs", type=Path, metavar="DIR", help="keep what the runs in this folder measured")
-    collected.set_defaults(command=_store_gc)
-
-
-def _store(given: argparse.Namespace) -> Store:
-    from optsuite.store import Store
-
-    return Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr))
-
-
-def _store_ls(given: argparse.Namespace) -> int:
-    store = _store(given)
-    present = set(store.stored())
-    for name, key in store.index().items():
-        size = f"{store.size_bytes(key):>9}" if key in present else "  missing"
-        print(f"{key[:12]} {size} bytes  {name.as_posix()}")
-    unnamed = present - set(store.index().values())
-    print(f"{len(present)} artifacts, {len(unnamed)} of them under no name in the index")
-    return 0
-
-
-def _store_export(given: argparse.Namespace) -> int:
-    from optsuite import bundle
-    from optsuite.results import read
-
-    store = _store(given)
-    keys = bundle.keys_of(read(given.run), store) if given.run else None
-    print(f"{bundle.export(store, given.bundle, keys)} artifacts are in {given.bundle}")
-    return 0
-
-
-def _store_import(given: argparse.Namespace) -> int:
-    from optsuite import bundle
-
-    print(f"{bundle.load(_store(given), given.bundle)} artifacts taken over from {given.bundle}")
-    return 0
-
-
-def _store_gc(given: argparse.Namespace) -> int:
-    from optsuite.results import read
-
-    runs = sorted(given.keep_runs.rglob("*.json")) if given.keep_runs else []
-    if given.keep_runs and not runs:
-        raise OptsuiteError(f"{given.keep_runs}: no .json file; accepted is a folder of runs")
-    kept = {row.measured.key for path in runs for row in read(path).rows}
-    count, freed = _store(given).collect(kept)
-    print(f"{count} artifacts deleted, {freed} bytes; kept: what the index names, and {len(kept)} of {len(runs)} runs")
-    return 0
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise OptsuiteError(f"{path} can't be written: {error.strerror}; accepted is a file in a folder") from error
 
 
 def _ab(given: argparse.Namespace) -> int:
