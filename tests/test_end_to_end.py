@@ -96,7 +96,8 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     assert str(tmp_path / "report" / "report.md") in done.stdout
     table = pd.read_csv(tmp_path / "report" / "results.csv")
     assert set(table["kind"]) == set(SMOKE_KINDS)
-    assert len(list((tmp_path / "report" / "figures").iterdir())) == 6
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * 6
+    assert (tmp_path / "report" / "report.html").stat().st_size < 8e6
 
 
 def test_pytest_benchmarks_own_tools_read_the_json(smoke: Smoke) -> None:

@@ -42,10 +42,10 @@ def _at_a_terminal(*arguments: str) -> str:
 def test_at_a_terminal_a_bar_says_what_is_measured_and_what_is_left(smoke: Smoke) -> None:
     """Redrawn at each test, and gone at the end; no dots beside it. -v leaves pytest's own lines."""
     written = _at_a_terminal(f"--optsuite-cache={smoke.cache}")
-    assert "measuring 14 left" in written
+    assert "measuring 15 left" in written
     assert re.search(r"measuring 1 left.*tutorial_qat_s0-int8", written)
     assert "[100%]" not in written
-    assert "14 passed" in written
+    assert "15 passed" in written
     verbose = _at_a_terminal(f"--optsuite-cache={smoke.cache}", "-v")
     assert "left" not in verbose
     assert "[100%]" in verbose

@@ -47,9 +47,7 @@ def add(commands: Any) -> None:
     got.add_argument("variant", metavar="VARIANT")
     got.add_argument("file", type=Path, metavar="FILE.tflite", help="the copy")
     got.set_defaults(command=_get)
-    collected = store.add_parser(
-        "gc", parents=[cache_option()], help="delete what neither the index nor a kept run names"
-    )
+    collected = store.add_parser("gc", parents=[cache_option()], help="delete what the index and kept runs do not name")
     collected.add_argument("--keep-runs", type=Path, metavar="DIR", help="keep what the runs in this folder measured")
     collected.set_defaults(command=_gc)
 

@@ -1,0 +1,127 @@
+"""Every command in the README and in docs/ is run, on the smoke profile, with optsuite installed from its own wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+from runs import ROOT, SMOKE_KINDS, Smoke
+
+from optsuite import config
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+# They would run themselves, or install anew. CI runs both on a clean checkout.
+_ELSEWHERE = ("make bench", "make test")
+# 1 is an answer there: nothing is within the limits, which smoke accuracies may not be.
+_MAY_SAY_NO = "optsuite recommend"
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    """What stands in fences of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of commands whose optsuite is installed from a wheel, and all else from here."""
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.split("\0"):
+        if name.startswith(("src/", "fixtures/", "benchmarks/", "docs/", "pyproject.toml", "README.md", "LICENSE")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source], check=True
+    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv")}))
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", packages, wheel], check=True)
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    python = folder / "venv/bin/python"
+    for name in ("pytest", "optsuite", "dask"):
+        command = folder / "venv/bin" / name
+        command.write_text(f'#!/bin/sh\nexec "{python}" -m {name} "$@"\n')
+        command.chmod(0o755)
+    return python.parent
+
+
+@pytest.fixture
+def project(smoke: Smoke, tmp_path: Path) -> Path:
+    """A checkout without the product, where the smoke models are built."""
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
+    shutil.copytree(smoke.cache, tmp_path / ".optsuite-cache")
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_runs(page: Path, commands: Path, project: Path) -> None:
+    """In their order, in one shell; each must end well."""
+    lines = [line for block in _blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    if not lines:
+        pytest.skip("no commands on this page")
+    script = ["set -eu", "trap 'kill $(jobs -p) 2> kill.log || true' EXIT"]
+    for line in lines:
+        command = line.partition("#")[0].strip()
+        if command in _ELSEWHERE:
+            continue
+        script.append(command + (" || test $? = 1" if command.startswith(_MAY_SAY_NO) else ""))
+    few = ["--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS[:2])}"]
+    few += ["--optsuite-variants=fp32,int8", "--benchmark-quiet", "-q"]
+    done = subprocess.run(
+        ["bash", "-xc", "\n".join(script)],
+        cwd=project,
+        env=os.environ
+        | {
+            "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+            "PYTEST_ADDOPTS": " ".join(few),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_the_wheel_is_what_runs(commands: Path, tmp_path: Path) -> None:
+    """Not this checkout, whose editable installation lies beside it."""
+    code = "import optsuite, optsuite.fixtures.plugin as plugin; print(optsuite.__file__, plugin.__file__)"
+    done = subprocess.run([commands / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.count(str(commands.parent)) == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """To files of this repository."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_are_accepted(page: Path, tmp_path: Path) -> None:
+    """Each TOML block is read as a pyproject.toml is."""
+    for block in _blocks(page, "toml"):
+        assert tomllib.loads(block)["tool"]["optsuite"]
+        (tmp_path / "pyproject.toml").write_text(block)
+        config.read(tmp_path / "pyproject.toml")
+
+
+def test_the_table_is_that_of_the_committed_run() -> None:
+    """No number in the README that was not measured."""
+    report = (ROOT / "reports/mnist/report.md").read_text()
+    shown = [line for line in (ROOT / "README.md").read_text().splitlines() if re.match(r"\| \w+_\S+_s0 ", line)]
+    assert len(shown) >= 3
+    assert [line for line in shown if line not in report] == []
