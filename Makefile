@@ -1,6 +1,6 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: bench bench-cluster test gate lint constraints clean
+.PHONY: bench bench-cluster test test-page gate lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
@@ -11,7 +11,7 @@ bench: .venv/installed
 	mkdir -p $(LATEST)
 	rm -f $(LATEST)/run.json $(LATEST)/calibration.json
 	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet; gates=$$?; \
-	test -f $(LATEST)/run.json && $(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/calibration.json && \
+	test -f $(LATEST)/run.json && $(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/run.json $(LATEST)/calibration.json && \
 	calibrated="--calibration $(LATEST)/calibration.json"; \
 	$(IN_VENV) optsuite report $(LATEST)/run.json $$calibrated --out $(LATEST) && exit $$gates
 
@@ -23,7 +23,11 @@ bench-cluster: .venv/installed
 		--benchmark-json=$(LATEST)/cluster/run.json --benchmark-quiet
 
 test: .venv/installed
-	$(IN_VENV) pytest tests/
+	$(IN_VENV) pytest tests/ --ignore=tests/browser
+
+# report.html in Debian's chromium and chromium-driver.
+test-page: .venv/installed
+	$(IN_VENV) pytest tests/browser/
 
 # Against the committed run: the two smaller models, and what LiteRT runs of them.
 gate: .venv/installed

@@ -1,9 +1,9 @@
 """How far can the timings be trusted on this machine? Three figures, for the report; no tests.
 
-    python -m optsuite.benchmarks.calibration OUT.json
+    python -m optsuite.benchmarks.calibration RUN.json OUT.json
 
 Our way of timing a call against the runtime's own; files timed against themselves; a layer timed against a wider one.
-The files are those of the baselines, from the store that `pytest benchmarks/` filled.
+The files are those of a run's baselines, from the store that it filled.
 """
 
 from __future__ import annotations
@@ -25,15 +25,12 @@ from ai_edge_litert.hardware_accelerator import HardwareAccelerator
 from ai_edge_litert.options import CpuOptions, Options
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 
-from optsuite import ab, probes
+from optsuite import ab, probes, shipped
 from optsuite.calibration import Calibration, Paths, Tries
-from optsuite.config import Config
-from optsuite.experiments import select
 from optsuite.measure import THREADS, Call, LiteRTRunner, rounds
-from optsuite.results import machine_name
+from optsuite.results import Run, machine_name, read
 from optsuite.spec import OptsuiteError
 from optsuite.store import Store
-from optsuite.suite import Suite
 
 _VARIANTS = ["fp32", "dynamic", "int8"]
 _PAIRS = 20
@@ -46,13 +43,14 @@ _NARROW, _WIDE = 640, 672
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0, or 2 where the store has not the files."""
     parser = argparse.ArgumentParser(prog="python -m optsuite.benchmarks.calibration", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
     parser.add_argument("out", type=Path, metavar="OUT.json")
     parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
     given = parser.parse_args(arguments)
     try:
         if not given.out.parent.is_dir():
             raise OptsuiteError(f"{given.out.parent}: no such folder; accepted is a file in one that is there")
-        found = calibrate(_files(given.cache))
+        found = calibrate(_files(read(given.run), Store(given.cache, print)))
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return 2
@@ -62,21 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _files(cache: Path) -> dict[str, bytes]:
-    """Experiment and variant -> .tflite, of every model's baseline."""
-    selection = select(
-        profile="full",
-        dataset="mnist",
-        matrix="default",
-        models=[],
-        recipes=["baseline"],
-        variants=_VARIANTS,
-        seeds=[0],
-    )
-    suite = Suite(selection, Store(cache, print), Config(), print)
-    return {
-        f"{experiment.id} {variant.name}": suite.tflite(experiment, variant) for experiment, variant in selection.rows()
+def _files(run: Run, store: Store) -> dict[str, bytes]:
+    """Experiment and variant -> .tflite, of the baselines of one seed."""
+    seed = min((built.seed for built in run.header.built), default=0)
+    baselines = {built.id for built in run.header.built if (built.kind, built.seed) == ("baseline", seed)}
+    found = {
+        f"{row.measured.experiment} {row.measured.variant}": shipped.content(store, row.measured)
+        for row in run.rows
+        if row.measured.experiment in baselines and row.measured.variant in _VARIANTS
     }
+    if not found:
+        raise OptsuiteError(f"the run has no baseline in {', '.join(_VARIANTS)}; accepted is one that measured some")
+    return found
 
 
 def calibrate(files: dict[str, bytes]) -> Calibration:

@@ -14,6 +14,7 @@ from runs import Smoke, run_pytest
 
 from optsuite import bundle
 from optsuite.__main__ import main
+from optsuite.results import read
 from optsuite.spec import OptsuiteError
 from optsuite.store import Store
 
@@ -166,3 +167,17 @@ def test_measuring_from_a_bundle(smoke: Smoke, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert "building 1 steps" not in done.stdout
     assert "optsuite: building took 0 s" in done.stdout
+
+
+def test_a_measured_file_is_copied_out(smoke: Smoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The very bytes; what is no file, or is not there, is one line and exit 2."""
+    out = tmp_path / "model.tflite"
+    get = ["store", "get", str(smoke.json), "tutorial_qat_s0"]
+    assert main([*get, "int8", str(out), "--cache", str(smoke.cache)]) == 0
+    row = read(smoke.json).row("tutorial_qat_s0", "int8")
+    assert row is not None
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == row.measured.sha256
+    for variant, cache, said in (("keras", smoke.cache, "has no .tflite file"), ("int8", tmp_path / "no", "is not in")):
+        assert main([*get, variant, str(tmp_path / "other"), "--cache", str(cache)]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "other").exists()

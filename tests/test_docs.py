@@ -34,7 +34,13 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of commands whose optsuite is installed from a wheel, and all else from here."""
     folder = tmp_path_factory.mktemp("installed")
     source = folder / "source"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     for name in tracked.split("\0"):
         if name.startswith(("src/", "fixtures/", "benchmarks/", "docs/", "pyproject.toml", "README.md", "LICENSE")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +83,8 @@ def test_every_command_runs(page: Path, commands: Path, project: Path) -> None:
         command = line.partition("#")[0].strip()
         if command in _ELSEWHERE:
             continue
+        if command.endswith("&"):
+            command = f"{command.removesuffix('&')} > {len(script)}.log 2>&1 &"
         script.append(command + (" || test $? = 1" if command.startswith(_MAY_SAY_NO) else ""))
     few = ["--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS[:2])}"]
     few += ["--optsuite-variants=fp32,int8", "--benchmark-quiet", "-q"]

@@ -333,4 +333,4 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
     report.write(results.read(write_run(run_json)), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "too noisy for the times to be compared" in text
-    assert "No calibration was given: `python -m optsuite.benchmarks.calibration FILE.json`" in text
+    assert "No calibration was given: `python -m optsuite.benchmarks.calibration RUN.json FILE.json`" in text

@@ -200,22 +200,22 @@ def test_a_calibration_is_made_and_read(
     monkeypatch.setattr(command, "_PAIRS", 2)
     monkeypatch.setattr(command, "_ROUNDS", 20)
     monkeypatch.setattr(command, "_TRIES", 1)
-    file = next(path for path in sorted(smoke.cache.rglob("model.tflite")))
-    monkeypatch.setattr(command, "_files", lambda cache: {"mine int8": file.read_bytes()})
-    assert command.main([str(tmp_path / "calibration.json")]) == 0
+    assert command.main([str(smoke.json), str(tmp_path / "calibration.json"), "--cache", str(smoke.cache)]) == 0
     found = calibration.read(tmp_path / "calibration.json")
-    assert [paths.file for paths in found.paths] == ["mine int8"]
+    assert [paths.file for paths in found.paths] == [
+        f"tutorial_baseline_s0 {variant}" for variant in ("fp32", "dynamic", "int8")
+    ]
     assert len(found.paths[0].ours) == len(found.paths[0].runtime_floor) == 2
     assert len(found.same.ratios) == len(found.wider.ratios) == 1
     assert found.wider.macs_ratio == 1.05
     assert "NPU" not in capfd.readouterr().err
 
 
-def test_a_calibration_needs_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_calibration_needs_the_files(smoke: Smoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An empty store: one line, exit 2, no output."""
     out = tmp_path / "calibration.json"
-    assert command.main([str(out), "--cache", str(tmp_path / "cache")]) == 2
-    assert "is not in" in capsys.readouterr().err
+    assert command.main([str(smoke.json), str(out), "--cache", str(tmp_path / "cache")]) == 2
+    assert "tutorial_baseline_s0 fp32 as it was measured is not in" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    report = commands.add_parser("report", help="tables and figures of a run")
+    report = commands.add_parser("report", help="a run as HTML, Markdown, tables and figures")
     report.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     report.add_argument(
@@ -83,7 +83,7 @@ def _report(given: argparse.Namespace) -> int:
     for cost in tables.FRONTIERS:
         print(f"Pareto frontier: int8 accuracy against {cost}\n")
         print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")
-    print(f"the report is in {given.out / 'report.md'}")
+    print(f"the report is in {given.out / 'report.html'} and {given.out / 'report.md'}")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from optsuite.convert import TFLITE
+from optsuite import shipped
 from optsuite.measure import Call, LiteRTRunner
 from optsuite.records import Measured
 from optsuite.spec import OptsuiteError
@@ -89,15 +88,11 @@ def side_by_side(store: Store) -> Callable[[Measured, Measured], Ratio]:
     It raises OptsuiteError where one is not there, or is not what was measured.
     """
 
-    def content(measured: Measured) -> bytes:
-        artifact = store.get(measured.key)
-        found = (artifact or {}).get(TFLITE)
-        if found is None or hashlib.sha256(found).hexdigest() != measured.sha256:
-            raise OptsuiteError(f"not both artifacts are in {store.root}")
-        return found
-
     def retime(reference: Measured, candidate: Measured) -> Ratio:
-        contents = [content(measured) for measured in (reference, candidate)]
+        try:
+            contents = [shipped.content(store, measured) for measured in (reference, candidate)]
+        except OptsuiteError as error:  # the same words for all rows, which are counted by them
+            raise OptsuiteError(f"not both artifacts are in {store.root}") from error
         return ratio(*files(contents))
 
     return retime

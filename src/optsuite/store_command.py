@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +86,7 @@ def _import(given: argparse.Namespace) -> int:
 
 
 def _get(given: argparse.Namespace) -> int:
-    from optsuite.convert import TFLITE
+    from optsuite import shipped
     from optsuite.results import read
 
     row = read(given.run).row(given.experiment, given.variant)
@@ -96,10 +95,7 @@ def _get(given: argparse.Namespace) -> int:
             f"{given.run} has no .tflite file of {given.experiment} {given.variant}; accepted are an experiment and a "
             "variant that it measured"
         )
-    artifact = open_store(given).get(row.measured.key)
-    content = artifact.get(TFLITE, b"") if artifact else b""
-    if hashlib.sha256(content).hexdigest() != row.measured.sha256:
-        raise OptsuiteError(f"the file that {given.run} measured is not in {given.cache}; --cache names another store")
+    content = shipped.content(open_store(given), row.measured)
     write_file(given.file, content)
     print(f"{given.file}: {len(content)} bytes, {given.experiment} {given.variant}")
     return 0
