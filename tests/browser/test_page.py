@@ -228,3 +228,14 @@ const [dark, bright] = [style.color, style.backgroundColor].map(light).sort((a, 
 return (bright + 0.05) / (dark + 0.05);
 """
 """The contrast of text and ground (WCAG 2.2)."""
+
+
+def test_a_run_of_nothing_and_of_one(shown_run: Run, show: Show) -> None:
+    """What is not there is not drawn, and nothing breaks."""
+    rows = shown_run["benchmarks"]
+    for kept in (rows[:0], rows[2:3]):
+        shown_run["benchmarks"] = kept
+        page = show(shown_run)
+        assert len(page.find_elements(By.CSS_SELECTOR, "#plot .point")) == len(kept)
+        assert len(page.find_elements(By.ID, "picks")) == len(kept)
+        _quiet(page)
