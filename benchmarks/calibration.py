@@ -31,6 +31,7 @@ from optsuite.measure import THREADS, Call, LiteRTRunner, rounds
 from optsuite.results import Run, machine_name, read
 from optsuite.spec import OptsuiteError
 from optsuite.store import Store
+from optsuite.store_command import write_file
 
 _VARIANTS = ["fp32", "dynamic", "int8"]
 _PAIRS = 20
@@ -48,15 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
     given = parser.parse_args(arguments)
     try:
-        if not given.out.parent.is_dir():
+        if not given.out.parent.is_dir():  # known before a minute is spent
             raise OptsuiteError(f"{given.out.parent}: no such folder; accepted is a file in one that is there")
         found = calibrate(_files(read(given.run), Store(given.cache, print)))
+        write_file(given.out, msgspec.json.format(msgspec.json.encode(found)))
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return 2
-    beside = given.out.with_name(given.out.name + ".new")
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    beside.replace(given.out)
     return 0
 
 

@@ -132,6 +132,8 @@ def test_a_histogram_of_what_is_finite() -> None:
     values = np.array([[np.nan, np.inf, 0.0, 2.0]])
     assert describe("a", values, channel_axis=0).histogram[-1] == 1
     assert sum(describe("a", values[:, :2], channel_axis=0).histogram) == 0
+    near = np.array([[0.1, np.nextafter(np.float32(0.1), np.float32(1))]], np.float32)
+    assert sum(describe("a", near, channel_axis=0).histogram) == 2
 
 
 def test_float16_is_counted_right() -> None:

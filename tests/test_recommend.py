@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from runs import answers, benchmark, built
+from scipy.stats import binom
 
 from optsuite import recommend, results
 from optsuite.__main__ import main
@@ -106,6 +107,15 @@ def test_certainty_is_the_share_of_resamples(rows: list[results.Row]) -> None:
     assert best.certainty + second.certainty + sum(one.certainty for one in others) == pytest.approx(1)
 
 
+def test_certainty_is_exact_at_a_limit(run_json: dict[str, Any], write_run: Write) -> None:
+    """480 of 500 are 0.96, whichever way float32 would round that: half the resamples and those at the limit."""
+    run_json["benchmarks"] = run_json["benchmarks"][:1]
+    run_json["benchmarks"][0]["extra_info"]["optsuite"]["validation"] = answers(500, range(20))
+    found = recommend.candidates(results.read(write_run(run_json)))
+    certainty = choose(found, Limits(min_accuracy=0.96)).ranked[0].certainty
+    assert certainty == pytest.approx(binom.cdf(20, 500, 0.04), abs=0.04)
+
+
 def test_certainty_counts_the_limits_too(rows: list[results.Row]) -> None:
     """An accuracy that is just met is not met in half of the resamples; a latency by so many of its rounds."""
     alone = [row for row in rows if row.measured.experiment == "small"]
@@ -153,12 +163,18 @@ def test_where_nothing_is_within_the_limits(
     path = write_run(run_json)
     assert main(["recommend", str(path), "--max-size", "2500", "--max-latency", "22us"]) == 1
     said = capsys.readouterr().out
-    assert "0 of 4 variants are within the limits: size at most 2.4 KB, median call at most 22.0 µs." in said
+    assert "0 of 4 variants are within the limits: size at most 2,500 bytes, median call at most 22.0 µs." in said
     latency = said.index("median call at most 22.0 µs: conv_baseline_s0 int8 has 25.2 µs, 14.8 % longer than allowed")
-    size = said.index("size at most 2.4 KB: conv_qat_s0 int8 has 2.9 KB, 20.0 % larger than allowed")
+    size = said.index("size at most 2,500 bytes: conv_qat_s0 int8 has 3,000 bytes, 20.0 % larger than allowed")
     assert latency < size
     assert main(["recommend", str(path), "--max-size", "100B", "--max-latency", "1us"]) == 1
-    assert said.count("has") == 2
+    assert capsys.readouterr().out.count(" conv_baseline_s0 int8 has ") == 2  # what exceeds both least
+    run_json["benchmarks"] = run_json["benchmarks"][1:2]
+    assert main(["recommend", str(write_run(run_json)), "--min-accuracy", "1"]) == 1
+    assert (
+        "accuracy at least 1: conv_baseline_s0 int8 has 0.9900, 1.00 points less than asked for"
+        in capsys.readouterr().out
+    )
 
 
 def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +192,7 @@ def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.
     assert lines[1].startswith("conv_baseline_s0 int8")
     assert "The others: 1 is too large and too slow, 1 is too slow. --all lists them." in said
     assert main(["recommend", str(path), "--max-size", "3KB", "--all"]) == 0
-    assert "conv_baseline_s0 fp32: too large (3.9 KB)" in capsys.readouterr().out
+    assert "conv_baseline_s0 fp32: too large (4,000 bytes)" in capsys.readouterr().out
     assert main(["recommend", str(path), "--variants", "fp32"]) == 0
     assert "1 of 1 variants are within the limits: none given." in capsys.readouterr().out
 
@@ -212,5 +228,5 @@ def test_what_can_not_be_used(
 def test_nothing_was_measured(run_json: dict[str, Any], write_run: Write) -> None:
     """No choice is no pass."""
     run_json["benchmarks"] = []
-    with pytest.raises(OptsuiteError, match="there is nothing to choose from"):
+    with pytest.raises(OptsuiteError, match="nothing to choose from was measured"):
         choose(recommend.candidates(results.read(write_run(run_json))), Limits())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from optsuite import report, results
 from optsuite.__main__ import main
 from optsuite.ab import Ratio
 from optsuite.calibration import Calibration, Paths, Tries
-from optsuite.report import figures, tables, timing
+from optsuite.report import figures, intervals, tables, timing
 from optsuite.spec import OptsuiteError
 
 Write = Callable[[Any], Path]
@@ -334,3 +335,12 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
     text = (tmp_path / "report.md").read_text()
     assert "too noisy for the times to be compared" in text
     assert "No calibration was given: `python -m optsuite.benchmarks.calibration RUN.json FILE.json`" in text
+
+
+def test_intervals(run_json: dict[str, Any], write_run: Write) -> None:
+    """Wilson's of 99 of 100; of the median of 100 rounds, the 40th and the 61st; none of too few rounds."""
+    row = results.read(write_run(run_json)).rows[1]
+    assert intervals.accuracy(row.measured.test) == pytest.approx((0.94551, 0.99823), abs=1e-5)
+    assert intervals.median_s(row.timing) == pytest.approx((20e-6, 30.5e-6))
+    for count in (0, 1, 3, 5):
+        assert intervals.median_s(replace(row.timing, rounds_s=row.timing.rounds_s[:count])) is None

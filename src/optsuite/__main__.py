@@ -16,9 +16,9 @@ _CANNOT_USE_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, 1 where a gate failed, or 2 where the input can't be used.
+    """Run the command; the exit code is 0, 1 where the answer is no, or 2 where the input can't be used.
 
-    That of `plan` is pytest's.
+    No is a gate that failed, or that nothing is within the limits. The code of `plan` is pytest's.
     """
     parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
     parser.add_argument("--version", action="version", version=__version__)

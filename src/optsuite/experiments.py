@@ -35,12 +35,11 @@ PIPELINES = (
 )
 """TFMOT's tree of collaborative optimisation, in the order of the published table."""
 
+_ALONE = ("baseline", "qat", "prune-0.8", "cluster-8")
+"""Each stage by itself: what is run of a model of which nothing else is said."""
+
 MATRICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "default": {
-        "conv": ("baseline", "qat", "prune-0.8", "cluster-8"),
-        "dscnn": ("baseline", "qat", "prune-0.8", "cluster-8", "kd"),
-        "tutorial": PIPELINES,
-    },
+    "default": dict.fromkeys(MODELS, _ALONE) | {"dscnn": (*_ALONE, "kd"), "tutorial": PIPELINES},
     "all": dict.fromkeys(MODELS, tuple(RECIPES)),
 }
 """What is run when no models or recipes are asked for: model -> recipes."""

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from optsuite.build import Done, Step
 from optsuite.scheduler import Event, Observer
@@ -15,14 +16,16 @@ from optsuite.scheduler import Event, Observer
 
 def bar(doing: str, stream: TextIO, *, redraw: bool = True) -> Progress:
     """A bar on a terminal, nothing on anything else. Without `redraw` only `refresh` draws it, and no thread runs."""
+    whole = Column(no_wrap=True)
     return Progress(
-        TextColumn(f"{doing} {{task.fields[left]}} left"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("about"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[now]}", markup=False),
+        TextColumn(f"{doing} {{task.fields[left]}} left", table_column=whole),
+        BarColumn(bar_width=16),
+        TimeElapsedColumn(table_column=whole),
+        TextColumn("about", table_column=whole),
+        TimeRemainingColumn(table_column=whole),
+        TextColumn("{task.fields[now]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         console=Console(file=stream),
+        expand=True,
         transient=True,
         auto_refresh=redraw,
         disable=not stream.isatty(),

@@ -65,11 +65,15 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class _Figures:
-    """Of every candidate, (n,): accuracy on the validation images, median call in seconds, bytes."""
+    """Of every candidate, (n,): accuracy on the validation images, median call in seconds, bytes.
+
+    `an_image` is the share that one of the images is.
+    """
 
     accuracy: np.ndarray
     latency_s: np.ndarray
     size: np.ndarray
+    an_image: float
 
     def excesses(self, limits: Limits) -> dict[Limit, np.ndarray]:
         """By how much each limit is exceeded, a share as in `Near`; 0 where it is met."""
@@ -77,7 +81,7 @@ class _Figures:
         return {
             "size": _excess(self.size, limits.max_bytes),
             "latency": _excess(self.latency_s, limits.max_latency_s),
-            "accuracy": _excess(1 - self.accuracy, allowed_error),
+            "accuracy": _excess(1 - self.accuracy, allowed_error, least=self.an_image),
         }
 
     def ranked(self, limits: Limits, preference: Preference) -> np.ndarray:
@@ -90,11 +94,11 @@ class _Figures:
         return within[np.lexsort((latency_s, size, -accuracy, np.where(near, cost, -accuracy), ~near))]
 
 
-def _excess(values: np.ndarray, most: float | None) -> np.ndarray:
+def _excess(values: np.ndarray, most: float | None, least: float = 0.0) -> np.ndarray:
+    """A share of `most`, or of `least` where that is more: an accuracy of 1 allows no error."""
     if most is None:
         return np.zeros(len(values))
-    excess = values / max(most, 1e-9) - 1  # an accuracy of 1 allows no error
-    found: np.ndarray = np.where(excess > 1e-9, excess, 0.0)
+    found: np.ndarray = np.where(values > most * (1 + 1e-9) + 1e-12, (values - most) / max(most, least), 0.0)
     return found
 
 
@@ -117,7 +121,7 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
     all candidates, and the rounds of each, and the choice is made again.
     """
     if not rows:
-        raise OptsuiteError("there is nothing to choose from: no variant of these names was measured")
+        raise OptsuiteError("nothing to choose from was measured; accepted is a run with .tflite files, or --variants")
     counts = {row.measured.validation.count for row in rows}
     if len(counts) > 1:
         raise OptsuiteError(f"rows of {' and '.join(map(str, sorted(counts)))} validation images can't be compared")
@@ -126,6 +130,7 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
         accuracy=right.mean(axis=1),
         latency_s=np.array([row.timing.median_s for row in rows]),
         size=np.array([row.measured.bytes for row in rows], float),
+        an_image=1 / right.shape[1],
     )
     excesses = figures.excesses(limits)
     ranked = figures.ranked(limits, preference)
@@ -160,7 +165,7 @@ def _wins(
     rng = np.random.default_rng(_SEED)
     images = right.shape[1]
     drawn = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES)
-    accuracies = drawn.astype(np.float32) @ right.T.astype(np.float32) / images
+    accuracies = (drawn.astype(np.float32) @ right.T.astype(np.float32)).astype(float) / images  # whole up to there
     medians = np.array(
         [_medians(row.timing.rounds_s, rng) if timed else [row.timing.median_s] * RESAMPLES for row in rows]
     )

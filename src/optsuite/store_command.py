@@ -52,6 +52,7 @@ def add(commands: Any) -> None:
 
 
 def open_store(given: argparse.Namespace) -> Store:
+    """The store of `cache_option`."""
     from optsuite.store import Store
 
     return Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr))
@@ -114,8 +115,15 @@ def _gc(given: argparse.Namespace) -> int:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that the user named."""
+    """Write a file that the user named, whole or not at all; what is no file, a terminal say, is written to."""
+    beside = path.with_name(path.name + ".new")
     try:
-        path.write_bytes(content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            beside.write_bytes(content)
+            beside.replace(path)
     except OSError as error:
         raise OptsuiteError(f"{path} can't be written: {error.strerror}; accepted is a file in a folder") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -53,12 +53,20 @@ class Judgement:
     tolerance: float | None = None
 
     @property
+    def may_be_chance(self) -> bool:
+        """Whether it is a drop over the tolerance that is not significant."""
+        over = self.value is not None and self.tolerance is not None and self.value > self.tolerance
+        return over and self.metric == "accuracy" and self.verdict is Verdict.SAME
+
+    @property
     def reason(self) -> str:
         """What the verdict rests on, in words."""
         words = [self.detail]
         if self.p is not None:
             words.append(f"95 % interval {self.low:.4f} to {self.high:.4f}, p {self.p:.2g}")
-        if self.detectable is not None:
+        if self.may_be_chance:
+            words.append("over the tolerance, but may be chance")
+        if self.detectable is not None and self.verdict is not Verdict.IMPROVED:
             words.append(f"a drop of {self.detectable:.4f} would have been found")
         if self.tolerance is not None and self.verdict is not Verdict.SAME:
             words.append(f"tolerance {self.tolerance:g}")

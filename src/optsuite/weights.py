@@ -20,7 +20,7 @@ def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 
     _, counts = np.unique(values, return_counts=True)
     shares = counts / values.size
     channels = np.moveaxis(values, channel_axis, 0).reshape(values.shape[channel_axis], -1)
-    histogram, edges = np.histogram(values[np.isfinite(values)], bins=_BINS)
+    histogram, edges = np.histogram(values[np.isfinite(values)].astype(float), bins=_BINS)
     return LayerWeights(
         name=name,
         size=values.size,

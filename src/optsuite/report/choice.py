@@ -21,7 +21,7 @@ RULES: dict[Preference, str] = {
 """What each preference takes, in words."""
 
 _MISSED: dict[Limit, str] = {"size": "too large", "latency": "too slow", "accuracy": "not accurate enough"}
-_BEYOND: dict[Limit, str] = {"size": "larger", "latency": "longer", "accuracy": "more errors"}
+_BEYOND: dict[Limit, str] = {"size": "larger", "latency": "longer"}
 
 
 def text(choice: Choice, *, everything: bool) -> str:
@@ -49,7 +49,7 @@ def name(row: Row) -> str:
 def _limits(limits: Limits) -> dict[Limit, str]:
     found: dict[Limit, str] = {}
     if limits.max_bytes is not None:
-        found["size"] = f"size at most {kilobytes(limits.max_bytes)}"
+        found["size"] = f"size at most {limits.max_bytes:,} bytes"
     if limits.max_latency_s is not None:
         found["latency"] = f"median call at most {microseconds(limits.max_latency_s)}"
     if limits.min_accuracy is not None:
@@ -89,16 +89,20 @@ def _certainty(choice: Choice) -> str:
 
 
 def _near(near: Near, limits: Limits) -> str:
-    return f"{_limits(limits)[near.limit]}: {name(near.row)} has {_figure(near.row, near.limit)}, {_beyond(near)}"
+    return (
+        f"{_limits(limits)[near.limit]}: {name(near.row)} has {_figure(near.row, near.limit)}, {_beyond(near, limits)}"
+    )
 
 
-def _beyond(near: Near) -> str:
+def _beyond(near: Near, limits: Limits) -> str:
+    if near.limit == "accuracy" and limits.min_accuracy is not None:
+        return f"{100 * (limits.min_accuracy - near.row.measured.validation.accuracy):.2f} points less than asked for"
     return f"{100 * near.excess:.1f} % {_BEYOND[near.limit]} than allowed"
 
 
 def _figure(row: Row, limit: Limit) -> str:
     return {
-        "size": kilobytes(row.measured.bytes),
+        "size": f"{row.measured.bytes:,} bytes",
         "latency": microseconds(row.timing.median_s),
         "accuracy": f"{row.measured.validation.accuracy:.4f}",
     }[limit]

@@ -140,17 +140,19 @@ def _spans_decades(values: pd.Series[float]) -> bool:
     return bool(values.min() > 0 and values.max() / values.min() > 5)
 
 
-def _accuracy_against(x: str, label: str) -> Plot:
+def _accuracy_against(x: str, label: str, unit: float = 1.0) -> Plot:
+    """A plot against column `x`, of which `unit` is the value in the axis' unit."""
+
     def plot(run: Run, results: pd.DataFrame, figure: Figure) -> bool:
         table = tables.int8(results)
         if table.empty:
             return False
         table = _with_intervals(run, table)
+        ends = [name for name in table.columns if name == x or name.startswith(f"{x}_")]
+        table[ends] = table[ends].astype(float) * unit
         axes = figure.add_subplot(xlabel=label, ylabel="int8 accuracy on the test images")
         if _spans_decades(table[x]):
             axes.set_xscale("log")
-        if x == "median_ms":
-            axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
         best = table.iloc[frontier(list(zip(table[x], table["acc"], strict=True)))]
         axes.step(best[x], best["acc"], where="post", color="0.5", lw=1.2, label="frontier", zorder=2)
         _points(figure, axes, table, x, "acc")
@@ -231,7 +233,7 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
 
 
 FIGURES: dict[str, Plot] = {
-    "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), µs"),
+    "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), µs", unit=1e3),
     "acc_vs_params": _accuracy_against("params", "parameters"),
     "acc_vs_size_int8": _accuracy_against("bytes", "int8 size, bytes"),
     "tflite_latency_bar": _latency_bar,

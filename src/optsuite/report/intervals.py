@@ -21,10 +21,10 @@ def accuracy(answers: Answers) -> tuple[float, float]:
 def median_s(timing: Timing) -> tuple[float, float] | None:
     """Of a median, by the rounds: from order statistics, whatever their distribution (Conover 1999, ch. 3.2).
 
-    None where the rounds don't tell.
+    None where the rounds don't tell, or are too few.
     """
-    if not timing.single_rounds or len(timing.rounds_s) < 2:
+    if not timing.single_rounds:
         return None
     interval: Any = quantile_test(np.array(timing.rounds_s)).confidence_interval()
-    low, high = (timing.min_s if np.isnan(interval.low) else interval.low), interval.high
-    return float(low), float(timing.max_s if np.isnan(high) else high)
+    low, high = float(interval.low), float(interval.high)
+    return None if np.isnan(low + high) else (low, high)

@@ -12,7 +12,7 @@ Volumes = Mapping[str, Sequence[float | None]]
 """Model -> hypervolume, before and after."""
 
 _CHANGES = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
-"""What is shown row by row; the rest is counted."""
+"""What is shown row by row, with drops over the tolerance that may be chance; the rest is counted."""
 
 
 def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
@@ -40,7 +40,12 @@ def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Toleranc
 
 def _shown(judged: Sequence[Judgement], everything: bool) -> list[Judgement]:
     """In the order of the verdicts; without `everything`, only what changed."""
-    return [one for verdict in Verdict if everything or verdict in _CHANGES for one in judged if one.verdict is verdict]
+    return [
+        one
+        for verdict in Verdict
+        for one in judged
+        if one.verdict is verdict and (everything or verdict in _CHANGES or one.may_be_chance)
+    ]
 
 
 def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances) -> list[str]:

@@ -35,6 +35,7 @@ def render(run: Run) -> str:
             resamples=recommend.RESAMPLES,
             content=content,
             absences=about.absences(run),
+            known={built.id: built for built in run.header.built},
             pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},
             definitions=MarkdownIt("commonmark").enable("table").render(definitions),
             style=(page / "page.css").read_text("utf-8"),

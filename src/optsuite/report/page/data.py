@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,7 @@ def _experiment(run: Run, built: Built) -> dict[str, Any]:
     baseline = run.baseline(built)
     return {
         "baseline": baseline.id if baseline else None,
+        "is_baseline": baseline is built,
         "budget": built.budget,
         "stages": [
             {
@@ -119,7 +120,7 @@ def _detail(run: Run, built: Built, row: Row, flips: Sequence[int]) -> dict[str,
     mistakes = _mistakes(measured)
     ran = measured.execution
     return {
-        "confusion": _confusion(run.header.labels, mistakes),
+        "wrong": _wrong(run.header.labels, mistakes),
         "flips": len(flips),
         "shown": [[index, mistakes[index]] for index in flips[: images.MOST]],
         "quantiles_us": (1e6 * np.quantile(timing.rounds_s, _QUANTILES)).round(3).tolist()
@@ -128,7 +129,14 @@ def _detail(run: Run, built: Built, row: Row, flips: Sequence[int]) -> dict[str,
         "layers": [
             _layer(layer, promises.get(layer.name, Promise()), in_file=ran is not None) for layer in measured.weights
         ],
-        "execution": asdict(ran) | {"delegate": ran.delegate} if ran else None,
+        "execution": {
+            "load_ms": 1e3 * ran.load_s,
+            "first_ms": 1e3 * ran.first_invoke_s,
+            "heap_bytes": ran.heap_bytes,
+            "delegate": ran.delegate,
+        }
+        if ran
+        else None,
     }
 
 
@@ -151,31 +159,36 @@ def _mistakes(measured: Measured) -> dict[int, int]:
     return dict(zip(np.flatnonzero(~measured.test.right()).tolist(), measured.mistakes, strict=True))
 
 
-def _confusion(labels: Sequence[int], mistakes: dict[int, int]) -> list[list[int]]:
-    """Counts by label and answer, (classes, classes)."""
-    given = np.array(labels)
-    given[list(mistakes)] = list(mistakes.values())
-    classes = pd.Index(range(int(max(*labels, *given, 0)) + 1))
-    counts: list[list[int]] = (
-        pd.crosstab(np.array(labels), given).reindex(index=classes, columns=classes, fill_value=0).to_numpy().tolist()
-    )
-    return counts
+def _wrong(labels: Sequence[int], mistakes: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Label, answer and count of each kind of mistake."""
+    counts = Counter((labels[image], given) for image, given in mistakes.items())
+    return [(label, given, count) for (label, given), count in counts.items()]
 
 
 def pipeline(run: Run, model: str, table: pd.DataFrame) -> dict[str, Any]:
     """The lines of a pipeline table, and the experiment of each: of the first seed, where there are several."""
     first = {built.kind: built.id for built in reversed(selected(run)) if built.model == model}
     experiments = {pipelines.label(recipe): first.get(recipe) for recipe in PIPELINES}
-    columns = [name for name in table.columns if name != "Note"]
-    return {
-        "columns": columns,
-        "lines": [
+    columns = [name for name in table.columns if name != "Note" and not name.endswith("_sd")]
+    lines = []
+    for line in table.to_dict("records"):
+        experiment, variant = experiments[line["Model optimize"]], line["Method"]
+        lines.append(
             {
-                "experiment": experiments[line["Model optimize"]],
-                "variant": line["Method"],
-                "cells": [None if pd.isna(line[name]) else line[name] for name in columns],
+                "experiment": experiment if experiment and run.row(experiment, variant) else None,
+                "variant": variant,
+                "cells": [_cell(line, name) for name in columns],
                 "note": "" if pd.isna(line["Note"]) else line["Note"],
             }
-            for line in table.to_dict("records")
-        ],
-    }
+        )
+    return {"columns": columns, "lines": lines}
+
+
+def _cell(line: dict[Any, Any], name: str) -> dict[str, Any]:
+    """A value, None where it is missing, and how it is shown: with the standard deviation over the seeds."""
+    value, spread = line[name], line.get(f"{name}_sd", pd.NA)
+    if pd.isna(value):
+        return {"value": None, "shown": ""}
+    if not isinstance(value, float):
+        return {"value": value, "shown": str(value)}
+    return {"value": value, "shown": f"{value:.2f}" + ("" if pd.isna(spread) else f" ± {spread:.2f}")}

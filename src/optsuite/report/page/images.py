@@ -17,6 +17,8 @@ from optsuite.results import Run
 
 MOST = 60
 """How many are shown of a row."""
+_MOST_BYTES = 2_000_000
+"""Of all images, before they are compressed: the page has to stay small."""
 
 Flips = Mapping[tuple[str, str], Sequence[int]]
 """Experiment and variant -> images, by number."""
@@ -36,19 +38,27 @@ def flips(run: Run) -> Flips:
 
 def sheet(run: Run, found: Flips) -> dict[str, Any] | None:
     """The images to show in one PNG, side by side; None where the run's data is not here, or is no images."""
-    indices = sorted({index for row in found.values() for index in row[:MOST]})
     dataset = datasets.DATASETS.get(run.header.asked.dataset)
-    if dataset is None or not indices:
+    if dataset is None:
         return None
     test = dataset.load("test").first(len(run.header.labels))
     if not np.array_equal(test.y, run.header.labels) or test.x.ndim != 4 or test.x.shape[-1] not in (1, 3):
         return None
-    columns = math.ceil(math.sqrt(len(indices)))
     _, height, width, channels = test.x.shape
+    indices: list[int] = []
+    for most in range(1, MOST + 1):
+        more = sorted({index for row in found.values() for index in row[:most]})
+        if len(more) * height * width * channels > _MOST_BYTES:
+            break
+        indices = more
+    if not indices:
+        return None
+    columns = math.ceil(math.sqrt(len(indices)))
+    low, high = float(test.x[indices].min()), float(test.x[indices].max())
     pixels = np.zeros((math.ceil(len(indices) / columns) * height, columns * width, channels), np.uint8)
     for place, index in enumerate(indices):
         top, left = place // columns * height, place % columns * width
-        pixels[top : top + height, left : left + width] = (255 * test.x[index]).round()
+        pixels[top : top + height, left : left + width] = (255 * (test.x[index] - low) / ((high - low) or 1)).round()
     png = io.BytesIO()
     Image.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels).save(png, "PNG", optimize=True)
     return {

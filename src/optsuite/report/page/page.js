@@ -72,7 +72,7 @@ function bars(rows, key, colour) {
   return { type: "data", symmetric: false, array: reach(1), arrayminus: reach(0), thickness: 1, width: 3, color: colour };
 }
 
-const number = (value) => value.toLocaleString("en", { maximumSignificantDigits: 4 });
+const number = (value) => value.toLocaleString("en", Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 });
 
 function described(row) {
   const lines = data.metrics.map(({ key, label, unit }) => {
@@ -212,12 +212,13 @@ function drawDetail() {
   $("detail-title").textContent = row.experiment;
   $("detail-about").textContent = `model ${row.model}, recipe ${row.recipe}, seed ${row.seed}; ` +
     `${row.parameters.toLocaleString("en")} parameters, ${row.macs.toLocaleString("en")} MACs; ` +
-    `may lose ${known.budget} against ${known.baseline ?? "a baseline, which was not run"}`;
+    (known.is_baseline ? "what its other recipes are judged against" :
+      `may lose ${known.budget} against ${known.baseline ?? "a baseline, which was not run"}`);
   for (const place of document.querySelectorAll(".of-variant")) place.textContent = `of ${row.variant}`;
   drawVariants(rows, detail);
   drawStages(known.stages);
   drawLayers(detail(row).layers);
-  drawConfusion(detail(row).confusion);
+  drawConfusion(detail(row).wrong);
   drawFlips(detail(row), known.baseline);
 }
 
@@ -227,7 +228,7 @@ function drawVariants(rows, detail) {
     const ran = detail(row).execution;
     return [row.variant, ...[row.accuracy.toFixed(4), row.drop.toFixed(4), row.bytes.toLocaleString("en"),
       row.gzip_bytes.toLocaleString("en"), row.median_us.toFixed(2), row.p90_us?.toFixed(2),
-      ran && (1e3 * ran.load_s).toFixed(2), ran && (1e3 * ran.first_invoke_s).toFixed(3),
+      ran?.load_ms.toFixed(2), ran?.first_ms.toFixed(3),
       ran?.heap_bytes?.toLocaleString("en")].map(figure), ran?.delegate];
   })));
   const traces = rows.filter((row) => detail(row).quantiles_us.length).map((row) => {
@@ -281,15 +282,37 @@ function drawLayers(layers) {
   });
 }
 
-function drawConfusion(counts) {
-  const names = counts.map((_, label) => label);
+const MOST_CLASSES = 50;
+
+function confusion(wrong) {
+  const mistakes = new Map();
+  for (const label of data.labels) mistakes.set(label, 0);
+  for (const [label, given, count] of wrong) for (const one of [label, given]) mistakes.set(one, (mistakes.get(one) ?? 0) + count);
+  const worst = [...mistakes.keys()].sort((one, other) => mistakes.get(other) - mistakes.get(one)).slice(0, MOST_CLASSES);
+  const names = worst.sort((one, other) => one - other);
+  const place = new Map(names.map((name, index) => [name, index]));
+  const counts = names.map(() => names.map(() => 0));
+  const add = (label, given, count) => {
+    if (place.has(label) && place.has(given)) counts[place.get(label)][place.get(given)] += count;
+  };
+  for (const label of data.labels) add(label, label, 1);
+  for (const [label, given, count] of wrong) {
+    add(label, given, count);
+    add(label, label, -count);
+  }
+  return { names: names.map(String), counts };
+}
+
+function drawConfusion(wrong) {
+  const { names, counts } = confusion(wrong);
   const colours = theme();
   draw($("confusion"), [{
     type: "heatmap", x: names, y: names, z: counts.map((line) => line.map((count) => Math.log1p(count))), customdata: counts,
     text: counts.length > 20 ? undefined : counts, texttemplate: "%{text}", showscale: false, xgap: 1, ygap: 1,
     colorscale: [[0, colours.ground], [1, colours.accent]],
     hovertemplate: "label %{y}, answered %{x}: %{customdata}<extra></extra>",
-  }], { xaxis: axis("answered", [0], { dtick: 1 }), yaxis: axis("label", [0], { dtick: 1, autorange: "reversed" }) });
+  }], { xaxis: axis("answered", [0], { type: "category" }),
+    yaxis: axis("label", [0], { type: "category", autorange: "reversed" }) });
 }
 
 let sheet = null;
@@ -298,7 +321,7 @@ function drawFlips({ flips, shown: some }, baseline) {
   const { images } = data;
   const which = baseline ? `${flips} test images` : "No baseline was run";
   $("flips-about").textContent = which + (flips > some.length ? `; the first ${some.length} of them` : "") +
-    (flips && !images ? "; their numbers, as the data is not on the machine that made this report" : "");
+    (flips && !images ? "; their numbers, as there are no pictures of them here" : "");
   if (images && sheet === null) {
     const bytes = Uint8Array.from(atob(images.png), (character) => character.charCodeAt(0));
     sheet = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
