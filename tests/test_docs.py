@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from runs import ROOT, SMOKE_KINDS, Smoke
 
-from optsuite import config
+from optsuite import config, results
+from optsuite.__main__ import main
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -127,7 +128,22 @@ def test_settings_are_accepted(page: Path, tmp_path: Path) -> None:
 
 def test_the_table_is_that_of_the_committed_run() -> None:
     """No number in the README that was not measured."""
-    report = (ROOT / "reports/mnist/report.md").read_text()
-    shown = [line for line in (ROOT / "README.md").read_text().splitlines() if re.match(r"\| \w+_\S+_s0 ", line)]
+    run = results.read(ROOT / "reports/mnist/run.json")
+    shown = re.findall(r"^\| (\S+_s0) (\S+) (\|.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert len(shown) >= 3
-    assert [line for line in shown if line not in report] == []
+    for experiment, variant, numbers in shown:
+        row = run.row(experiment, variant)
+        assert row is not None
+        found = row.measured
+        assert numbers == (
+            f"| {found.test.accuracy:.4f} | {found.bytes:,} | {found.gzip_bytes:,} | {1e6 * row.timing.median_s:.1f} µs |"
+        )
+
+
+def test_the_recommendation_is_that_of_the_committed_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line by line, up to where the README leaves off."""
+    (block,) = _blocks(ROOT / "README.md", "text")
+    command, _, rest = block.partition("\n")
+    _, _, *arguments = command.split()
+    assert main([argument.replace("reports/", f"{ROOT}/reports/") for argument in arguments]) == 0
+    assert capsys.readouterr().out.startswith(rest.partition("...")[0])
