@@ -134,10 +134,9 @@ def test_the_table_is_that_of_the_committed_run() -> None:
     for experiment, variant, numbers in shown:
         row = run.row(experiment, variant)
         assert row is not None
-        found = row.measured
-        assert numbers == (
-            f"| {found.test.accuracy:.4f} | {found.bytes:,} | {found.gzip_bytes:,} | {1e6 * row.timing.median_s:.1f} µs |"
-        )
+        found, median_us = row.measured, 1e6 * row.timing.median_s
+        expected = f"| {found.test.accuracy:.4f} | {found.bytes:,} | {found.gzip_bytes:,} | {median_us:.1f} µs |"
+        assert numbers == expected
 
 
 def test_the_recommendation_is_that_of_the_committed_run(capsys: pytest.CaptureFixture[str]) -> None:
