@@ -297,7 +297,9 @@ def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) 
         r"  tutorial_ruin_s0  test_recipe_keeps_accuracy: baseline 0\.\d+ -> 0\.\d+, drop 0\.\d+ .*; budget 0\.5000",
         lines[0],
     )
-    assert sum(line.startswith("  tutorial_") for line in lines) == len(_failed(output))
+    could_not_be_built = output.count("\nERROR benchmarks/")
+    assert could_not_be_built
+    assert sum(line.startswith("  tutorial_") for line in lines) == len(_failed(output)) + could_not_be_built
 
 
 def test_a_broken_stage_is_caught_by_the_invariants(sabotaged: tuple[str, dict[str, Any]]) -> None:
