@@ -15,6 +15,8 @@ import numpy as np
 from optsuite.records import Answers
 
 ROOT = Path(__file__).parents[1]
+FAULTS = os.environ.get("OPTSUITE_FAULTS", "")
+"""Where the counts of the long form of tests/faults go; empty for the short form."""
 
 
 def answers(count: int = 100, wrong: Sequence[int] = ()) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -64,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
     ab.set_defaults(command=_ab)
     given = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without µ is no reason to fail
     try:
         return int(given.command(given))
     except OptsuiteError as error:
@@ -158,6 +162,7 @@ def _ab(given: argparse.Namespace) -> int:
     import numpy as np
 
     from optsuite import ab
+    from optsuite.vet import crashing
 
     if len(given.files) < 2:
         raise OptsuiteError(f"{given.files[0]}: one file given; accepted are two or more, to be compared")
@@ -165,6 +170,8 @@ def _ab(given: argparse.Namespace) -> int:
         contents = [path.read_bytes() for path in given.files]
     except OSError as error:
         raise OptsuiteError(f"{error.filename}: {error.strerror}; accepted is a .tflite file") from error
+    if bad := crashing(dict(zip(given.files, contents, strict=True))):
+        raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
     reference, *others = times = ab.files(contents)
     ratios = [ab.ratio(reference, one) for one in others]
     for path, median_s, ratio in zip(given.files, np.median(times, axis=(1, 2)), [None, *ratios], strict=True):

@@ -51,10 +51,10 @@ class LiteRTRunner:
             self.interpreter = Interpreter(model_content=content, num_threads=THREADS)
             self.interpreter.allocate_tensors()
             self.load_s = time.perf_counter() - start
+            (self._input,) = self.interpreter.get_input_details()
+            (self._output,) = self.interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise OptsuiteError(f"LiteRT can't run this model: {error}") from error
-        self._input = self.interpreter.get_input_details()[0]
-        self._output = self.interpreter.get_output_details()[0]
+            raise OptsuiteError(f"LiteRT can't run this model: {error}; accepted: one input, one output") from error
         self.invoke = self.interpreter.invoke
         # Whatever the memory held might be numbers that some CPUs are slow with.
         self.set(self.prepare(np.full(self._input["shape"], 0.5, np.float32)))
@@ -118,8 +118,11 @@ def rounds(call: Call, count: int) -> np.ndarray:
 
 
 def correct(outputs: np.ndarray, split: Split) -> np.ndarray:
-    """Which inputs were answered right, bool (n,): the largest output is the label (the first, among equals)."""
-    right: np.ndarray = outputs.argmax(axis=-1) == split.y
+    """Which inputs were answered right, bool (n,): the largest output is the label (the first, among equals).
+
+    An answer that is not all finite is wrong.
+    """
+    right: np.ndarray = (outputs.argmax(axis=-1) == split.y) & np.isfinite(outputs).all(axis=-1)
     return right
 
 

@@ -5,6 +5,7 @@ index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that ca
 new/                     what is being written
 aside/                   what was found damaged
 build.lock  build.log  times.jsonl   one builder at a time; what the workers had to say, and how long they took
+vetted.txt               what LiteRT was seen to run
 """
 
 from __future__ import annotations
@@ -61,11 +62,16 @@ class Store:
         except (DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
             found = str(error)
         except OSError as error:
-            raise OptsuiteError(f"the store {self.root} can't be read: {error.strerror}") from error
+            found = str(error.strerror)
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
+        try:
+            aside.parent.mkdir(exist_ok=True)
+            folder.rename(aside)
+        except OSError as error:
+            raise OptsuiteError(
+                f"the store {self.root} has a damaged artifact, {key}: {found}; it can't be set aside: {error.strerror}"
+            ) from error
         self._say(f"damaged artifact, set aside as {aside}: {found}")
-        aside.parent.mkdir(exist_ok=True)
-        folder.rename(aside)
         return None
 
     def manifest(self, key: str) -> bytes:
@@ -105,20 +111,20 @@ class Store:
             self._put(key, artifact, files)
 
     def _put(self, key: str, artifact: Artifact, files: Mapping[str, str]) -> None:
-        new = self.root / "new" / uuid.uuid4().hex
-        new.mkdir(parents=True)
-        for name, content in artifact.items():
-            (new / name).write_bytes(content)
-        (new / MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
-        target = self._objects / key
-        target.parent.mkdir(exist_ok=True)
+        new, target = self.root / "new" / uuid.uuid4().hex, self._objects / key
         try:
+            new.mkdir(parents=True)
+            for name, content in artifact.items():
+                (new / name).write_bytes(content)
+            (new / MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
+            target.parent.mkdir(exist_ok=True)
             new.rename(target)
         except OSError:
-            # Somebody else stored the same key in the meantime; by definition it is the same artifact.
-            shutil.rmtree(new)
+            # Somebody else may have stored the same key in the meantime; by definition it is the same artifact.
             if not target.exists():
                 raise
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
 
     def point(self, name: PurePath, key: str) -> None:
         """Let the index say that `name` is `key`."""
@@ -172,6 +178,11 @@ class Store:
     def log(self) -> Path:
         """Where the workers' own output goes."""
         return self.root / "build.log"
+
+    @property
+    def vetted(self) -> Path:
+        """What LiteRT was seen to run."""
+        return self.root / "vetted.txt"
 
     @property
     def times(self) -> Path:

@@ -28,6 +28,7 @@ from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, Unavailabl
 from optsuite.store import Store
 from optsuite.variants import KERAS, VARIANTS
 from optsuite.verdict import Judgement
+from optsuite.vet import Vetted, crashing
 
 
 class Suite:
@@ -52,6 +53,8 @@ class Suite:
         self._measured: dict[tuple[str, str], Measured] = {}
         self._load = machine.load()
         self._wanted: list[Pair] = []
+        self._crashing: set[str] = set()
+        """The keys of files that take the process along."""
         self._build_s = 0.0
         self._ready_at: float | None = None
         """When building was done and measuring began."""
@@ -74,12 +77,24 @@ class Suite:
         start = time.monotonic()
         self._wanted = list(rows)
         self.artifacts.build(self._wanted, open_builders, stream)
+        self._vet()
         self._ready_at = time.monotonic()
         self._build_s = self._ready_at - start
+
+    def _vet(self) -> None:
+        """Try the files that were never run here where they can do no harm."""
+        vetted = Vetted(self._store.vetted)
+        keys = {self.artifacts.key(*pair) for pair in self._wanted if pair[1].convert is not None}
+        new = [key for key in keys if key is not None and key not in vetted]
+        files = {key: artifact[TFLITE] for key in new if (artifact := self._store.get(key)) and TFLITE in artifact}
+        self._crashing = set(crashing(files))
+        vetted.add([key for key in files if key not in self._crashing])
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
         """The .tflite file."""
         with self._noting(experiment, variant):
+            if self.artifacts.key(experiment, variant) in self._crashing:
+                raise OptsuiteError("LiteRT crashes on this file")
             return self.artifacts.get(experiment, variant)[TFLITE]
 
     def runner(self, experiment: Experiment, variant: Variant) -> Runner:
@@ -161,7 +176,7 @@ class Suite:
             bytes=len(content),
             gzip_bytes=gzip_bytes(content),
             weights=weights,
-            note="; ".join(filter(None, notes)),
+            note="; ".join(filter(None, [*notes, _not_finite(outputs["test"])])),
         )
 
     def _shipped(
@@ -259,3 +274,9 @@ class Suite:
                 for pair, reason in (declared | refused | self._absences).items()
             ),
         )
+
+
+def _not_finite(outputs: np.ndarray) -> str:
+    """What is to be known of answers that are no numbers, float32 (n, classes); an empty string where all are."""
+    wrong = int((~np.isfinite(outputs).all(axis=-1)).sum())
+    return f"{wrong} of {len(outputs)} answers are not finite" if wrong else ""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from optsuite.calibration import Calibration
 from optsuite.noise import noise
-from optsuite.report import about, figures, page, pipelines, tables, timing, weights
+from optsuite.report import about, escape, figures, page, pipelines, tables, timing, weights
 from optsuite.report.folder import written
 from optsuite.results import Run
 
@@ -23,17 +23,17 @@ def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.Dat
     """
     with written(out, "report") as made:
         results = tables.results(run)
-        results.to_csv(made / "results.csv", index=False)
+        escape.write_csv(results, made / "results.csv")
         merged = tables.over_seeds(results)
         if merged is not results:
-            merged.to_csv(made / "seeds.csv", index=False)
+            escape.write_csv(merged, made / "seeds.csv")
         pipeline_tables = pipelines.tables(run)
         for model, table in pipeline_tables.items():
             # The published table is of the tutorial's network; its name goes without saying.
-            name = "pipelines.csv" if model == "tutorial" else f"pipelines-{model}.csv"
-            table.to_csv(made / name, index=False, float_format="%.2f")
+            name = "pipelines.csv" if model == "tutorial" else f"pipelines-{escape.file_name(model)}.csv"
+            escape.write_csv(table, made / name, float_format="%.2f")
         executed = timing.execution(run)
-        executed.to_csv(made / "execution.csv", index=False)
+        escape.write_csv(executed, made / "execution.csv")
         drawn = figures.draw(run, merged, made / "figures")
         text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
         (made / "report.md").write_text(text, "utf-8")
@@ -60,7 +60,7 @@ def _markdown(
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["tries"] = timing.tries
+    environment.filters |= {"tries": timing.tries, "cell": escape.cell}
     text: str = environment.get_template("report.md.j2").render(
         run=run,
         several_seeds=merged is not results,

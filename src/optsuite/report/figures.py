@@ -14,10 +14,11 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from optsuite.drop import paired
 from optsuite.pareto import frontier
-from optsuite.report import intervals, tables
+from optsuite.report import escape, intervals, tables
 from optsuite.results import Run
 
 mpl.use("Agg")
+mpl.rcParams["text.parse_math"] = False  # names may hold anything
 mpl.rcParams["svg.hashsalt"] = "optsuite"  # the same run, the same file
 
 # Okabe and Ito's palette: told apart by colour-blind people too.
@@ -38,6 +39,7 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
     `table` is that of the results, with a line for all seeds of an experiment.
     """
     folder.mkdir()
+    table = table.assign(**{name: table[name].map(escape.label, na_action="ignore") for name in ("base", "kind")})
     drawn = []
     for name, plot in FIGURES.items():
         figure = Figure(figsize=(10, 7), layout="constrained")
@@ -218,12 +220,12 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
                 seeds.mean(),
                 color=colour,
                 linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
-                label=kind,
+                label=escape.label(kind),
                 # What a recipe shares with its baseline is drawn once: the first line lies on top.
                 zorder=3 - number / 100,
             )
             axes.fill_between(epochs, seeds.min(), seeds.max(), color=colour, alpha=0.15, lw=0)
-        axes.set(title=model, xlabel="epoch, over all stages", yscale="log")
+        axes.set(title=escape.label(model), xlabel="epoch, over all stages", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))

@@ -11,12 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optsuite.history import SERIES, Change, Point, changes, models_of
-from optsuite.report import tables
+from optsuite.report import escape, tables
 from optsuite.report.folder import written
 from optsuite.results import Run
 from optsuite.verdict import Judgement
 
 mpl.use("Agg")
+mpl.rcParams["text.parse_math"] = False  # names may hold anything
 
 _LABELS = {
     "hypervolume": "hypervolume",
@@ -48,8 +49,8 @@ def write(
     parts = {str(model): part for model, part in lines.groupby("model", sort=False)}
     changed = changes(points)
     with written(out, "history") as made:
-        lines.to_csv(made / "history.csv", index=False)
-        names = [f"history_{model}.png" for model in parts]
+        escape.write_csv(lines, made / "history.csv")
+        names = [f"history_{escape.file_name(model)}.png" for model in parts]
         for name, (model, part) in zip(names, parts.items(), strict=True):
             _figure(model, part, changed).savefig(made / name, dpi=120)
         (made / "history.md").write_text(_markdown(runs, lines, regressed, changed, names), "utf-8")
@@ -64,12 +65,14 @@ def _markdown(
     names: Sequence[str],
 ) -> str:
     found = [
-        f"- {model}, {_LABELS[name]}: {change.before:.6g} -> {change.after:.6g} since {_when(runs[change.run])} "
-        f"(p {change.p:.2g})"
+        f"- {escape.cell(model)}, {_LABELS[name]}: {change.before:.6g} -> {change.after:.6g} since "
+        f"{_when(runs[change.run])} (p {change.p:.2g})"
         for (model, name), change in changed.items()
     ]
     worse = [
-        f"- {_when(runs[number])}: {one.experiment} {one.variant} {one.metric}: {one.verdict}, {one.reason}"
+        escape.cell(
+            f"- {_when(runs[number])}: {one.experiment} {one.variant} {one.metric}: {one.verdict}, {one.reason}"
+        )
         for number, failed in regressed.items()
         for one in failed
     ]
@@ -86,7 +89,7 @@ def _markdown(
 
 
 def _when(run: Run) -> str:
-    return f"{run.commit or 'no commit'} ({run.date[:10]})"
+    return escape.cell(f"{run.commit or 'no commit'} ({run.date[:10]})")
 
 
 def _figure(model: str, lines: pd.DataFrame, changed: Mapping[tuple[str, str], Change]) -> Figure:
@@ -103,8 +106,10 @@ def _figure(model: str, lines: pd.DataFrame, changed: Mapping[tuple[str, str], C
         axes.set_ylabel(_LABELS[name])
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.grid(alpha=0.3)
-    panels[0].set_title(model)
-    panels[-1].set_xticks(lines["run"], lines["commit"].str.slice(0, 8), rotation=60, ha="right", fontsize=8)
+    panels[0].set_title(escape.label(model))
+    panels[-1].set_xticks(
+        lines["run"], lines["commit"].str.slice(0, 8).map(escape.label), rotation=60, ha="right", fontsize=8
+    )
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }

@@ -11,6 +11,7 @@ import pandas as pd
 from optsuite.drop import paired, pooled
 from optsuite.pareto import frontier as pareto_frontier
 from optsuite.records import Built
+from optsuite.report import escape
 from optsuite.results import Row, Run
 from optsuite.variants import VARIANTS
 
@@ -222,7 +223,7 @@ def _shown(column: str, value: Any) -> str:
     if pd.isna(value) or value == "":
         return _MISSING
     if isinstance(value, str):
-        return value.replace("|", "\\|")
+        return escape.cell(value)
     if column.endswith("bytes"):
         return f"{value:.0f}"
     if column == "gmacs_per_s":

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from optsuite.config import Tolerances
+from optsuite.report import escape
 from optsuite.verdict import ALPHA, Judgement, Verdict
 
 Volumes = Mapping[str, Sequence[float | None]]
@@ -32,9 +33,9 @@ def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Toleranc
         lines += ["| verdict | experiment | variant | metric | |", "|---|---|---|---|---|"]
         for one in shown:
             cells = (one.verdict, one.experiment, one.variant, one.metric, one.reason)
-            lines.append(f"| {' | '.join(map(_escaped, cells))} |")
+            lines.append(f"| {' | '.join(map(escape.cell, cells))} |")
         lines.append("")
-    lines += [f"- {_escaped(line)}" for line in _rest(judged, volumes, tolerances)]
+    lines += [f"- {escape.cell(line)}" for line in _rest(judged, volumes, tolerances)]
     return "\n".join(lines) + "\n"
 
 
@@ -70,7 +71,3 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
 
 def _volume(value: float | None) -> str:
     return "nothing" if value is None else f"{value:.4f}"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

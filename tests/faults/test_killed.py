@@ -1,0 +1,106 @@
+"""SIGKILL at random moments: the next run finishes, with nothing that is not whole, and nothing made twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from runs import ROOT, SMOKE, Smoke
+
+from optsuite import results
+from optsuite.spec import OptsuiteError
+from optsuite.store import Store
+
+_FEW = ("--optsuite-recipes=baseline,qat", "--optsuite-variants=fp32,int8")
+
+
+def _start(cache: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pytest", "benchmarks/", *SMOKE, *_FEW, "--benchmark-quiet", *arguments]
+    with (cache.parent / "output.log").open("wb") as log:
+        return subprocess.Popen(
+            [*command, f"--optsuite-cache={cache}", "-p", "no:cacheprovider"],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _kill_after(run: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Kill it and all its workers; whether it was still running."""
+    try:
+        run.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        return True
+    return False
+
+
+def _state(cache: Path) -> dict[str, tuple[int, str]]:
+    """Of each artifact: when its manifest was written, and what the files in it are."""
+    store = Store(cache, pytest.fail)
+    found = {}
+    for key in store.stored():
+        artifact = store.get(key)
+        assert artifact is not None
+        digest = hashlib.sha256(b"".join(artifact[name] for name in sorted(artifact))).hexdigest()
+        found[key] = ((cache / "objects" / key / "manifest.json").stat().st_mtime_ns, digest)
+    return found
+
+
+def test_builds(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], tally: Counter[str]) -> None:
+    """Whatever moment it is, what was finished stays as it is, and in the end all is as if nothing had happened."""
+    expected = {key: digest for key, (_, digest) in _state(smoke.cache).items()}
+    rng = random.Random(0)
+    wanted, killed, cache = times(2, 40), 0, tmp_path / "cache"
+    while killed < wanted:
+        before = _state(cache)
+        run = _start(cache, "-k", "test_stages_keep_promises or test_file_keeps_promises")
+        alive = _kill_after(run, rng.uniform(0.2, 12))
+        killed += alive
+        tally["a build killed"] += alive
+        after = _state(cache)
+        assert {key: after.get(key) for key in before} == before
+        assert {key: digest for key, (_, digest) in after.items()}.items() <= expected.items()
+        if not alive:  # it was finished before the blow
+            assert run.returncode == 0
+            shutil.rmtree(cache)
+    before = _state(cache)
+    assert _start(cache).wait(timeout=150) == 0, (tmp_path / "output.log").read_text()
+    after = _state(cache)
+    assert {key: after[key] for key in before} == before
+    assert not list((cache / "new").glob("*")) or killed
+
+
+def test_measurements(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], tally: Counter[str]) -> None:
+    """The JSON is whole or is none; the next run finishes and finds what it would have found."""
+    expected = {
+        (row.measured.experiment, row.measured.variant): row.measured.test for row in results.read(smoke.json).rows
+    }
+    cache, path = tmp_path / "cache", tmp_path / "run.json"
+    shutil.copytree(smoke.cache, cache)
+    before = _state(cache)
+    rng = random.Random(1)
+    for _ in range(times(2, 10)):
+        alive = _kill_after(_start(cache, f"--benchmark-json={path}"), rng.uniform(0.5, 3.5))
+        tally["a measurement killed"] += alive
+        try:
+            found = results.read(path)
+        except OptsuiteError:
+            continue  # none, or cut short: it says so, and is not believed
+        assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in found.rows)
+    assert _start(cache, f"--benchmark-json={path}").wait(timeout=60) == 0
+    rows = results.read(path).rows
+    assert len(rows) == 4
+    assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in rows)
+    assert _state(cache) == before
