@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ from optsuite import report, results
 from optsuite.__main__ import main
 from optsuite.ab import Ratio
 from optsuite.calibration import Calibration, Paths, Tries
-from optsuite.report import figures, intervals, tables, timing
+from optsuite.report import escape, figures, intervals, tables, timing
 from optsuite.spec import OptsuiteError
 
 Write = Callable[[Any], Path]
@@ -344,3 +345,24 @@ def test_intervals(run_json: dict[str, Any], write_run: Write) -> None:
     assert intervals.median_s(row.timing) == pytest.approx((20e-6, 30.5e-6))
     for count in (0, 1, 3, 5):
         assert intervals.median_s(replace(row.timing, rounds_s=row.timing.rounds_s[:count])) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("qat", "qat"),
+        ("$x$", r"\$x\$"),
+        ("_hidden", "hidden"),
+        ("a\0b\n", "a b"),
+        ("", "?"),
+        ("x" * 50, "x" * 47 + "…"),
+    ],
+)
+def test_labels(name: str, expected: str) -> None:
+    """What matplotlib would take for something else is drawn as it is."""
+    assert escape.label(name) == expected
+
+
+def test_ticks_are_mathematics_still() -> None:
+    """Only names are escaped: the powers of ten of a log axis are matplotlib's own, in dollars."""
+    assert mpl.rcParams["text.parse_math"]

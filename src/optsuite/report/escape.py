@@ -16,9 +16,9 @@ def file_name(name: str) -> str:
 
 
 def label(name: str) -> str:
-    """Text in a figure: what can be drawn, and fits; matplotlib takes an underscore first for "not in the legend"."""
+    """Text in a figure: what can be drawn, and fits. Matplotlib takes $ for mathematics, _ first for "no legend"."""
     drawn = "".join(character if character.isprintable() else " " for character in name).strip().lstrip("_") or "?"
-    return drawn if len(drawn) <= 48 else f"{drawn[:47]}…"
+    return (drawn if len(drawn) <= 48 else f"{drawn[:47]}…").replace("$", r"\$")
 
 
 def cell(text: str) -> str:

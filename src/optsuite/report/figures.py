@@ -18,7 +18,6 @@ from optsuite.report import escape, intervals, tables
 from optsuite.results import Run
 
 mpl.use("Agg")
-mpl.rcParams["text.parse_math"] = False  # names may hold anything
 mpl.rcParams["svg.hashsalt"] = "optsuite"  # the same run, the same file
 
 # Okabe and Ito's palette: told apart by colour-blind people too.

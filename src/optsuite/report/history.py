@@ -17,7 +17,6 @@ from optsuite.results import Run
 from optsuite.verdict import Judgement
 
 mpl.use("Agg")
-mpl.rcParams["text.parse_math"] = False  # names may hold anything
 
 _LABELS = {
     "hypervolume": "hypervolume",
