@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optsuite.measure import LiteRTRunner, correct, gzip_bytes, mistakes, run_pass
+from optsuite.measure import LiteRTRunner, correct, gzip_bytes, mistakes, not_finite, run_pass
 from optsuite.records import Answers
 from optsuite.spec import OptsuiteError, Split
 
@@ -58,6 +58,12 @@ def test_correct(outputs: list[list[float]], right: list[bool]) -> None:
     split = Split(x=np.zeros((2, 1), np.float32), y=np.array([1, 1], np.int32))
     assert correct(np.array(outputs), split).tolist() == right
     assert len(mistakes(np.array(outputs), split)) == right.count(False)
+
+
+def test_answers_that_are_no_numbers_are_noted() -> None:
+    """A model that has diverged says so in its line."""
+    assert not_finite(np.array([[np.nan, 1.0], [1.0, np.inf], [0.0, 1.0]])) == "2 of 3 answers are not finite"
+    assert not_finite(np.zeros((2, 2))) == ""
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 10_000])

@@ -131,6 +131,12 @@ def mistakes(outputs: np.ndarray, split: Split) -> tuple[int, ...]:
     return tuple(outputs.argmax(axis=-1)[~correct(outputs, split)].tolist())
 
 
+def not_finite(outputs: np.ndarray) -> str:
+    """What is to be known of answers, float32 (n, classes), that are no numbers; an empty string where all are."""
+    count = int((~np.isfinite(outputs).all(axis=-1)).sum())
+    return f"{count} of {len(outputs)} answers are not finite" if count else ""
+
+
 def gzip_bytes(content: bytes) -> int:
     """Size after gzip -9, without a time stamp."""
     return len(gzip.compress(content, compresslevel=9, mtime=0))

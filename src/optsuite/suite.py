@@ -14,21 +14,20 @@ import msgspec
 import numpy as np
 
 import optsuite
-from optsuite import build, execution, experiments, flatbuffer, invariants, machine
+from optsuite import build, execution, experiments, flatbuffer, invariants, machine, vet
 from optsuite.ab import side_by_side
 from optsuite.artifacts import Artifacts, OpenBuilders, Pair
 from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
-from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, mistakes, run_pass
+from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, mistakes, not_finite, run_pass
 from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
 from optsuite.variants import KERAS, VARIANTS
 from optsuite.verdict import Judgement
-from optsuite.vet import Vetted, crashing
 
 
 class Suite:
@@ -77,18 +76,10 @@ class Suite:
         start = time.monotonic()
         self._wanted = list(rows)
         self.artifacts.build(self._wanted, open_builders, stream)
-        self._vet()
+        keys = {self.artifacts.key(*pair) for pair in self._wanted if pair[1].convert is not None}
+        self._crashing = vet.refused(self._store, filter(None, keys))
         self._ready_at = time.monotonic()
         self._build_s = self._ready_at - start
-
-    def _vet(self) -> None:
-        """Try the files that were never run here where they can do no harm."""
-        vetted = Vetted(self._store.vetted)
-        keys = {self.artifacts.key(*pair) for pair in self._wanted if pair[1].convert is not None}
-        new = [key for key in keys if key is not None and key not in vetted]
-        files = {key: artifact[TFLITE] for key in new if (artifact := self._store.get(key)) and TFLITE in artifact}
-        self._crashing = set(crashing(files))
-        vetted.add([key for key in files if key not in self._crashing])
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
         """The .tflite file."""
@@ -176,7 +167,7 @@ class Suite:
             bytes=len(content),
             gzip_bytes=gzip_bytes(content),
             weights=weights,
-            note="; ".join(filter(None, [*notes, _not_finite(outputs["test"])])),
+            note="; ".join(filter(None, [*notes, not_finite(outputs["test"])])),
         )
 
     def _shipped(
@@ -274,9 +265,3 @@ class Suite:
                 for pair, reason in (declared | refused | self._absences).items()
             ),
         )
-
-
-def _not_finite(outputs: np.ndarray) -> str:
-    """What is to be known of answers that are no numbers, float32 (n, classes); an empty string where all are."""
-    wrong = int((~np.isfinite(outputs).all(axis=-1)).sum())
-    return f"{wrong} of {len(outputs)} answers are not finite" if wrong else ""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TypeVar
 
+from optsuite.convert import TFLITE
 from optsuite.spec import OptsuiteError
+from optsuite.store import Store
 
 _TRIES = 2
 """A process may be killed by others, too."""
@@ -56,23 +57,20 @@ def _try(content: bytes) -> None:
         runner.get()
 
 
-class Vetted:
-    """The keys of the artifacts that were tried and did not crash, by this version of LiteRT; kept in a file."""
+def refused(store: Store, keys: Iterable[str]) -> set[str]:
+    """Of these artifacts, those whose .tflite file crashes LiteRT.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._runtime = version("ai-edge-litert")
-        try:
-            lines = path.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            lines = []
-        self._keys = {key for key, _, runtime in (line.partition(" ") for line in lines) if runtime == self._runtime}
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
-
-    def add(self, keys: list[str]) -> None:
-        """Note them; a store that can't be written is tried again the next time."""
-        self._keys.update(keys)
-        with contextlib.suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-            file.writelines(f"{key} {self._runtime}\n" for key in keys)
+    What was seen to run is noted in the store, with the version of LiteRT, and not tried again.
+    """
+    runtime = version("ai-edge-litert")
+    try:
+        noted = set(store.vetted.read_text("utf-8", "replace").splitlines())
+    except OSError:
+        noted = set()
+    new = [key for key in keys if f"{key} {runtime}" not in noted]
+    files = {key: artifact[TFLITE] for key in new if (artifact := store.get(key)) and TFLITE in artifact}
+    found = set(crashing(files))
+    # A store that can't be written is tried again the next time.
+    with contextlib.suppress(OSError), store.vetted.open("a", encoding="utf-8") as file:
+        file.writelines(f"{key} {runtime}\n" for key in files if key not in found)
+    return found
