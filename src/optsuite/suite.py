@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -108,7 +108,7 @@ class Suite:
             if experiment.recipe.stages:
                 self.built(experiments.baseline(experiment))
             artifact = self.artifacts.get(experiment, KERAS)
-            outputs = self._known_outputs(experiment)
+            outputs = build.unpack_arrays(artifact[build.OUTPUTS])
             self._built[experiment.id] = Built(
                 id=experiment.id,
                 dataset=experiment.dataset.name,
@@ -121,10 +121,6 @@ class Suite:
                 validation=self._answers(experiment, "validation", outputs["validation"]),
             )
         return self._built[experiment.id]
-
-    def _known_outputs(self, experiment: Experiment) -> Mapping[str, np.ndarray]:
-        """What the build's Keras model answers, by split."""
-        return build.unpack_arrays(self.artifacts.get(experiment, KERAS)[build.OUTPUTS])
 
     def _info(self, artifact: Artifact) -> ModelInfo:
         try:
@@ -148,7 +144,7 @@ class Suite:
         test_pass = run_pass(runner, self._split(experiment, "test").x)
         if variant.convert is None:
             validation_pass = None
-            outputs = self._known_outputs(experiment)
+            outputs = build.unpack_arrays(self.artifacts.get(experiment, variant)[build.OUTPUTS])
         else:
             validation_pass = run_pass(runner, self._split(experiment, "validation").x)
             outputs = {"test": test_pass.outputs, "validation": validation_pass.outputs}
