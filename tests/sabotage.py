@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -38,6 +38,19 @@ class Ruin(Stage):
     def apply(self, model: Any, task: Task) -> Any:
         kernel, bias = model.layers[-1].get_weights()
         model.layers[-1].set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
+        return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fill(Stage):
+    """Sets all weights of the last layer to one number: a model that answers the same for everything."""
+
+    number: Literal["nan", "0"]
+
+    def apply(self, model: Any, task: Task) -> Any:
+        model.layers[-1].set_weights(
+            [np.full_like(weights, float(self.number)) for weights in model.layers[-1].get_weights()]
+        )
         return model
 
 
@@ -76,6 +89,8 @@ class FalsePQAT(Stage):
 DONE = os.environ.get("SABOTAGE", "").split(",")
 RECIPES["ruin"] = Recipe(name="ruin", stages=(Ruin(),), budget=0.0)
 RECIPES["false-pqat"] = Recipe(name="false-pqat", stages=(Prune(sparsity=0.8), FalsePQAT()), budget=0.005)
+RECIPES["nan"] = Recipe(name="nan", stages=(Fill(number="nan"),), budget=0.0)
+RECIPES["constant"] = Recipe(name="constant", stages=(Fill(number="0"),), budget=0.0)
 RECIPES["raise"] = Recipe(name="raise", stages=(Raise(),), budget=0.0)
 RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FILE", "")),), budget=0.0)
 

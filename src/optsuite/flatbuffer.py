@@ -49,10 +49,19 @@ class Contents:
 def read(content: bytes) -> Contents:
     """Read the main graph; a kernel is named by the names of its tensor and of its operator's output.
 
-    OptsuiteError for a file that is no model or has a kernel in a format that is not known here.
+    OptsuiteError for a file that is no model, is damaged, or has a kernel in a format that is not known here.
     """
     if content[4:8] != b"TFL3":
         raise OptsuiteError("not a .tflite file: the identifier TFL3 is missing")
+    try:
+        return _read(content)
+    except OptsuiteError:
+        raise
+    except Exception as error:  # what flatbuffers generates checks nothing: any of Python's errors may come of it
+        raise OptsuiteError(f"not a .tflite file, or a damaged one: {type(error).__name__}: {error}") from error
+
+
+def _read(content: bytes) -> Contents:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
     producers = {output: operator for operator in graph.operators for output in operator.outputs}

@@ -28,8 +28,8 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
         text = [
             "# Faults injected into the real program",
             "",
-            "By `make faults`, which writes this only where all tests passed: each fails where a result that was finished",
-            "had to be made again, or one was believed that is not what it should be.",
+            "By `make faults`, which writes this only where all tests passed: each fails where a result that was",
+            "finished had to be made again, or one was believed that is not what it should be.",
             "",
             "| fault | injected | lost | wrong |",
             "|---|---|---|---|",

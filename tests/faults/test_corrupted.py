@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import pytest
-from runs import SMOKE, Smoke, run_pytest
+from runs import FAULTS, SMOKE, Smoke, run_pytest
 
-from optsuite import results
+from optsuite import bundle, results
+from optsuite.spec import OptsuiteError
 from optsuite.store import Store
 
 FEW = (*SMOKE, "--optsuite-recipes=baseline,qat", "--optsuite-variants=int8")
@@ -89,7 +91,9 @@ def test_is_noticed(name: str, damage: Damage, copy: Path, tally: Counter[str]) 
 
 @pytest.mark.parametrize(
     ("name", "damage"),
-    [(name, damage) for damage in DAMAGES for name in FILES],
+    [(name, damage) for damage in DAMAGES for name in FILES]
+    if FAULTS
+    else [("model.h5", _empty), ("model.tflite", _flip)],
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_is_built_again(
@@ -98,7 +102,6 @@ def test_is_built_again(
     copy: Path,
     smoke: Smoke,
     tmp_path: Path,
-    times: Callable[[int, int], int],
     tally: Counter[str],
 ) -> None:
     """By the real command, which measures what it would have measured."""
@@ -137,3 +140,30 @@ def test_the_index_and_what_else_lies_there(copy: Path, smoke: Smoke, tmp_path: 
         (copy / name).write_bytes(b"\xff\0[]{")
         tally["a note damaged"] += 1
     _measures_the_same(copy, smoke, tmp_path / "run.json")
+
+
+def test_a_bundle(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], tally: Counter[str]) -> None:
+    """Cut short, with bytes changed or zeroed: refused whole, or the same artifacts after all."""
+    store, path = Store(smoke.cache, print), tmp_path / "bundle.zip"
+    bundle.export(store, path, sorted(set(Store(smoke.cache, print).index().values()))[:2])
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    for number in range(times(30, 600)):
+        content, place = bytearray(whole), rng.randrange(len(whole))
+        if number % 3 == 0:
+            del content[place:]
+        elif number % 3 == 1:
+            content[place] ^= 1 << rng.randrange(8)
+        else:
+            content[place : place + 100] = bytes(len(content[place : place + 100]))
+        path.write_bytes(content)
+        tally["a bundle damaged"] += 1
+        target = Store(tmp_path / "target", print)
+        try:
+            bundle.load(target, path)
+        except OptsuiteError:
+            assert not target.stored()
+            assert not target.index()
+        else:
+            assert all(target.get(key) == store.get(key) for key in target.stored())
+            shutil.rmtree(target.root)

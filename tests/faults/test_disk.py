@@ -107,5 +107,9 @@ def test_a_json(small_disk: Callable[[int], Path], smoke: Smoke, tally: Counter[
     disk = small_disk(64)
     tally["a JSON on a full disk"] += 1
     done = run_pytest(*_FEW, f"--optsuite-cache={smoke.cache}", f"--benchmark-json={disk / 'run.json'}")
-    assert done.returncode != 0
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "run.json can't be written: No space left on device" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "4 passed" in done.stdout  # what was found is told all the same
+    assert not (disk / "run.json").exists()
     assert main(["report", str(disk / "run.json"), "--out", str(disk / "out")]) == 2

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -15,8 +18,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from runs import SMOKE, Smoke, run_sabotaged
 
-from optsuite import results
+from optsuite import config, flatbuffer, results, vet
 from optsuite.__main__ import main
+from optsuite.measure import LiteRTRunner
+from optsuite.spec import OptsuiteError
 from optsuite.variants import VARIANTS
 
 NAMES = [
@@ -182,6 +187,62 @@ def test_names(name: str, run_json: dict[str, Any], tmp_path: Path, capsys: pyte
         cells = table.read_text().replace("\n", ",").split(",")
         assert [cell for cell in cells if cell.startswith(("=", "@", '"=', '"@'))] == []
     assert "<script>" not in (out / "report.md").read_text()
+
+
+_SECTION = """
+[tool.optsuite.budgets]
+recipe = { "dscnn_*" = 0.02, "x" = 1 }
+variant = { "*-int8" = 0.01 }
+[tool.optsuite.tolerances]
+accuracy = { "*" = 0.001 }
+size = { "*" = 0.01 }
+"""
+
+
+def test_a_section(tmp_path: Path, bounded: Callable[[int, int], Any], tally: Counter[str]) -> None:
+    """Of pyproject.toml, with any pieces of it replaced by anything: budgets in 0..1, or one error that is ours."""
+    path = tmp_path / "pyproject.toml"
+    pieces = re.split(r"(\W)", _SECTION)
+
+    def attack(changes: list[tuple[int, str]]) -> None:
+        text = list(pieces)
+        for place, new in changes:
+            text[place] = new
+        path.write_text("".join(text), errors="surrogatepass")
+        tally["a section of pyproject.toml changed"] += 1
+        try:
+            found = config.read(path)
+        except OptsuiteError:
+            return
+        assert all(0 <= budget <= 1 for budget in (found.budgets.recipe | found.budgets.variant).values())
+
+    junk = st.one_of(st.text(max_size=5), st.sampled_from(["nan", "inf", "-1", "1e400", "[", "tool", "{}", "", "true"]))
+    changes = st.lists(st.tuples(st.integers(0, len(pieces) - 1), junk), min_size=1, max_size=3)
+    bounded(100, 5_000)(given(changes)(attack))()
+
+
+def test_damaged_tflite_files(
+    smoke: Smoke,
+    tmp_path: Path,
+    times: Callable[[int, int], int],
+    tally: Counter[str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Tried in a process of their own, as all are that were never run: what is left is read, or is one error."""
+    whole = next(smoke.cache.glob("objects/*/model.tflite")).read_bytes()
+    rng = random.Random(0)
+    files = {}
+    for number in range(times(20, 1_000)):
+        content = bytearray(whole[: rng.randrange(8, len(whole))] if number % 4 == 0 else whole)
+        for _ in range(rng.choice([1, 10, 100])):
+            content[rng.randrange(8, len(content))] = rng.randrange(256)
+        files[number] = bytes(content)
+    tally["a .tflite file damaged"] += len(files)
+    bad = vet.crashing(files)
+    for number in files.keys() - set(bad):
+        for use in (flatbuffer.read, LiteRTRunner):
+            with contextlib.suppress(OptsuiteError):
+                use(files[number])  # type: ignore[operator]
 
 
 def test_a_file_that_crashes(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
