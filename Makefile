@@ -61,6 +61,7 @@ constraints:
 	$(IN_VENV) pip install --quiet --upgrade pip setuptools
 	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[dev]'
 	$(IN_VENV) pip freeze --all --exclude-editable > constraints.txt
+	.venv/bin/python tests/dependencies.py > docs/dependencies.md
 
 clean:
 	rm -rf .venv .optsuite-cache $(LATEST)

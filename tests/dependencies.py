@@ -1,0 +1,89 @@
+"""Why each pinned package is there, as docs/dependencies.md: `python tests/dependencies.py` prints it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+_EXTRAS = ("", "build", "cluster", "dev")
+
+# Where it takes part, and what for.
+WHY = {
+    "ai-edge-litert": ("always", "LiteRT: what is measured, and the schema of .tflite files"),
+    "filelock": ("always", "one build at a time on a store; a lock dies with its process"),
+    "flatbuffers": ("always", "writes the probe models"),
+    "jinja2": ("always", "the template of report.html, escaping all that it is given"),
+    "markdown-it-py": ("always", "numbers.md inside of report.html"),
+    "matplotlib": ("always", "the figures of report.md"),
+    "msgspec": ("always", "reads run.json, pyproject.toml and the build's records, and checks them"),
+    "numpy": ("always", "arrays; read without pickle"),
+    "pandas": ("always", "tables"),
+    "pillow": ("always", "images in report.html, images of a dataset's folder"),
+    "plotly": ("always", "the figures of report.html, with its script inside of the page"),
+    "pytest": ("always", "the suite is a pytest plugin"),
+    "pytest-benchmark": ("always", "rounds, and the JSON"),
+    "rich": ("always", "the progress bar"),
+    "scipy": ("always", "statistics"),
+    "tabulate": ("always", "Markdown tables, through pandas"),
+    "tensorflow": ("build", "trains, converts; not needed where a copied store is measured"),
+    "tensorflow-model-optimization": ("build", "pruning, clustering, QAT"),
+    "tf-keras": ("build", "Keras 2, which TFMOT needs"),
+    "distributed": ("cluster", "Dask: builds on other machines"),
+    "hypothesis": ("dev", "mutated input"),
+    "mypy": ("dev", "types"),
+    "pandas-stubs": ("dev", "types"),
+    "pytest-xdist": ("dev", "the test that timing beside it is refused"),
+    "ruff": ("dev", "lint, format"),
+    "scipy-stubs": ("dev", "types"),
+    "selenium": ("dev", "report.html in a browser"),
+    "types-tabulate": ("dev", "types"),
+    "pip": ("set-up", "installs"),
+    "setuptools": ("set-up", "builds optsuite"),
+}
+
+
+def _brought_by() -> dict[str, list[str]]:
+    """Package -> the installed packages that require it."""
+    found: dict[str, set[str]] = {}
+    for distribution in importlib.metadata.distributions():
+        name = canonicalize_name(distribution.metadata["Name"])
+        for line in distribution.requires or ():
+            required = Requirement(line)
+            extras = _EXTRAS if name == "optsuite" else ("",)
+            if not required.marker or any(required.marker.evaluate({"extra": extra}) for extra in extras):
+                found.setdefault(canonicalize_name(required.name), set()).add(name)
+    return {name: sorted(parents - {"optsuite"}) for name, parents in found.items()}
+
+
+def text() -> str:
+    """The page."""
+    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+    parents = _brought_by()
+    lines = [
+        "# What is installed, and why",
+        "",
+        "The versions are those of `constraints.txt`, with which optsuite is tested. Where there is internet,",
+        "`pip-audit --requirement constraints.txt --no-deps --disable-pip` asks whether any of them has a known hole.",
+        "Nothing that optsuite reads from strangers is unpickled or evaluated: JSON and TOML by msgspec and tomllib,",
+        "arrays by numpy with `allow_pickle=False`, bundles by zipfile with checked names. A catalogue file is code,",
+        "and as trusted as the conftest.py beside it; so is what a Dask scheduler sends to its workers.",
+        "",
+        "| package | version | when | why |",
+        "|---|---|---|---|",
+    ]
+    for name in sorted(pinned, key=str.lower):
+        key = canonicalize_name(name)
+        if key in WHY:
+            when, why = WHY[key]
+        else:
+            when, why = "", f"needed by {', '.join(parents.get(key, ())) or 'an extra of another'}"
+        lines.append(f"| {name} | {pinned[name]} | {when} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")
