@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from optsuite import build, experiments
 from optsuite.convert import Convert, to_tflite
 from optsuite.experiments import step_of
-from optsuite.models import MODELS
-from optsuite.spec import Model, Profile, Schedule
+from optsuite.models import build_conv, build_dscnn, build_tutorial
+from optsuite.spec import Profile, Schedule
 from optsuite.stages.prune import Prune
 from optsuite.variants import VARIANTS
 
@@ -29,16 +30,16 @@ def keras() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("model", "parameters", "macs"),
-    [("conv", 34_826, 2_440_960), ("dscnn", 1_506, 60_096), ("tutorial", 20_410, 93_288)],
+    ("builder", "parameters", "macs"),
+    [(build_conv, 34_826, 2_440_960), (build_dscnn, 1_506, 60_096), (build_tutorial, 20_410, 93_288)],
 )
-def test_sizes_are_fixed(keras: Any, model: str, parameters: int, macs: int) -> None:
+def test_sizes_are_fixed(keras: Any, builder: Callable[[], Any], parameters: int, macs: int) -> None:
     """The parameters that were published; the MACs were worked out by hand.
 
     conv: 26*26*288 + 11*11*18432 + 16000. tutorial: 26*26*108 + 20280. dscnn: 14*14*72 + 7*7*(72 + 128 + 144 + 256
     + 144 + 192) + 120.
     """
-    built = MODELS[model].build()
+    built = builder()
     assert built.count_params() == parameters
     assert keras.macs(built) == macs
 
@@ -46,7 +47,7 @@ def test_sizes_are_fixed(keras: Any, model: str, parameters: int, macs: int) -> 
 def test_a_model_survives_its_file(keras: Any) -> None:
     """Saved without optimiser state and loaded, it answers to the bit as before, fake-quantised ones included."""
     keras.reset(0)
-    model = MODELS["tutorial"].build()
+    model = build_tutorial()
     x = np.random.default_rng(0).random((3, 28, 28, 1), np.float32)
     for one in (model, keras.tfmot.quantization.keras.quantize_model(model)):
         content = keras.dump(one)
@@ -55,7 +56,7 @@ def test_a_model_survives_its_file(keras: Any) -> None:
 
 def test_layers_keep_their_names_under_fake_quantisation(keras: Any) -> None:
     """A promise is made to a layer: it has to be found again after each stage, with the same weights."""
-    model = MODELS["dscnn"].build()
+    model = build_dscnn()
     before = {layer.name: layer.size for layer in keras.layer_weights(model)}
     quantized = keras.tfmot.quantization.keras.quantize_model(model)
     assert {layer.name: layer.size for layer in keras.layer_weights(quantized)} == before
@@ -64,7 +65,7 @@ def test_layers_keep_their_names_under_fake_quantisation(keras: Any) -> None:
 
 def test_layer_weights_count(keras: Any) -> None:
     """Zeros and distinct values of kernels; biases are not among them."""
-    model = MODELS["tutorial"].build()
+    model = build_tutorial()
     dense = model.layers[-1]
     kernel = np.zeros(dense.kernel.shape, np.float32)
     kernel[0, :3] = [1.0, 2.0, 2.0]
@@ -97,7 +98,7 @@ def test_whole_shifts_are_the_same_by_the_shorter_way(keras: Any) -> None:
 
 def test_a_conversion_does_not_need_the_keras_model(keras: Any) -> None:
     """The converter is given the variables alone, and makes the same file as of all of it."""
-    model = keras.tfmot.quantization.keras.quantize_model(MODELS["tutorial"].build())
+    model = keras.tfmot.quantization.keras.quantize_model(build_tutorial())
     signature = keras.tf.TensorSpec((1, 28, 28, 1), keras.tf.float32)
     function = keras.tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
     whole = keras.tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
@@ -130,9 +131,9 @@ def _trained(keras: Any, step: build.Step) -> Any:
     return keras.load(build.run(step, [])[build.MODEL])
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
-def test_models_answer_with_logits(keras: Any, model: Model) -> None:
+@pytest.mark.parametrize("builder", [build_conv, build_dscnn, build_tutorial])
+def test_models_answer_with_logits(keras: Any, builder: Callable[[], Any]) -> None:
     """Ten numbers that are no probabilities."""
-    answer = keras.outputs(model.build(), np.ones((2, 28, 28, 1), np.float32))
+    answer = keras.outputs(builder(), np.ones((2, 28, 28, 1), np.float32))
     assert answer.shape == (2, 10)
     assert not np.allclose(answer.sum(axis=1), 1)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from optsuite import sources
 from optsuite.records import LayerWeights, ModelInfo, StageRecord
 from optsuite.spec import (
     Action,
@@ -38,7 +39,7 @@ _BESIDE = ("numpy", "h5py")
 """Packages that take part in building, without a say in what is built."""
 _RECORDS = (ModelInfo, StageRecord, LayerWeights, Promise)
 """What is in info.json: an artifact of another format is another artifact."""
-_SHARED = ("build.py", "keras.py", "weights.py")
+_SHARED = ("build.py", "keras.py", "weights.py", "stages/train.py")
 
 
 @functools.cache
@@ -58,7 +59,8 @@ def _file_sha256(path: str) -> str:
 def canonical(value: Any) -> Any:
     """A setting as plain JSON that is equal when, and only when, it determines the same result.
 
-    Functions stand for their source, so that a key follows the code of a builder and not its name alone.
+    Of a dataclass the fields that count are those that it compares by. Functions stand for their source, so that a
+    key follows the code of a builder and not its name alone.
     """
     if value is None or isinstance(value, str | int | float):
         return value
@@ -69,13 +71,15 @@ def canonical(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {
             "type": type(value).__qualname__,
-            **{part.name: canonical(getattr(value, part.name)) for part in fields(value)},
+            **{part.name: canonical(getattr(value, part.name)) for part in fields(value) if part.compare},
         }
+    if isinstance(value, functools.partial):
+        return {"source": sources.of(value.func), "given": canonical([value.args, value.keywords])}
     if inspect.isroutine(value):
-        return {"source": inspect.getsource(value)}
+        return {"source": sources.of(value)}
     raise OptsuiteError(
         f"setting {value!r} of type {type(value).__name__} can't be part of a key; accepted are numbers, strings, "
-        "tuples, mappings, dataclasses and functions"
+        "tuples, mappings, dataclasses, functions and partial functions"
     )
 
 
@@ -113,7 +117,7 @@ class Step:
     @property
     def tools(self) -> dict[str, str]:
         """What does the step: the hash of each file of code, the version of each package."""
-        code = [Path(__file__).with_name(name) for name in _SHARED]
+        code = [Path(__file__).parent / name for name in _SHARED]
         code.append(Path(inspect.getfile(type(self.action))))
         return {path.name: _file_sha256(str(path)) for path in code} | (builder_versions() or {})
 
@@ -128,13 +132,14 @@ class Task:
     """A step at work: its inputs' artifacts, and what the action tells of itself on the way.
 
     `history` has a list of values an epoch for loss, accuracy and val_accuracy; `layers` are the names of the layers
-    that the action's promise is about.
+    that the action's promise is about; `note` is what else is to be known.
     """
 
     step: Step
     inputs: Sequence[Artifact]
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     layers: Sequence[str] = ()
+    note: str = ""
 
     def split(self, name: str) -> Split:
         """The data that the profile allows."""
@@ -145,6 +150,16 @@ class Task:
         from optsuite import keras
 
         return keras.load(self.inputs[0][MODEL]) if self.inputs else None
+
+    def probabilities(self, model: Any) -> bool:
+        """Whether the step's model, a new one or its first input's, answers with probabilities instead of logits."""
+        from optsuite import keras
+
+        if self.inputs:
+            answers = unpack_arrays(self.inputs[0][OUTPUTS])["validation"]
+        else:
+            answers = keras.outputs(model, self.split("validation").x[:32])
+        return bool((answers >= 0).all()) and np.allclose(answers.sum(axis=-1), 1, atol=1e-3)
 
     def finish(self, stage: Stage, model: Any) -> Artifact:
         """The artifact of a stage's model: its file, its answers, and its parent's records with this one added."""
@@ -166,6 +181,7 @@ class Task:
             promise=stage.promise,
             preserve=stage.preserve,
             weights=keras.layer_weights(model),
+            note=self.note,
         )
         info = ModelInfo(
             # Parameters and MACs are the architecture's: fake-quantisation's own variables do not count.

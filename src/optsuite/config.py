@@ -48,6 +48,8 @@ _TOLERANCES = {"accuracy": 0.001, "size": 0.01, "latency": 0.05}
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a repository says about its own models."""
 
+    catalog: str = ""
+    """The catalogue file, relative to pyproject.toml; none where it is empty."""
     budgets: Budgets = Budgets()
     tolerances: Tolerances = Tolerances()
 

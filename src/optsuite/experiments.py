@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from optsuite.build import Step
 from optsuite.datasets import DATASETS
 from optsuite.models import MODELS
 from optsuite.recipes import RECIPES
 from optsuite.records import Asked
-from optsuite.spec import Dataset, Experiment, Model, OptsuiteError, Profile, Recipe, Variant, catalogue, pick
+from optsuite.spec import Dataset, Experiment, File, Model, OptsuiteError, Profile, Recipe, Variant, catalogue, pick
+from optsuite.stages.load import Load
 from optsuite.stages.train import Train
 from optsuite.variants import VARIANTS
 
@@ -19,6 +21,9 @@ PROFILES = catalogue(
     # Seconds an experiment. A model trained so briefly proves the plumbing: its gate only catches wreckage.
     Profile(name="smoke", train_images=6_000, eval_images=500, max_epochs=2, min_budget=0.5),
 )
+
+Own = Mapping[str, tuple[str, ...]]
+"""What `catalog.join` says: the names that a catalogue file added, by catalogue."""
 
 PIPELINES = (
     "baseline",
@@ -38,11 +43,19 @@ PIPELINES = (
 _ALONE = ("baseline", "qat", "prune-0.8", "cluster-8")
 """Each stage by itself: what is run of a model of which nothing else is said."""
 
-MATRICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "default": dict.fromkeys(MODELS, _ALONE) | {"dscnn": (*_ALONE, "kd"), "tutorial": PIPELINES},
-    "all": dict.fromkeys(MODELS, tuple(RECIPES)),
-}
-"""What is run when no models or recipes are asked for: model -> recipes."""
+
+def matrices(own: Own, kind: str) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What is run when no models or recipes are asked for: model -> recipes.
+
+    By default of the `own` models of a catalogue file alone, where it has some, each with the file's own recipes too.
+    """
+    theirs = own.get("MODELS") or tuple(MODELS)
+    usual = {"dscnn": (*_ALONE, "kd"), "tutorial": PIPELINES}
+    added = own.get("RECIPES", ())
+    return {
+        "default": {name: (*usual.get(name, _ALONE), *added) for name in theirs if MODELS[name].kind == kind},
+        "all": dict.fromkeys(MODELS, tuple(RECIPES)),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +79,22 @@ class Selection:
 
 def select(
     *,
+    own: Own = MappingProxyType({}),
     profile: str = "full",
-    dataset: str = "mnist",
+    dataset: str = "",
     matrix: str = "default",
     models: Sequence[str] = (),
     recipes: Sequence[str] = (),
     variants: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
 ) -> Selection:
-    """Look the names up; empty means those of the matrix, or all variants.
+    """Look the names up; empty means those of the matrix, all variants, the first of our datasets or of the `own`.
 
     A model outside the matrix runs every recipe that fits it. Raises OptsuiteError for what is unknown, and for a
     selection that leaves nothing to run.
     """
-    planned = pick(MATRICES, [matrix], "matrix")[0]
-    data = pick(DATASETS, [dataset], "dataset")[0]
+    data = pick(DATASETS, [dataset or next(iter(own.get("DATASETS", DATASETS)))], "dataset")[0]
+    planned = pick(matrices(own, data.kind), [matrix], "matrix")[0]
     found: list[Experiment] = []
     refused: dict[str, str] = {}
     for model in pick(MODELS, models or planned, "model"):
@@ -93,7 +107,7 @@ def select(
                 found += asked
     selection = Selection(
         asked=Asked(
-            dataset=dataset,
+            dataset=data.name,
             matrix=matrix,
             models=tuple(models),
             recipes=tuple(recipes),
@@ -109,7 +123,7 @@ def select(
     )
     if not any(selection.rows()):
         absences = [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
-        reasons = dict.fromkeys([*refused.values(), *absences])
+        reasons = dict.fromkeys([*refused.values(), *absences]) or [f"no model takes {data.kind}, as {data.name} is"]
         raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
     return selection
 
@@ -150,9 +164,10 @@ def step_of(experiment: Experiment, variant: Variant, profile: Profile) -> Step:
 def _model_step(experiment: Experiment, profile: Profile) -> Step:
     """The step of the recipe's last stage, on the steps of the stages before it: each prefix is shared."""
     model, stages = experiment.model, experiment.recipe.stages
+    action = Train(build=model.build) if model.build else Load(file=File.of(model.file or ""))
     first = Step(
-        label=f"{model.name} s{experiment.seed}: train",
-        action=Train(build=model.build),
+        label=f"{model.name} s{experiment.seed}: {action.name}",
+        action=action,
         dataset=experiment.dataset,
         profile=profile,
         seed=experiment.seed,

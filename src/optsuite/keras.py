@@ -25,17 +25,26 @@ with warnings.catch_warnings():
     import tensorflow_model_optimization as tfmot
     import tf_keras as keras
 
-    # What TFMOT has under no public name: sparsity-preserving clustering, and the insides of CQAT.
+    # What TFMOT has under no public name: sparsity-preserving clustering, and the insides of CQAT and QAT.
     from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import cluster_weights
     from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
         cluster_preserve_quantize_registry,
         cluster_utils,
     )
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_transforms
 
 from optsuite.records import LayerWeights
 from optsuite.weights import describe
 
-__all__ = ["cluster_preserve_quantize_registry", "cluster_utils", "cluster_weights", "keras", "tf", "tfmot"]
+__all__ = [
+    "cluster_preserve_quantize_registry",
+    "cluster_utils",
+    "cluster_weights",
+    "default_8bit_transforms",
+    "keras",
+    "tf",
+    "tfmot",
+]
 
 # One thread each: these networks hardly use a second, and two processes do twice the work.
 tf.config.threading.set_intra_op_parallelism_threads(1)

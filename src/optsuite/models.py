@@ -70,28 +70,31 @@ MODELS = catalogue(
         kind="28x28x1",
         build=build_conv,
         # It fits its training images to 99.5 %: turning them is worth more here than on the smaller two.
-        train=Schedule(epochs=14, peak_lr=5e-3, batch=256, turn_degrees=7.0),
-        finetune=Schedule(epochs=2, peak_lr=1e-3, turn_degrees=7.0),
+        train=Schedule(epochs=14, peak_lr=5e-3, batch=256, turn_degrees=7.0, shift_pixels=1),
+        finetune=Schedule(epochs=2, peak_lr=1e-3, turn_degrees=7.0, shift_pixels=1),
         # As long as the training: to recover from 80 % zeros is to learn most of it anew.
-        stages={"prune": Schedule(epochs=14, peak_lr=8e-3, batch=256, turn_degrees=7.0, l1=0.3)},
+        stages={"prune": Schedule(epochs=14, peak_lr=8e-3, batch=256, turn_degrees=7.0, l1=0.3, shift_pixels=1)},
     ),
     Model(
         name="dscnn",
         kind="28x28x1",
         build=build_dscnn,
         # Small enough that a high rate and many epochs are both needed and cheap; it never overfits.
-        train=Schedule(epochs=30, peak_lr=1e-2),
-        finetune=Schedule(epochs=5, peak_lr=3e-3),
+        train=Schedule(epochs=30, peak_lr=1e-2, shift_pixels=1),
+        finetune=Schedule(epochs=5, peak_lr=3e-3, shift_pixels=1),
         # 80 % of 768 prunable weights leave 154: the rest has to be learnt anew.
-        stages={"prune": Schedule(epochs=15, peak_lr=1e-2), "distill": Schedule(epochs=20, peak_lr=1e-2)},
+        stages={
+            "prune": Schedule(epochs=15, peak_lr=1e-2, shift_pixels=1),
+            "distill": Schedule(epochs=20, peak_lr=1e-2, shift_pixels=1),
+        },
     ),
     Model(
         name="tutorial",
         kind="28x28x1",
         build=build_tutorial,
         # Of its 108 convolution weights pruning leaves 22: unless few are large before, the wrong filters die.
-        train=Schedule(epochs=20, peak_lr=1.2e-2, batch=256, l1=0.15),
-        finetune=Schedule(epochs=3, peak_lr=1e-3),
-        stages={"prune": Schedule(epochs=12, peak_lr=1e-2, batch=256, l1=0.15)},
+        train=Schedule(epochs=20, peak_lr=1.2e-2, batch=256, l1=0.15, shift_pixels=1),
+        finetune=Schedule(epochs=3, peak_lr=1e-3, shift_pixels=1),
+        stages={"prune": Schedule(epochs=12, peak_lr=1e-2, batch=256, l1=0.15, shift_pixels=1)},
     ),
 )

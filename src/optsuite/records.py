@@ -58,6 +58,7 @@ class StageRecord:
     promise: Promise
     preserve: tuple[Invariant, ...]
     weights: tuple[LayerWeights, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from msgspec import Meta
@@ -34,7 +37,7 @@ Artifact = Mapping[str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Inputs `x` (float32, (n, *shape)) and their labels `y` (int32, (n,))."""
+    """Inputs `x` (float32, (n, *shape)) and their labels `y` (int32, (n,), from 0)."""
 
     x: np.ndarray
     y: np.ndarray
@@ -49,13 +52,14 @@ class Dataset:
     """Labelled data in three splits.
 
     `load` takes "train", "validation" or "test"; `fingerprint` changes when the data does; `kind` names the input
-    that a model must take.
+    that a model must take. `class_weights` are what the labels count in training, 1 where nothing is said.
     """
 
     name: str
     kind: str
     fingerprint: str
     load: Callable[[str], Split]
+    class_weights: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,26 +75,68 @@ class Schedule:
     peak_lr: float
     batch: int = 128
     warmup: float = 0.1
-    shift_pixels: int = 1
+    shift_pixels: int = 0
     turn_degrees: float = 0.0
     l1: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
-    """A base architecture. `build` returns a new Keras model that answers with logits.
+class File:
+    """A file, or a folder of files, that counts by its content. Made by `File.of`."""
 
-    Its kernels are those of Conv2D, DepthwiseConv2D (of multiplier 1) and Dense layers, none nested or used twice.
-    `build` must be self-contained: its source is part of the key of what is built from it. `stages` replaces
-    `finetune` for the stages it names (their module's name, e.g. "prune").
+    path: str = field(compare=False)
+    sha256: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> File:
+        """As it is now; OptsuiteError where there is nothing to read."""
+        found = Path(path).absolute()
+        parts = sorted(one for one in found.rglob("*") if one.is_file()) if found.is_dir() else [found]
+        try:
+            digests = [f"{one.relative_to(found)} {_sha256(one, one.stat())}" for one in parts]
+        except OSError as error:
+            raise OptsuiteError(f"{error.filename}: {error.strerror}; accepted is a file that can be read") from error
+        return cls(path=str(found), sha256=hashlib.sha256("\n".join(digests).encode()).hexdigest())
+
+
+_known: dict[tuple[Path, int, int], str] = {}
+
+
+def _sha256(path: Path, now: os.stat_result) -> str:
+    key = path, now.st_mtime_ns, now.st_size
+    if key not in _known:
+        with path.open("rb") as file:
+            _known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _known[key]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A base architecture, or a model that is already trained, which answers with logits or probabilities.
+
+    `build` returns a new Keras model, to be trained by `train`; its source, with that of what it uses of its own
+    project, is part of the key of what is built from it. `file` is a trained model instead: .keras (Keras 2 or 3), .h5,
+    or a SavedModel of Keras 2. The kernels of either are those of Conv1D, Conv2D, DepthwiseConv2D (of multiplier 1)
+    and Dense layers, none nested or used twice. `finetune` is for what stages do to it; `stages` replaces it for those
+    that it names (their module's name, e.g. "prune").
     """
 
     name: str
     kind: str
-    build: Callable[[], Any]
-    train: Schedule
+    build: Callable[[], Any] | None = None
+    file: str | os.PathLike[str] | None = None
+    train: Schedule | None = None
     finetune: Schedule
     stages: Mapping[str, Schedule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither to be trained nor trained, or both."""
+        given = [name for name in ("build", "train", "file") if getattr(self, name) is not None]
+        if given not in (["build", "train"], ["file"]):
+            raise OptsuiteError(
+                f"model {self.name}: {' and '.join(given) or 'neither'} given; accepted are build and "
+                "train, or a trained model's file"
+            )
 
 
 class Action(ABC):

@@ -242,7 +242,7 @@ def test_damaged_tflite_files(
     for number in files.keys() - set(bad):
         for use in (flatbuffer.read, LiteRTRunner):
             with contextlib.suppress(OptsuiteError):
-                use(files[number])  # type: ignore[operator]
+                use(files[number])
 
 
 def test_a_file_that_crashes(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:

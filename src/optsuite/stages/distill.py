@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from optsuite.build import Task
 
 _LOGITS = "logits.npz"
+_LEAST = 1e-7
+"""Probabilities less than that are taken for it: softmax of their logarithms gives them back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,10 @@ class TeacherLogits(Action):
         shifts = rng.integers(-self.pixels, self.pixels + 1, (self.copies, len(images), 2))
         shifts[0] = 0
         teacher = task.parent_model()
-        logits = [keras.outputs(teacher, moved(images, moves).numpy()) for moves in shifts]
-        return {_LOGITS: pack_arrays(shifts=shifts, logits=np.stack(logits))}
+        asked = [moved(images, moves).numpy() if self.pixels else images for moves in shifts]
+        answers = np.stack([keras.outputs(teacher, inputs) for inputs in asked])
+        logits = np.log(np.maximum(answers, _LEAST)) if task.probabilities(teacher) else answers
+        return {_LOGITS: pack_arrays(shifts=shifts, logits=logits)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +67,15 @@ class Distill(Stage):
         known = unpack_arrays(task.inputs[1][_LOGITS])
         labels = task.split("train").y.astype(np.float32)
         classes = known["logits"].shape[-1]
+        probabilities = task.probabilities(model)
 
         # Keras hands a loss one target, so the label and the teacher's logits travel in one row.
         def packed(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
             return np.concatenate([y[..., np.newaxis].astype(np.float32), logits], axis=-1)
 
         def loss(target: Any, student: Any) -> Any:
+            if probabilities:
+                student = tf.math.log(tf.maximum(student, _LEAST))
             soft = tf.nn.softmax(target[:, 1:] / self.temperature)
             divergence = keras.losses.kl_divergence(soft, tf.nn.softmax(student / self.temperature))
             hard = keras.losses.sparse_categorical_crossentropy(target[:, 0], student, from_logits=True)

@@ -5,7 +5,7 @@ Every model descends from this stage, so that a change here is a change to all o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,43 @@ class Train(Stage):
 
     def apply(self, model: Any, task: Task) -> Any:
         model = self.build()
+        check(model, task)
         fit(model, task)
         return model
+
+
+_KERNELS = ("Conv1D", "Conv2D", "DepthwiseConv2D", "Dense")
+_NO_KERNEL = ("BatchNormalization", "PReLU", "LayerNormalization")
+"""Layers that have weights, but none that count as a kernel."""
+
+
+def check(model: Any, task: Task) -> None:
+    """OptsuiteError, naming the layer, for a new or loaded model that does not fit the data, or can't be worked on."""
+    from optsuite.keras import keras
+
+    split = task.split("validation")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise OptsuiteError(
+            f"it has {len(model.inputs)} inputs and {len(model.outputs)} outputs; accepted is one of each"
+        )
+    if tuple(model.input_shape[1:]) != split.x.shape[1:]:
+        raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the data has {split.x.shape[1:]}")
+    classes = int(split.y.max()) + 1
+    if len(model.output_shape) != 2 or model.output_shape[1] < max(2, classes):
+        raise OptsuiteError(
+            f"it answers with {model.output_shape[1:]}; accepted is a number a class, at least {classes}"
+        )
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if isinstance(layer, keras.Model):
+            raise OptsuiteError(f"layer {layer.name} is a model in a model; accepted are layers alone")
+        if len(layer.inbound_nodes) > 1:
+            raise OptsuiteError(f"layer {layer.name} is used {len(layer.inbound_nodes)} times; accepted is once")
+        if layer.weights and kind not in (*_KERNELS, *_NO_KERNEL):
+            accepted = ", ".join((*_KERNELS, *_NO_KERNEL))
+            raise OptsuiteError(f"layer {layer.name}, {kind}, has weights; accepted of these are {accepted}")
+        if kind == "DepthwiseConv2D" and layer.depth_multiplier != 1:
+            raise OptsuiteError(f"layer {layer.name} has a depth multiplier of {layer.depth_multiplier}; accepted is 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +107,26 @@ def fit(
 ) -> None:
     """Compile and fit `model` on the training split by the step's schedule, and record the curves.
 
-    By default the loss is cross-entropy on logits and each image is moved anew in each epoch; `copies` replaces
-    both moves and targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
+    By default the loss is cross-entropy and each image is moved anew in each epoch; `copies` replaces both moves and
+    targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
     """
     from optsuite.keras import keras, kernels, tf
 
     schedule, split, validation = schedule_of(task), task.split("train"), task.split("validation")
+    if (schedule.shift_pixels or schedule.turn_degrees) and split.x.ndim != 4:
+        raise OptsuiteError(f"its schedule moves images, but an input has the shape {split.x.shape[1:]}")
     epochs = task.step.profile.epochs(schedule)
     if schedule.l1:
         for _, kernel in kernels(model):
             model.add_loss(lambda kernel=kernel: schedule.l1 * tf.reduce_mean(tf.abs(kernel)))
     model.compile(
         optimizer=keras.optimizers.Adam(_cosine(schedule, total_steps(task))),
-        loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=not task.probabilities(model)),
         metrics=[accuracy],
         steps_per_execution=min(_STEPS_PER_EXECUTION, steps_per_epoch(task)),
     )
     task.history = model.fit(
-        _batches(split.x, split.y, schedule, task.step.seed, copies),
+        _batches(split.x, split.y, schedule, task.step.seed, copies, task.step.dataset.class_weights),
         epochs=epochs,
         steps_per_epoch=steps_per_epoch(task),
         validation_data=(validation.x, labels(validation.y)),
@@ -135,8 +172,17 @@ def moved(images: Any, shifts: Any, degrees: Any = 0.0) -> Any:
     )
 
 
-def _batches(x: np.ndarray, y: np.ndarray, schedule: Schedule, seed: int, copies: Copies | None) -> Any:
+def _batches(
+    x: np.ndarray,
+    y: np.ndarray,
+    schedule: Schedule,
+    seed: int,
+    copies: Copies | None,
+    class_weights: Mapping[int, float],
+) -> Any:
     """An endless tf.data.Dataset of (images, targets), whole batches, the same for the same seed.
+
+    With class weights, of (images, targets, weights).
 
     Works on batches of indices: a gather and a move a batch cost little beside a step of even the smallest network.
     """
@@ -147,10 +193,11 @@ def _batches(x: np.ndarray, y: np.ndarray, schedule: Schedule, seed: int, copies
     targets = tf.constant(y if copies is None else copies.targets)
     moves = None if copies is None else tf.constant(copies.shifts)
     turned = bool(schedule.turn_degrees) and copies is None
-    images = tf.constant(x) if turned else None
-    shifted = None if turned else _shifter(x, pixels)
+    images = tf.constant(x) if turned or not pixels else None
+    shifted = _shifter(x, pixels) if pixels and not turned else None
+    weights = tf.constant([class_weights.get(label, 1.0) for label in y.tolist()]) if class_weights else None
 
-    def batch(step: Any, rows: Any) -> tuple[Any, Any]:
+    def moved_batch(step: Any, rows: Any) -> tuple[Any, Any]:
         def draw(columns: int, low: int, high: int) -> Any:
             return tf.random.stateless_uniform([tf.size(rows), columns], [seed, step], low, high, rows.dtype)
 
@@ -161,10 +208,16 @@ def _batches(x: np.ndarray, y: np.ndarray, schedule: Schedule, seed: int, copies
             shifts, target = tf.gather_nd(moves, which), tf.gather_nd(targets, which)
         if shifted:
             return shifted(rows, shifts), target
+        if not turned:
+            return tf.gather(images, rows), target
         turns = tf.random.stateless_uniform(
             [tf.size(rows)], [step, seed], -schedule.turn_degrees, schedule.turn_degrees
         )
         return moved(tf.gather(images, rows), shifts, turns), target
+
+    def batch(step: Any, rows: Any) -> tuple[Any, ...]:
+        found = moved_batch(step, rows)
+        return found if weights is None else (*found, tf.gather(weights, rows))
 
     order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
     # Nothing is fetched ahead: that would take a second thread, which is another process's core.

@@ -14,6 +14,7 @@ from PIL import Image
 from optsuite import datasets
 from optsuite.report.tables import selected
 from optsuite.results import Run
+from optsuite.spec import OptsuiteError
 
 MOST = 60
 """How many are shown of a row."""
@@ -39,9 +40,12 @@ def flips(run: Run) -> Flips:
 def sheet(run: Run, found: Flips) -> dict[str, Any] | None:
     """The images to show in one PNG, side by side; None where the run's data is not here, or is no images."""
     dataset = datasets.DATASETS.get(run.header.asked.dataset)
-    if dataset is None:
+    try:
+        test = dataset.load("test").first(len(run.header.labels)) if dataset else None
+    except OptsuiteError:
+        test = None
+    if test is None:
         return None
-    test = dataset.load("test").first(len(run.header.labels))
     if not np.array_equal(test.y, run.header.labels) or test.x.ndim != 4 or test.x.shape[-1] not in (1, 3):
         return None
     _, height, width, channels = test.x.shape

@@ -1,0 +1,228 @@
+"""Datasets out of what people have: an .npz file, a folder of images, a `tf.data.Dataset`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optsuite.spec import Dataset, File, OptsuiteError, Split
+
+_SPLITS = ("train", "validation", "test")
+_VALIDATION_SHARE = 0.1
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+def from_npz(name: str, path: str | PathLike[str], class_weights: Mapping[int, float] | None = None) -> Dataset:
+    """An .npz file with x_train, y_train, x_test and y_test, and x_validation and y_validation if you have them.
+
+    x is (n, *shape): uint8 is taken for 0..255 and brought to 0..1, float is taken as it is. y is (n,), labels from 0.
+    Without a validation split a tenth of the training split, drawn once and for all, is kept out of it for that.
+    """
+    file = File.of(path)
+    return Dataset(
+        name=name,
+        kind=_kind(_npz_shape(file)[1:]),
+        fingerprint=file.sha256,
+        load=_Npz(file=file),
+        class_weights=class_weights or {},
+    )
+
+
+def from_folder(
+    name: str,
+    path: str | PathLike[str],
+    size: tuple[int, int],
+    channels: int = 3,
+    class_weights: Mapping[int, float] | None = None,
+) -> Dataset:
+    """Images by class: PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, and PATH/validation if you have it.
+
+    Each is brought to `size`, (height, width), and `channels`, 1 (grey) or 3 (RGB), in 0..1. Labels are the classes of
+    the training split in alphabetical order. Without a validation split it is made as by `from_npz`.
+    """
+    if channels not in (1, 3):
+        raise OptsuiteError(f"dataset {name}: channels {channels}; accepted are 1 and 3")
+    file = File.of(path)
+    return Dataset(
+        name=name,
+        kind=_kind((*size, channels)),
+        fingerprint=file.sha256,
+        load=_Folder(file=file, size=size, channels=channels),
+        class_weights=class_weights or {},
+    )
+
+
+def from_tfdata(
+    name: str,
+    kind: str,
+    make: Callable[[str], Any],
+    fingerprint: str,
+    class_weights: Mapping[int, float] | None = None,
+) -> Dataset:
+    """What `make` returns for "train", "validation" and "test": a finite `tf.data.Dataset` of (x, label), not batched.
+
+    It is read once a process, in one of its own where TensorFlow is not yet loaded. Change `fingerprint` when the data
+    does: only the source of `make` is looked at besides.
+    """
+    return Dataset(name=name, kind=kind, fingerprint=fingerprint, load=_TfData(make), class_weights=class_weights or {})
+
+
+def _kind(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _split(x: np.ndarray, y: np.ndarray, where: str) -> Split:
+    """Checked: as many labels as inputs, whole numbers from 0, and numbers in the inputs."""
+    if x.dtype == np.uint8:
+        x = x.astype(np.float32) / 255
+    if x.dtype.kind not in "fiu" or x.ndim < 2 or not len(x):
+        raise OptsuiteError(f"{where}: x is {x.dtype} {x.shape}; accepted are numbers, (n, *shape)")
+    if y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0:
+        raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} labels, whole numbers from 0")
+    x = x.astype(np.float32)
+    if not np.isfinite(x).all():
+        raise OptsuiteError(f"{where}: x has values that are not finite")
+    return Split(x=x, y=y.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """Loads a split by `_read`, once; a validation split that is not there is drawn from the training split."""
+
+    def __call__(self, split: str) -> Split:
+        if split not in _SPLITS:
+            raise OptsuiteError(f"unknown split {split!r}; accepted: {', '.join(_SPLITS)}")
+        if split == "test":
+            return _test(self)
+        return _fitted(self)[split]
+
+    def _read(self, split: str) -> Split | None:
+        raise NotImplementedError
+
+
+@functools.cache
+def _test(loader: _Loader) -> Split:
+    return _there(loader, "test")
+
+
+@functools.cache
+def _fitted(loader: _Loader) -> dict[str, Split]:
+    train, validation = _there(loader, "train"), loader._read("validation")
+    if validation is not None:
+        return {"train": train, "validation": validation}
+    chance = np.random.default_rng(0).permutation(len(train.y))
+    count = max(1, round(_VALIDATION_SHARE * len(train.y)))
+    rows = {"train": np.sort(chance[count:]), "validation": np.sort(chance[:count])}
+    return {name: Split(x=train.x[some], y=train.y[some]) for name, some in rows.items()}
+
+
+def _there(loader: _Loader, split: str) -> Split:
+    found = loader._read(split)
+    if found is None:
+        raise OptsuiteError(f"{loader}: no {split} split; accepted is data with train and test")
+    return found
+
+
+@dataclass(frozen=True)
+class _Npz(_Loader):
+    file: File
+
+    def __str__(self) -> str:
+        return self.file.path
+
+    def _read(self, split: str) -> Split | None:
+        with _npz_errors(self.file), np.load(self.file.path, allow_pickle=False) as arrays:
+            if f"x_{split}" not in arrays:
+                return None
+            return _split(arrays[f"x_{split}"], arrays[f"y_{split}"], f"{self.file.path}, {split}")
+
+
+@contextmanager
+def _npz_errors(file: File) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise OptsuiteError(
+            f"{file.path} can't be read: {error}; accepted is an .npz with x_train, y_train, x_test and y_test"
+        ) from error
+
+
+def _npz_shape(file: File) -> tuple[int, ...]:
+    """The shape of its test inputs, from the header alone: the file may be large."""
+    with _npz_errors(file), zipfile.ZipFile(file.path) as archive, archive.open("x_test.npy") as array:
+        version = np.lib.format.read_magic(array)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape: tuple[int, ...] = read(array)[0]
+        return shape
+
+
+@dataclass(frozen=True)
+class _Folder(_Loader):
+    file: File
+    size: tuple[int, int]
+    channels: int
+
+    def __str__(self) -> str:
+        return self.file.path
+
+    def _read(self, split: str) -> Split | None:
+        from PIL import Image, UnidentifiedImageError
+
+        root = Path(self.file.path)
+        classes = sorted(path.name for path in (root / "train").glob("*") if path.is_dir())
+        if not (root / split).is_dir():
+            return None
+        if unknown := {path.name for path in (root / split).glob("*") if path.is_dir()} - set(classes):
+            raise OptsuiteError(f"{root / split}: {', '.join(sorted(unknown))}; accepted: {', '.join(classes)}")
+        x, y = [], []
+        for label, name in enumerate(classes):
+            for path in sorted((root / split / name).glob("*")):
+                if path.suffix.lower() not in _PICTURES:
+                    continue
+                try:
+                    with Image.open(path) as file:
+                        picture = file.convert("L" if self.channels == 1 else "RGB")
+                        x.append(np.asarray(picture.resize(self.size[::-1], Image.Resampling.BILINEAR)))
+                except (OSError, UnidentifiedImageError) as error:
+                    raise OptsuiteError(f"{path} is no image that can be read: {error}") from error
+                y.append(label)
+        if not x:
+            raise OptsuiteError(f"{root / split} has no images; accepted is {split}/CLASS/*{', *'.join(_PICTURES)}")
+        return _split(np.stack(x).reshape(-1, *self.size, self.channels), np.array(y), str(root / split))
+
+
+@dataclass(frozen=True)
+class _TfData(_Loader):
+    make: Callable[[str], Any]
+
+    def __str__(self) -> str:
+        return f"{self.make.__module__}.{self.make.__qualname__}"
+
+    def _read(self, split: str) -> Split | None:
+        if "tensorflow" in sys.modules:
+            arrays = _collected(self.make, split)
+        else:  # the process that measures has none
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+                arrays = process.submit(_collected, self.make, split).result()
+        return None if arrays is None else _split(*arrays, f"{self}({split!r})")
+
+
+def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.ndarray] | None:
+    from optsuite import keras  # noqa: F401 (sets TensorFlow up before the user's code imports it)
+
+    data = make(split)
+    if data is None:
+        return None
+    pairs = list(data.as_numpy_iterator())
+    return np.stack([x for x, _ in pairs]), np.array([y for _, y in pairs])
