@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from optsuite.datasets import DATASETS
-from optsuite.experiments import PIPELINES, PROFILES, absence, misfit, select, step_of
+from optsuite.experiments import PROFILES, absence, misfit, select, step_of
 from optsuite.models import MODELS
-from optsuite.recipes import RECIPES
+from optsuite.recipes import PIPELINES, RECIPES
 from optsuite.spec import OptsuiteError
 from optsuite.variants import VARIANTS
 
@@ -59,10 +59,36 @@ def test_select(asked: dict[str, list[str]], ids: list[str]) -> None:
     assert [experiment.id for experiment in select(**asked).experiments] == ids  # type: ignore[arg-type]
 
 
-def test_a_model_outside_the_matrix_runs_every_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_model_is_in_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adding a model is one entry."""
     monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide"))
-    assert [one.recipe.name for one in select(models=["wide"]).experiments] == list(RECIPES)
+    alone = ["baseline", "qat", "prune-0.8", "cluster-8"]
+    assert [one.recipe.name for one in select().experiments if one.model.name == "wide"] == alone
+    monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide", recipes=("qat",)))
+    assert [one.recipe.name for one in select(models=["wide"]).experiments] == ["qat"]
+    monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide", kind="32x32x3"))
+    assert "wide" not in [one.model.name for one in select().experiments]
+
+
+def test_what_is_of_ones_own_is_run_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else, unless it is asked for; own recipes are run with what is usual."""
+    monkeypatch.setitem(MODELS, "mine", replace(MODELS["conv"], name="mine"))
+    monkeypatch.setitem(RECIPES, "slow", replace(RECIPES["qat"], name="slow"))
+    monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data"))
+    own = {"MODELS": ("mine",), "RECIPES": ("slow",), "DATASETS": ("data",)}
+    selection = select(own=own)
+    assert selection.asked.dataset == "data"
+    usual = ["baseline", "qat", "prune-0.8", "cluster-8", "slow"]
+    assert [one.id for one in selection.experiments] == [f"mine_{recipe}_s0" for recipe in usual]
+    asked = select(own=own, dataset="mnist", models=["dscnn"], recipes=["slow"])
+    assert [one.id for one in asked.experiments] == ["dscnn_slow_s0"]
+
+
+def test_no_model_takes_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told with what it is."""
+    monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data", kind="9x9x9"))
+    with pytest.raises(OptsuiteError, match="nothing to run: no model takes 9x9x9, as data is"):
+        select(dataset="data")
 
 
 @pytest.mark.parametrize(

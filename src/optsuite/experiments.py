@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -25,37 +25,12 @@ PROFILES = catalogue(
 Own = Mapping[str, tuple[str, ...]]
 """What `catalog.join` says: the names that a catalogue file added, by catalogue."""
 
-PIPELINES = (
-    "baseline",
-    "prune-0.8",
-    "qat",
-    "cluster-8",
-    "cluster-8_qat",
-    "cluster-8_cqat",
-    "prune-0.8_qat",
-    "prune-0.8_pqat",
-    "prune-0.8_cluster-8",
-    "prune-0.8_cluster-8_qat",
-    "prune-0.8_cluster-8_pcqat",
-)
-"""TFMOT's tree of collaborative optimisation, in the order of the published table."""
 
-_ALONE = ("baseline", "qat", "prune-0.8", "cluster-8")
-"""Each stage by itself: what is run of a model of which nothing else is said."""
-
-
-def matrices(own: Own, kind: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What is run when no models or recipes are asked for: model -> recipes.
-
-    By default of the `own` models of a catalogue file alone, where it has some, each with the file's own recipes too.
-    """
-    theirs = own.get("MODELS") or tuple(MODELS)
-    usual = {"dscnn": (*_ALONE, "kd"), "tutorial": PIPELINES}
-    added = own.get("RECIPES", ())
-    return {
-        "default": {name: (*usual.get(name, _ALONE), *added) for name in theirs if MODELS[name].kind == kind},
-        "all": dict.fromkeys(MODELS, tuple(RECIPES)),
-    }
+MATRICES: dict[str, Callable[[Model], Sequence[str]]] = {
+    "default": lambda model: model.recipes,
+    "all": lambda model: tuple(RECIPES),
+}
+"""What is run of a model when no recipes are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,17 +63,18 @@ def select(
     variants: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
 ) -> Selection:
-    """Look the names up; empty means those of the matrix, all variants, the first of our datasets or of the `own`.
+    """Look the names up; without, it is the first dataset, all models that take it, the matrix's recipes, all variants.
 
-    A model outside the matrix runs every recipe that fits it. Raises OptsuiteError for what is unknown, and for a
-    selection that leaves nothing to run.
+    Where there are `own` datasets and models, it is of these, and own recipes are run too. Raises OptsuiteError for
+    what is unknown, and for a selection that leaves nothing to run.
     """
     data = pick(DATASETS, [dataset or next(iter(own.get("DATASETS", DATASETS)))], "dataset")[0]
-    planned = pick(matrices(own, data.kind), [matrix], "matrix")[0]
+    (planned,) = pick(MATRICES, [matrix], "matrix")
+    usual = [name for name in own.get("MODELS", MODELS) if MODELS[name].kind == data.kind]
     found: list[Experiment] = []
     refused: dict[str, str] = {}
-    for model in pick(MODELS, models or planned, "model"):
-        names = recipes or planned.get(model.name, tuple(RECIPES))
+    for model in pick(MODELS, models or usual, "model"):
+        names = recipes or [*planned(model), *own.get("RECIPES", ())]
         for recipe in pick(RECIPES, names, "recipe"):
             asked = [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
             if reason := misfit(data, model, recipe):

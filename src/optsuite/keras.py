@@ -25,13 +25,14 @@ with warnings.catch_warnings():
     import tensorflow_model_optimization as tfmot
     import tf_keras as keras
 
-    # What TFMOT has under no public name: sparsity-preserving clustering, and the insides of CQAT and QAT.
+    # What TFMOT has under no public name: sparsity-preserving clustering, and the insides of the rest.
     from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import cluster_weights
     from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
         cluster_preserve_quantize_registry,
         cluster_utils,
     )
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_transforms
+    from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
 
 from optsuite.records import LayerWeights
 from optsuite.weights import describe
@@ -42,6 +43,7 @@ __all__ = [
     "cluster_weights",
     "default_8bit_transforms",
     "keras",
+    "prune_registry",
     "tf",
     "tfmot",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from optsuite.recipes import PIPELINES
 from optsuite.spec import Model, Schedule, catalogue
 
 
@@ -83,6 +84,7 @@ MODELS = catalogue(
         train=Schedule(epochs=30, peak_lr=1e-2, shift_pixels=1),
         finetune=Schedule(epochs=5, peak_lr=3e-3, shift_pixels=1),
         # 80 % of 768 prunable weights leave 154: the rest has to be learnt anew.
+        recipes=("baseline", "qat", "prune-0.8", "cluster-8", "kd"),
         stages={
             "prune": Schedule(epochs=15, peak_lr=1e-2, shift_pixels=1),
             "distill": Schedule(epochs=20, peak_lr=1e-2, shift_pixels=1),
@@ -93,6 +95,7 @@ MODELS = catalogue(
         kind="28x28x1",
         build=build_tutorial,
         # Of its 108 convolution weights pruning leaves 22: unless few are large before, the wrong filters die.
+        recipes=PIPELINES,
         train=Schedule(epochs=20, peak_lr=1.2e-2, batch=256, l1=0.15, shift_pixels=1),
         finetune=Schedule(epochs=3, peak_lr=1e-3, shift_pixels=1),
         stages={"prune": Schedule(epochs=12, peak_lr=1e-2, batch=256, l1=0.15, shift_pixels=1)},

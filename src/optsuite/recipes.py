@@ -8,6 +8,21 @@ from optsuite.stages.distill import Distill
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
 
+PIPELINES = (
+    "baseline",
+    "prune-0.8",
+    "qat",
+    "cluster-8",
+    "cluster-8_qat",
+    "cluster-8_cqat",
+    "prune-0.8_qat",
+    "prune-0.8_pqat",
+    "prune-0.8_cluster-8",
+    "prune-0.8_cluster-8_qat",
+    "prune-0.8_cluster-8_pcqat",
+)
+"""TFMOT's tree of collaborative optimisation, in the order of the published table."""
+
 _PRUNE = Prune(sparsity=0.8)
 _CLUSTER = Cluster(clusters=8)
 _SPARSE_CLUSTER = Cluster(clusters=8, preserve=("sparsity",))

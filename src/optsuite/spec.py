@@ -118,7 +118,7 @@ class Model:
     project, is part of the key of what is built from it. `file` is a trained model instead: .keras (Keras 2 or 3), .h5,
     or a SavedModel of Keras 2. The kernels of either are those of Conv1D, Conv2D, DepthwiseConv2D (of multiplier 1)
     and Dense layers, none nested or used twice. `finetune` is for what stages do to it; `stages` replaces it for those
-    that it names (their module's name, e.g. "prune").
+    that it names (their module's name, e.g. "prune"). `recipes` are those that are run of it when none are asked for.
     """
 
     name: str
@@ -128,6 +128,7 @@ class Model:
     train: Schedule | None = None
     finetune: Schedule
     stages: Mapping[str, Schedule] = field(default_factory=dict)
+    recipes: tuple[str, ...] = ("baseline", "qat", "prune-0.8", "cluster-8")
 
     def __post_init__(self) -> None:
         """Refuse what is neither to be trained nor trained, or both."""

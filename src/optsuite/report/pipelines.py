@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from optsuite.experiments import PIPELINES
+from optsuite.recipes import PIPELINES
 from optsuite.report.tables import over_seeds
 from optsuite.results import Run
 

@@ -28,21 +28,27 @@ class Prune(Stage):
         return Promise(sparsity=self.sparsity)
 
     def apply(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import tfmot
+        from optsuite.keras import keras, prune_registry, tfmot
 
         sparsity = tfmot.sparsity.keras
         steps = total_steps(task)
         # Often enough for a smooth ramp, also in the few steps of the smoke profile.
         frequency = max(1, steps // 100)
-        wrapped = sparsity.prune_low_magnitude(
+        schedule = sparsity.PolynomialDecay(
+            initial_sparsity=0.0,
+            final_sparsity=self.sparsity,
+            begin_step=0,
+            # TFMOT prunes at multiples of the frequency alone: any other end is never reached.
+            end_step=frequency * max(1, int(self.ramp * steps) // frequency),
+            frequency=frequency,
+        )
+        # Given a whole model it fails on the layers that it does not know, though they have nothing to prune.
+        wrapped = keras.models.clone_model(
             model,
-            pruning_schedule=sparsity.PolynomialDecay(
-                initial_sparsity=0.0,
-                final_sparsity=self.sparsity,
-                begin_step=0,
-                # TFMOT prunes at multiples of the frequency alone: any other end is never reached.
-                end_step=frequency * max(1, int(self.ramp * steps) // frequency),
-                frequency=frequency,
+            clone_function=lambda layer: (
+                sparsity.prune_low_magnitude(layer, pruning_schedule=schedule)
+                if prune_registry.PruneRegistry.supports(layer)
+                else layer
             ),
         )
         task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "pruning_vars", ())]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from optsuite.drop import paired
-from optsuite.experiments import PIPELINES
 from optsuite.invariants import broken, owed
 from optsuite.noise import noise
+from optsuite.recipes import PIPELINES
 from optsuite.records import Built, LayerWeights, Measured
 from optsuite.report import intervals, pipelines
 from optsuite.report.page import images

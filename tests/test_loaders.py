@@ -1,0 +1,180 @@
+"""Datasets out of files, folders and tf.data: what is read, what is refused, what counts for a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from optsuite import datasets, loaders
+from optsuite.build import canonical
+from optsuite.loaders import from_folder, from_npz, from_tfdata
+from optsuite.spec import OptsuiteError
+
+
+def _arrays(count: int = 20, shape: tuple[int, ...] = (4, 4, 3), dtype: type = np.uint8) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        f"{part}_{split}": values.astype(dtype if part == "x" else np.int64)
+        for split in ("train", "test")
+        for part, values in (("x", rng.integers(0, 256, (count, *shape))), ("y", np.arange(count) % 3))
+    }
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 3), (4, 4, 1), (16, 2), (7,)])
+def test_an_npz_of_any_shape(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Colour, grey, signals, features; bytes are brought to 0..1, and a tenth is kept for validation."""
+    arrays = _arrays(shape=shape)
+    np.savez_compressed(tmp_path / "data.npz", **arrays)  # type: ignore[arg-type]
+    data = from_npz("mine", tmp_path / "data.npz")
+    assert data.kind == "x".join(map(str, shape))
+    test, train, validation = (data.load(name) for name in ("test", "train", "validation"))
+    np.testing.assert_allclose(test.x, arrays["x_test"] / 255, rtol=1e-6)
+    assert (test.x.dtype.name, test.y.dtype.name) == ("float32", "int32")
+    assert (len(train.y), len(validation.y)) == (18, 2)
+    rows = np.concatenate([train.x, validation.x]).reshape(20, -1)
+    assert len(np.unique(np.concatenate([rows, (arrays["x_train"] / 255).reshape(20, -1).astype("f4")]), axis=0)) == 20
+
+
+def test_a_validation_split_that_is_there_is_taken(tmp_path: Path) -> None:
+    """And nothing is taken from the training split; floats are as they are."""
+    arrays = _arrays(dtype=np.float32)
+    arrays |= {"x_validation": arrays["x_test"][:5], "y_validation": arrays["y_test"][:5]}
+    np.savez(tmp_path / "data.npz", **arrays)  # type: ignore[arg-type]
+    data = from_npz("mine", tmp_path / "data.npz")
+    assert [len(data.load(name).y) for name in ("train", "validation", "test")] == [20, 5, 20]
+    np.testing.assert_array_equal(data.load("validation").x, arrays["x_test"][:5])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"y_test": np.zeros(19, int)}, "y is int64 .* accepted are 20 labels, whole numbers from 0"),
+        ({"y_test": np.full(20, -1)}, "accepted are 20 labels"),
+        ({"y_test": np.zeros(20)}, "y is float64"),
+        ({"x_test": np.full((20, 4), np.nan)}, "x has values that are not finite"),
+        ({"x_test": np.full((20, 4), "a")}, "x is <U1"),
+        ({"x_test": np.empty((0, 4))}, "x is float64"),
+        ({"x_test": np.full((20, 4), None)}, "can't be read: .*pickle"),
+        ({"x_test": None}, "no item named 'x_test.npy'"),
+    ],
+)
+def test_an_npz_that_can_not_be_used(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """One line with the file and what is accepted."""
+    arrays = {name: array for name, array in (_arrays() | changes).items() if array is not None}
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(OptsuiteError, match=said) as raised:
+        from_npz("mine", tmp_path / "data.npz").load("test")
+    assert "data.npz" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense"])
+def test_no_npz(content: bytes | None, tmp_path: Path) -> None:
+    """It is not there, or is something else."""
+    if content is not None:
+        (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(OptsuiteError, match=r"data\.npz"):
+        from_npz("mine", tmp_path / "data.npz")
+
+
+def _folder(root: Path, splits: tuple[str, ...] = ("train", "test")) -> Path:
+    for split in splits:
+        for label, name in enumerate(("cat", "dog")):
+            (root / split / name).mkdir(parents=True)
+            for number in range(5):
+                Image.new("RGB", (8, 6), (100 * label, 10 * number, 0)).save(root / split / name / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_of_images(channels: int, tmp_path: Path) -> None:
+    """Labels by the alphabet, sizes and channels as asked for."""
+    data = from_folder("pets", _folder(tmp_path), size=(4, 5), channels=channels)
+    test = data.load("test")
+    assert data.kind == f"4x5x{channels}"
+    assert test.x.shape == (10, 4, 5, channels)
+    assert test.y.tolist() == [0] * 5 + [1] * 5
+    if channels == 3:
+        np.testing.assert_allclose(test.x[7, 0, 0], [100 / 255, 20 / 255, 0], atol=1e-6)
+    assert len(data.load("train").y) == 9
+
+
+def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
+    """The place that is wrong is named."""
+    root = _folder(tmp_path / "data")
+    (root / "test" / "bird").mkdir()
+    with pytest.raises(OptsuiteError, match="test: bird; accepted: cat, dog"):
+        from_folder("pets", root, size=(4, 4)).load("test")
+    (root / "test" / "bird").rmdir()
+    (root / "test" / "dog" / "0.png").write_bytes(b"no image")
+    with pytest.raises(OptsuiteError, match=r"0\.png is no image"):
+        from_folder("pets", root, size=(4, 4)).load("test")
+    with pytest.raises(OptsuiteError, match="no train split"):
+        from_folder("pets", _folder(tmp_path / "less", ("test",)), size=(4, 4)).load("train")
+    with pytest.raises(OptsuiteError, match="channels 2; accepted are 1 and 3"):
+        from_folder("pets", root, size=(4, 4), channels=2)
+
+
+def test_keys_follow_content_and_not_places(tmp_path: Path) -> None:
+    """Moved it is the same data, changed it is not."""
+    first = from_folder("pets", _folder(tmp_path / "data"), size=(4, 4))
+    again = from_folder("pets", (tmp_path / "data").rename(tmp_path / "moved"), size=(4, 4))
+    assert canonical(first) == canonical(again)
+    (tmp_path / "moved/train/cat/0.png").unlink()
+    assert canonical(from_folder("pets", tmp_path / "moved", size=(4, 4))) != canonical(first)
+    assert canonical(from_folder("pets", tmp_path / "moved", size=(4, 5))) != canonical(again)
+
+
+def signals(split: str) -> Any:
+    """A small tf.data.Dataset."""
+    import tensorflow as tf
+
+    if split == "validation":
+        return None
+    return tf.data.Dataset.from_tensor_slices((np.ones((10, 6, 2), np.float32), np.arange(10) % 2))
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_tfdata() -> None:
+    """Read in a process of its own where TensorFlow is not loaded, or here."""
+    for _ in range(2):
+        loaders._fitted.cache_clear()
+        data = from_tfdata("signals", "6x2", signals, fingerprint="1")
+        assert data.load("test").x.shape == (10, 6, 2)
+        assert [len(data.load(name).y) for name in ("train", "validation")] == [9, 1]
+        from optsuite import keras  # noqa: F401
+
+
+def test_fashion_mnist_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in Keras's cache is the published data, or is refused; without internet it says what is accepted."""
+    datasets._fashion_array.cache_clear()
+    monkeypatch.setattr(datasets, "_fashion_places", lambda: [tmp_path / "debian", tmp_path / "keras"])
+    monkeypatch.setattr(datasets, "_FASHION_URL", f"file://{tmp_path}/nowhere")
+    with pytest.raises(OptsuiteError, match="accepted are Debian's package dataset-fashion-mnist, Keras's copy"):
+        datasets._fashion_array("test_labels")
+    import gzip
+
+    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere" / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\1\0\0\0\2ab"))
+    with pytest.raises(OptsuiteError, match="is not the published data"):
+        datasets._fashion_array("test_labels")
+    assert [path.name for path in (tmp_path / "keras").iterdir()] == ["t10k-labels-idx1-ubyte.gz"]
+    monkeypatch.setitem(datasets._FASHION, "test_labels", datasets.idx_sha256(np.array([97, 98], np.uint8)))
+    assert datasets._fashion_array("test_labels").tolist() == [97, 98]
+    datasets._fashion_array.cache_clear()
+
+
+@pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").exists(), reason="not installed")
+def test_fashion_mnist_of_debian() -> None:
+    """The published numbers of it."""
+    splits = {name: datasets.load_fashion_mnist(name) for name in ("train", "validation", "test")}
+    assert {name: split.x.shape for name, split in splits.items()} == {
+        "train": (55_000, 28, 28, 1),
+        "validation": (5_000, 28, 28, 1),
+        "test": (10_000, 28, 28, 1),
+    }
+    assert np.bincount(splits["test"].y).tolist() == [1_000] * 10
