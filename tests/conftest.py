@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import SMOKE, Smoke, benchmark, built, run_pytest, watch
+from runs import ROOT, SMOKE, Smoke, benchmark, built, run_pytest, watch
 
 
 @pytest.fixture
@@ -82,3 +86,36 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     done = run_pytest(*SMOKE, f"--optsuite-cache={folder / 'cache'}", f"--benchmark-json={folder / 'run.json'}", "-rA")
     assert done.returncode == 0, done.stdout + done.stderr
     return Smoke(cache=folder / "cache", json=folder / "run.json", output=done.stdout)
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of commands whose optsuite is installed from a wheel, and all else from here."""
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in tracked.split("\0"):
+        if name.startswith(("src/", "fixtures/", "benchmarks/", "docs/", "pyproject.toml", "README.md", "LICENSE")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source], check=True
+    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv")}))
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", packages, wheel], check=True)
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    python = folder / "venv/bin/python"
+    for name in ("pytest", "optsuite", "dask"):
+        command = folder / "venv/bin" / name
+        command.write_text(f'#!/bin/sh\nexec "{python}" -m {name} "$@"\n')
+        command.chmod(0o755)
+    return python.parent

@@ -24,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    init = commands.add_parser(
+        "init", help="write a catalogue, a pyproject section and a CI workflow into a repository"
+    )
+    init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="(default: this one)")
+    init.set_defaults(command=_init)
     report = commands.add_parser("report", help="a run as HTML, Markdown, tables and figures")
     report.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
@@ -73,6 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return _CANNOT_USE_INPUT
+
+
+def _init(given: argparse.Namespace) -> int:
+    from optsuite import init
+
+    for path in init.write(given.folder):
+        print(f"wrote {path}")
+    print("try it: pytest --pyargs optsuite.benchmarks --optsuite-profile=smoke --benchmark-json=run.json")
+    return 0
 
 
 def _report(given: argparse.Namespace) -> int:

@@ -1,0 +1,128 @@
+"""docs/your-model.md in an empty folder, with optsuite installed from its wheel: own model, own data, own gate."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import ROOT
+
+from optsuite import results
+from optsuite.datasets import load_mnist
+
+_PAGE = (ROOT / "docs" / "your-model.md").read_text()
+_SMOKE = "--optsuite-profile=smoke --optsuite-variants=fp32,int8 --benchmark-quiet -q"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
+
+
+_CATALOGUE, _OWN_TEST = _blocks("python")
+_INIT, _BASE, _GATE = _blocks("sh")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty folder."""
+    folder = tmp_path / "a project, ünïcode"
+    folder.mkdir()
+    return folder
+
+
+def _run(script: str, project: Path, commands: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTEST_ADDOPTS": _SMOKE}
+    return subprocess.run(
+        ["bash", "-exc", script], cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def _data(project: Path) -> None:
+    train, test = load_mnist("train"), load_mnist("test")
+    arrays = {"x_train": train.x[:6_000], "x_test": test.x[:500]}
+    arrays = {name: (255 * x).round().astype(np.uint8) for name, x in arrays.items()}
+    np.savez_compressed(
+        project / "data.npz", **arrays, y_train=train.y[:6_000], y_test=test.y[:500], allow_pickle=False
+    )
+
+
+def _declare(project: Path, catalogue: str = _CATALOGUE) -> None:
+    (project / "my_catalog.py").write_text(catalogue)
+    (project / "pyproject.toml").write_text('[tool.optsuite]\ncatalog = "my_catalog.py"\n')
+
+
+def test_what_init_writes_runs_as_it_stands(project: Path, commands: Path) -> None:
+    """And is written once."""
+    done = _run(_INIT, project, commands)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = results.read(project / "try.json")
+    assert {row.measured.experiment for row in run.rows} == {
+        f"mine_{recipe}_s0" for recipe in ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.5_pqat")
+    }
+    again = _run("optsuite init", project, commands)
+    assert again.returncode == 2
+    assert again.stderr.splitlines()[-1].startswith("optsuite: pyproject.toml has a section [tool.optsuite]")
+    (project / "pyproject.toml").unlink()
+    again = _run("optsuite init", project, commands)
+    assert "optsuite_catalog.py is there already" in again.stderr
+    assert not (project / "pyproject.toml").exists()
+
+
+BUILDER = """
+WIDTH = 8
+
+
+def block(x, layers):
+    return layers.ReLU()(layers.Conv2D(WIDTH, 3, strides=2, padding="same")(x))
+
+
+def build():
+    from optsuite.keras import keras
+
+    layers = keras.layers
+    inputs = keras.Input((28, 28, 1))
+    x = layers.Flatten()(block(block(inputs, layers), layers))
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+
+
+"""
+
+
+def test_a_model_of_ones_own_is_gated(project: Path, commands: Path) -> None:
+    """A builder with helpers, PQAT of layers before a ReLU; one constant changed in a helper, and the gate fails."""
+    _data(project)
+    builder = _CATALOGUE.replace('file=HERE / "net.keras"', "build=build, train=Schedule(epochs=3, peak_lr=5e-3)")
+    builder = builder.replace("MODELS =", f"{BUILDER}MODELS =", 1).replace("(Prune(sparsity=0.5),)", _PQAT)
+    _declare(project, builder)
+    (project / "test_mine.py").write_text(_OWN_TEST)
+    done = _run(f"{_BASE}\npytest test_mine.py", project, commands)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 passed" in done.stdout
+    _declare(project, builder.replace("WIDTH = 8", "WIDTH = 1"))
+    done = _run(_GATE, project, commands)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"^REGRESSED +mine_baseline int8 accuracy", done.stdout, re.MULTILINE)
+
+
+_PQAT = '(Prune(sparsity=0.5), QAT(preserve=("sparsity",)))'
+
+
+def test_a_keras_3_file_of_every_layer_is_gated(project: Path, commands: Path) -> None:
+    """The page as it is; then the file's weights are spoilt, and the gate fails."""
+    _data(project)
+    _declare(project)
+    make = f"python {ROOT}/tests/keras3_model.py net.keras data.npz"
+    done = _run(f"{make}\n{_BASE}", project, commands)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = results.read(project / "base.json")
+    assert {built.kind for built in run.header.built} == {"baseline", "prune-0.8", "prune-0.5"}
+    for built in run.header.built:
+        assert built.info.stages[0].note.startswith("from Keras 3.")
+    assert run.header.built[0].test.accuracy > 0.3
+    done = _run(f"{make} spoilt\n{_GATE}", project, commands)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"^REGRESSED +mine_baseline int8 accuracy", done.stdout, re.MULTILINE)
