@@ -23,7 +23,7 @@ bench-cluster: .venv/installed
 		--benchmark-json=$(LATEST)/cluster/run.json --benchmark-quiet
 
 test: .venv/installed
-	$(IN_VENV) pytest tests/ --ignore=tests/browser
+	$(IN_VENV) pytest tests/ --ignore=tests/browser --numprocesses=2 --dist=worksteal
 
 # The long form of what `make test` does of it: half an hour.
 faults: .venv/installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from runs import ROOT, SMOKE, Smoke, benchmark, built, run_pytest, watch
 
 
@@ -79,19 +81,41 @@ def write_run(tmp_path: Path) -> Callable[[Any], Path]:
     return write
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills, once for all processes of pytest-xdist."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, done = root / name, root / f"{name} is made"
+    with FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another process may have failed at it
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """Every recipe on the tutorial model, every variant, cold."""
-    folder = tmp_path_factory.mktemp("smoke with spaces, ünïcode")
-    done = run_pytest(*SMOKE, f"--optsuite-cache={folder / 'cache'}", f"--benchmark-json={folder / 'run.json'}", "-rA")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Smoke(cache=folder / "cache", json=folder / "run.json", output=done.stdout)
+
+    def make(folder: Path) -> None:
+        paths = f"--optsuite-cache={folder / 'cache'}", f"--benchmark-json={folder / 'run.json'}"
+        done = run_pytest(*SMOKE, *paths, "-rA")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "output").write_text(done.stdout)
+
+    folder = _once(tmp_path_factory, "smoke with spaces, ünïcode", make)
+    return Smoke(cache=folder / "cache", json=folder / "run.json", output=(folder / "output").read_text())
 
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of commands whose optsuite is installed from a wheel, and all else from here."""
-    folder = tmp_path_factory.mktemp("installed")
+    return _once(tmp_path_factory, "installed", _install) / "venv" / "bin"
+
+
+def _install(folder: Path) -> None:
     source = folder / "source"
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -118,4 +142,3 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command = folder / "venv/bin" / name
         command.write_text(f'#!/bin/sh\nexec "{python}" -m {name} "$@"\n')
         command.chmod(0o755)
-    return python.parent

@@ -36,7 +36,7 @@ WHY = {
     "hypothesis": ("dev", "mutated input"),
     "mypy": ("dev", "types"),
     "pandas-stubs": ("dev", "types"),
-    "pytest-xdist": ("dev", "the test that timing beside it is refused"),
+    "pytest-xdist": ("dev", "the tests of optsuite on two cores; timing beside it is refused, which is tested"),
     "ruff": ("dev", "lint, format"),
     "scipy-stubs": ("dev", "types"),
     "selenium": ("dev", "report.html in a browser"),

@@ -126,3 +126,29 @@ def test_a_keras_3_file_of_every_layer_is_gated(project: Path, commands: Path) -
     done = _run(f"{make} spoilt\n{_GATE}", project, commands)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"^REGRESSED +mine_baseline int8 accuracy", done.stdout, re.MULTILINE)
+
+
+def test_a_larger_network_keeps_its_promises(project: Path, commands: Path) -> None:
+    """The example: residual blocks, BatchNorm and depthwise layers through pruning, QAT and int8; fewer images."""
+    example = (ROOT / "examples" / "mobilenet_catalog.py").read_text()
+    images = 'IMAGES = {"train": 6_000, "validation": 1_000, "test": 1_000}'
+    assert images in example
+    _declare(project, example.replace(images, 'IMAGES = {"train": 256, "validation": 50, "test": 50}'))
+    done = _run(
+        "pytest --pyargs optsuite.benchmarks --optsuite-recipes=prune-0.5_pqat --optsuite-variants=int8 "
+        "--benchmark-json=run.json",
+        project,
+        commands,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = results.read(project / "run.json")
+    (built,) = (one for one in run.header.built if one.kind == "prune-0.5_pqat")
+    assert built.info.parameters == 423_018
+    assert built.info.macs == 10_666_928
+    assert len(built.info.layers) == 53
+    row = run.row(built.id, "int8")
+    assert row is not None
+    assert row.measured.execution is not None
+    assert row.measured.execution.precision == "int8"
+    zeros = sum(layer.zeros for layer in row.measured.weights) / sum(layer.size for layer in row.measured.weights)
+    assert zeros > 0.45  # half of all but the depthwise kernels, which TFMOT does not prune

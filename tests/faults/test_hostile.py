@@ -75,7 +75,9 @@ def _changed(value: Any, path: tuple[Any, ...], new: Any) -> None:
         except (KeyError, IndexError, TypeError):
             return  # an earlier change took it away
     if isinstance(value, dict) or (isinstance(value, list) and isinstance(last, int) and last < len(value)):
-        if new is _GONE:
+        if new is _GONE and isinstance(value, dict):
+            value.pop(last, None)
+        elif new is _GONE:
             del value[last]
         else:
             value[last] = new
