@@ -8,11 +8,11 @@ from optsuite.records import Built, Measured
 
 def test_variant_keeps_accuracy(measured: Measured, built: Built, tflite_model: bytes) -> None:
     """A .tflite file answers as its own Keras model does, within the variant's budget."""
-    drop = paired(built.test, measured.test)
+    drop = paired(built.answers, measured.test)
     assert not drop.over(measured.budget), f"keras {drop} {measured.variant}; budget {measured.budget:.4f}"
 
 
 def test_recipe_keeps_accuracy(built: Built, baseline: Built) -> None:
     """A recipe's Keras model answers as the baseline of its model and seed does, within the recipe's budget."""
-    drop = paired(baseline.test, built.test)
+    drop = paired(baseline.answers, built.answers)
     assert not drop.over(built.budget), f"baseline {drop} {built.kind}; budget {built.budget:.4f}"

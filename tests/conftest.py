@@ -81,10 +81,14 @@ def write_run(tmp_path: Path) -> Callable[[Any], Path]:
     return write
 
 
+# The commands that are run here are not xdist's: pytest-benchmark times nothing where it sees these.
+_XDIST = [os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_XDIST")]
+
+
 def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that `make` fills, once for all processes of pytest-xdist."""
     root = factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    root = root.parent if _XDIST else root
     folder, done = root / name, root / f"{name} is made"
     with FileLock(root / f"{name}.lock"):
         if not done.exists():

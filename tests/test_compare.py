@@ -19,7 +19,7 @@ from optsuite.__main__ import main
 from optsuite.ab import Ratio
 from optsuite.compare import Side, compare, holm, latency_verdict
 from optsuite.config import Config, Tolerances
-from optsuite.drop import Drop, pooled
+from optsuite.drop import Flips, pooled
 from optsuite.experiments import select
 from optsuite.pareto import hypervolume
 from optsuite.records import Answers, Measured
@@ -373,15 +373,15 @@ def test_the_interval_holds_the_drop() -> None:
         assert 0.92 * 400 <= held <= 0.985 * 400
 
 
-def _simulated(rng: np.random.Generator, flips: float, drop: float = 0.0, seeds: int = 1) -> Drop:
+def _simulated(rng: np.random.Generator, flips: float, drop: float = 0.0, seeds: int = 1) -> Flips:
     """Two models, equal but for `drop`, that answer a share `flips` of the images otherwise, the same in no seed."""
     chances = [(flips + drop) / 2, (flips - drop) / 2, 1 - flips]
     lost, gained = np.sum([rng.multinomial(COUNT, chances)[:2] for _ in range(seeds)], axis=0).tolist()
     nets = {1: lost, -1: gained}
-    return Drop(reference=0.0, candidate=0.0, count=seeds * COUNT, images=COUNT, lost=lost, gained=gained, nets=nets)
+    return Flips(reference=0.0, candidate=0.0, count=seeds * COUNT, images=COUNT, lost=lost, gained=gained, nets=nets)
 
 
-def _worse(drops: list[Drop]) -> list[bool]:
+def _worse(drops: list[Flips]) -> list[bool]:
     """Which of the rows of a comparison are called worse."""
     adjusted = holm([drop.p_worse() for drop in drops])
     return [drop.over(0.001) and p <= ALPHA for drop, p in zip(drops, adjusted, strict=True)]

@@ -49,7 +49,7 @@ def test_one_json_has_everything(smoke: Smoke) -> None:
 def test_the_models_learnt_something_and_the_files_answer_as_they_do(smoke: Smoke) -> None:
     """Two epochs on 6,000 images give over 85 %; a conversion changes little."""
     run = results.read(smoke.json)
-    keras = {built.id: built.test.accuracy for built in run.header.built}
+    keras = {built.id: built.answers.accuracy for built in run.header.built}
     assert min(keras.values()) > 0.85
     for row in run.rows:
         assert row.measured.test.accuracy == pytest.approx(keras[row.measured.experiment], abs=0.02)

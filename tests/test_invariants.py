@@ -188,7 +188,7 @@ def test_a_kernel_without_a_layer_is_an_error(kernels: list[LayerWeights], messa
 )
 def test_notes(formats: Convert, stored: str, activations: str, note: str) -> None:
     """Where a file is not what its variant's name makes expect."""
-    contents = Contents(weights=(), stored=frozenset([stored]), activations=frozenset([activations]))
+    contents = Contents(weights=(), stored=frozenset([stored]), activations=frozenset([activations]), macs=0, biases=0)
     assert formats.note(contents) == note
 
 

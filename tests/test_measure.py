@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optsuite.measure import LiteRTRunner, correct, gzip_bytes, mistakes, not_finite, run_pass
+from optsuite.measure import LiteRTRunner, gzip_bytes, mistakes, not_finite, run_pass
+from optsuite.metrics import ACCURACY
 from optsuite.records import Answers
-from optsuite.spec import OptsuiteError, Split
+from optsuite.spec import OptsuiteError
 
 
 class Doubler:
@@ -55,9 +56,9 @@ def test_a_pass_asks_one_at_a_time() -> None:
 )
 def test_correct(outputs: list[list[float]], right: list[bool]) -> None:
     """The largest output is the answer; ties go to the first, as they do on a device."""
-    split = Split(x=np.zeros((2, 1), np.float32), y=np.array([1, 1], np.int32))
-    assert correct(np.array(outputs), split).tolist() == right
-    assert len(mistakes(np.array(outputs), split)) == right.count(False)
+    scores = ACCURACY.scores(np.array(outputs), np.array([1, 1]))
+    assert scores.tolist() == right
+    assert len(mistakes(np.array(outputs), Answers.of(scores))) == right.count(False)
 
 
 def test_answers_that_are_no_numbers_are_noted() -> None:
@@ -75,7 +76,7 @@ def test_bits_survive_the_json(count: int) -> None:
 
 def test_bits_of_another_length_are_refused() -> None:
     """They would be compared with the wrong images."""
-    with pytest.raises(OptsuiteError, match="1 bytes of bits given; accepted for 9 images: 2"):
+    with pytest.raises(OptsuiteError, match="1 bytes of scores given; accepted for 9 images: 2"):
         Answers(accuracy=1.0, count=9, bits=Answers.of(np.ones(8, bool)).bits).right()
 
 

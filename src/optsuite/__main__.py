@@ -66,6 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan.add_argument("arguments", nargs="*", metavar="ARGUMENTS", help="of pytest; without any: all benchmarks")
     plan.set_defaults(command=_plan)
     store_command.add(commands)
+    measured = commands.add_parser(
+        "measure", help="measure .tflite files that were made elsewhere; no TensorFlow needed"
+    )
+    measured.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite")
+    measured.add_argument(
+        "--data", type=Path, required=True, metavar="DATA.npz", help="x_test and y_test, and x_validation if there is"
+    )
+    measured.add_argument("--metric", metavar="NAME", default="accuracy", help="accuracy (default), top-K, or mae")
+    measured.add_argument("--json", type=Path, metavar="RUN.json", help="write a run, for all other commands")
+    measured.set_defaults(command=_measure)
     ab = commands.add_parser("ab", help="time .tflite files side by side, in random turns")
     ab.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite", help="the first is the reference")
     ab.set_defaults(command=_ab)
@@ -169,6 +179,28 @@ def _history(given: argparse.Namespace) -> int:
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     print(f"the history is in {given.out / 'history.md'}")
+    return 0
+
+
+def _measure(given: argparse.Namespace) -> int:
+    import msgspec
+
+    from optsuite import plain
+    from optsuite.results import decode
+
+    metric = plain.metric(given.metric)
+    if given.json and not given.json.parent.is_dir():  # known before a minute is spent
+        raise OptsuiteError(f"{given.json.parent}: no such folder; accepted is a file in one that is there")
+    content = msgspec.json.encode(plain.run(given.files, given.data, metric))
+    for row in decode(content, given.json or Path("run.json")).rows:
+        found, us = row.measured, 1e6 * row.timing.median_s
+        print(
+            f"{found.experiment}: {metric.name} {found.test.accuracy:.4f} of {found.test.count}, "
+            f"{found.bytes:,} bytes, {found.gzip_bytes:,} gzipped, median {us:.2f} us"
+            + (f"; {found.note}" if found.note else "")
+        )
+    if given.json:
+        write_file(given.json, content)
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from optsuite import datasets, models, recipes, variants
 from optsuite.convert import Convert
 from optsuite.loaders import from_folder, from_npz, from_tfdata
+from optsuite.metrics import MeanAbsoluteError, Metric, TopK
 from optsuite.spec import (
     Dataset,
     Model,
@@ -38,6 +39,8 @@ __all__ = [
     "Convert",
     "Dataset",
     "Distill",
+    "MeanAbsoluteError",
+    "Metric",
     "Model",
     "Promise",
     "Prune",
@@ -45,6 +48,7 @@ __all__ = [
     "Schedule",
     "Split",
     "Stage",
+    "TopK",
     "Variant",
     "from_folder",
     "from_npz",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -15,10 +17,10 @@ from optsuite.spec import OptsuiteError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drop:
+class Drop(ABC):
     """What a candidate lost against its reference on the same images, over one seed or several.
 
-    `count` is the number of answers compared, images x seeds; accuracies are means over them.
+    `count` is the number of answers compared, images x seeds; accuracies, or what the metric is, are means over them.
     """
 
     reference: float
@@ -26,11 +28,56 @@ class Drop:
     count: int
     images: int
     lost: int
-    """Images that the reference gets right and the candidate wrong."""
+    """Answers that the reference gets right and the candidate wrong; or, where they are graded, that score less."""
     gained: int
-    """Images that the candidate gets right and the reference wrong."""
+    """Answers that the reference gets wrong and the candidate right, or that score more."""
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """Accuracy of the reference minus the candidate's; negative where the candidate is better."""
+
+    @abstractmethod
+    def over(self, budget: float) -> bool:
+        """Whether the drop is more than `budget`; no rounding error decides."""
+
+    @abstractmethod
+    def p_value(self) -> float:
+        """Two-sided p of no difference."""
+
+    @abstractmethod
+    def p_worse(self) -> float:
+        """One-sided p: how likely it would be that as much is lost, or more."""
+
+    @abstractmethod
+    def p_better(self) -> float:
+        """One-sided p: how likely it would be that as much is gained, or more."""
+
+    @abstractmethod
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the drop."""
+
+    @abstractmethod
+    def detectable(self, alpha: float, tolerance: float) -> float | None:
+        """The smallest drop over `tolerance` that would have had a one-sided p of `alpha` or less; None for none."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
+            f"({self.lost} of {self.count} {self._changed[0]}, {self.gained} {self._changed[1]})"
+        )
+
+    _changed: ClassVar[tuple[str, str]]
+    """What is said of those that were lost and gained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flips(Drop):
+    """Of answers that are right or wrong: what counts are those that changed."""
+
     nets: Mapping[int, int] = field(repr=False)
     """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
+    _changed = ("images right to wrong", "wrong to right")
 
     @property
     def value(self) -> float:
@@ -90,11 +137,57 @@ class Drop:
         least = bisect.bisect_left(range(enough), True, lo=least, key=found)
         return (least - gained) / self.count
 
-    def __str__(self) -> str:
-        return (
-            f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
-            f"({self.lost} of {self.count} images right to wrong, {self.gained} wrong to right)"
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class Shift(Drop):
+    """Of graded answers: the images' mean difference, by Student's t, as its sum over many images is normal."""
+
+    lost_by: np.ndarray = field(repr=False)
+    """By how much less the candidate scores, the mean over the seeds, float64 (images,)."""
+    _changed = ("answers worse", "better")
+
+    @property
+    def value(self) -> float:
+        return float(self.lost_by.mean())
+
+    def over(self, budget: float) -> bool:
+        return self.value > budget + 1e-9 * max(1.0, abs(self.reference))
+
+    def p_value(self) -> float:
+        return self._p("two-sided")
+
+    def p_worse(self) -> float:
+        return self._p("greater")
+
+    def p_better(self) -> float:
+        return self._p("less")
+
+    def _p(self, alternative: Literal["two-sided", "greater", "less"]) -> float:
+        from scipy.stats import ttest_1samp
+
+        if not self._error:  # all differ by as much: by nothing, or by what no chance would do
+            return float(
+                {"two-sided": self.value == 0, "greater": self.value <= 0, "less": self.value >= 0}[alternative]
+            )
+        return float(ttest_1samp(self.lost_by, 0.0, alternative=alternative).pvalue)
+
+    @property
+    def _error(self) -> float:
+        """The standard error of the mean."""
+        return float(self.lost_by.std(ddof=1) / math.sqrt(self.images)) if self.images > 1 else 0.0
+
+    def interval(self) -> tuple[float, float]:
+        from scipy.stats import t
+
+        margin = float(t.ppf(0.975, self.images - 1)) * self._error if self.images > 1 else 0.0
+        return self.value - margin, self.value + margin
+
+    def detectable(self, alpha: float, tolerance: float) -> float | None:
+        from scipy.stats import t
+
+        if self.images < 2:
+            return None
+        return max(tolerance, float(t.ppf(1 - alpha, self.images - 1)) * self._error)
 
 
 def _swapped(nets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -124,16 +217,16 @@ def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> Drop:
     """The drop over a (reference, candidate) a seed; OptsuiteError where not all saw the same number of images."""
     if len(counts := {answers.count for pair in seeds for answers in pair}) != 1:
         raise OptsuiteError(f"{' and '.join(map(str, sorted(counts, reverse=True)))} images can't be paired")
-    before = np.array([reference.right() for reference, _ in seeds])
-    after = np.array([candidate.right() for _, candidate in seeds])
-    lost, gained = before & ~after, after & ~before
-    nets = Counter((lost.sum(axis=0) - gained.sum(axis=0)).tolist())
-    return Drop(
-        reference=float(before.mean()),
-        candidate=float(after.mean()),
-        count=before.size,
-        images=before.shape[1],
-        lost=int(lost.sum()),
-        gained=int(gained.sum()),
-        nets={net: images for net, images in sorted(nets.items()) if net},
-    )
+    before, after = (np.array([answers.scores() for answers in side]) for side in zip(*seeds, strict=True))
+    common: dict[str, Any] = {
+        "reference": float(before.mean(dtype=float)),
+        "candidate": float(after.mean(dtype=float)),
+        "count": before.size,
+        "images": before.shape[1],
+        "lost": int((after < before).sum()),
+        "gained": int((after > before).sum()),
+    }
+    if before.dtype != bool or after.dtype != bool:
+        return Shift(**common, lost_by=(before.astype(float) - after.astype(float)).mean(axis=0))
+    nets = Counter((before.sum(axis=0) - after.sum(axis=0)).tolist())
+    return Flips(**common, nets={net: images for net, images in sorted(nets.items()) if net})

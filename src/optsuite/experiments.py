@@ -109,6 +109,8 @@ def misfit(dataset: Dataset, model: Model, recipe: Recipe) -> str:
     if dataset.kind != model.kind:
         return f"model {model.name} takes {model.kind}, dataset {dataset.name} has {dataset.kind}"
     for stage in recipe.stages:
+        if stage.from_teacher() and not dataset.metric.classes:
+            return f"recipe {recipe.name} learns classes, dataset {dataset.name} has none"
         if taught := stage.from_teacher():
             teacher = pick(MODELS, [taught[0]], "teacher model")[0]
             if teacher.name == model.name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,10 @@ class Contents:
     weights: tuple[LayerWeights, ...]
     stored: frozenset[str]
     activations: frozenset[str]
+    macs: int
+    """Multiply-accumulates of the kernels for one input: size x output positions."""
+    biases: int
+    """How many values their biases have."""
 
     @property
     def precision(self) -> Precision:
@@ -79,7 +84,7 @@ def _read(content: bytes) -> Contents:
         tensor = graph.tensors[index]
         return None if model.buffers[tensor.buffer].data is None else tensor
 
-    def kernels() -> Iterator[tuple[LayerWeights, str, str]]:
+    def kernels() -> Iterator[tuple[LayerWeights, str, str, int, int]]:
         for operator in graph.operators:
             if code(operator) not in _KERNELS:
                 continue
@@ -92,13 +97,18 @@ def _read(content: bytes) -> Contents:
             zero_points = tensor.quantization.zeroPoint if tensor.quantization else None
             zero = 0 if zero_points is None else int(np.asarray(zero_points)[0])
             counted = describe(name, values, channel_axis=_KERNELS[code(operator)], zero=zero)
-            yield counted, dtype, _dtype(graph.tensors[operator.inputs[0]])
+            positions = math.prod(int(size) for size in graph.tensors[operator.outputs[0]].shape[1:-1])
+            bias = constant(operator.inputs[2]) if len(operator.inputs) > 2 and operator.inputs[2] >= 0 else None
+            biases = 0 if bias is None else math.prod(map(int, bias.shape))
+            yield counted, dtype, _dtype(graph.tensors[operator.inputs[0]]), counted.size * positions, biases
 
     found = list(kernels())
     return Contents(
-        weights=tuple(weights for weights, _, _ in found),
-        stored=frozenset(stored for _, stored, _ in found),
-        activations=frozenset(activations for _, _, activations in found),
+        weights=tuple(weights for weights, *_ in found),
+        stored=frozenset(stored for _, stored, *_ in found),
+        activations=frozenset(activations for _, _, activations, *_ in found),
+        macs=sum(macs for *_, macs, _ in found),
+        biases=sum(biases for *_, biases in found),
     )
 
 

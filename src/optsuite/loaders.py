@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from optsuite.metrics import ACCURACY, Metric
 from optsuite.spec import Dataset, File, OptsuiteError, Split
 
 _SPLITS = ("train", "validation", "test")
@@ -23,18 +24,26 @@ _VALIDATION_SHARE = 0.1
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
-def from_npz(name: str, path: str | PathLike[str], class_weights: Mapping[int, float] | None = None) -> Dataset:
+def from_npz(
+    name: str,
+    path: str | PathLike[str],
+    *,
+    metric: Metric = ACCURACY,
+    class_weights: Mapping[int, float] | None = None,
+) -> Dataset:
     """An .npz file with x_train, y_train, x_test and y_test, and x_validation and y_validation if you have them.
 
-    x is (n, *shape): uint8 is taken for 0..255 and brought to 0..1, float is taken as it is. y is (n,), labels from 0.
-    Without a validation split a tenth of the training split, drawn once and for all, is kept out of it for that.
+    x is (n, *shape): uint8 is taken for 0..255 and brought to 0..1, float is taken as it is. y is (n,), labels from 0,
+    or numbers where the metric is not one of classes. Without a validation split a tenth of the training split, drawn
+    once and for all, is kept out of it for that.
     """
     file = File.of(path)
     return Dataset(
         name=name,
         kind=_kind(_npz_shape(file)[1:]),
         fingerprint=file.sha256,
-        load=_Npz(file=file),
+        load=_Npz(file=file, classes=metric.classes),
+        metric=metric,
         class_weights=class_weights or {},
     )
 
@@ -44,6 +53,8 @@ def from_folder(
     path: str | PathLike[str],
     size: tuple[int, int],
     channels: int = 3,
+    *,
+    metric: Metric = ACCURACY,
     class_weights: Mapping[int, float] | None = None,
 ) -> Dataset:
     """Images by class: PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, and PATH/validation if you have it.
@@ -59,6 +70,7 @@ def from_folder(
         kind=_kind((*size, channels)),
         fingerprint=file.sha256,
         load=_Folder(file=file, size=size, channels=channels),
+        metric=metric,
         class_weights=class_weights or {},
     )
 
@@ -68,6 +80,8 @@ def from_tfdata(
     kind: str,
     make: Callable[[str], Any],
     fingerprint: str,
+    *,
+    metric: Metric = ACCURACY,
     class_weights: Mapping[int, float] | None = None,
 ) -> Dataset:
     """What `make` returns for "train", "validation" and "test": a finite `tf.data.Dataset` of (x, label), not batched.
@@ -75,25 +89,55 @@ def from_tfdata(
     It is read once a process, in one of its own where TensorFlow is not yet loaded. Change `fingerprint` when the data
     does: only the source of `make` is looked at besides.
     """
-    return Dataset(name=name, kind=kind, fingerprint=fingerprint, load=_TfData(make), class_weights=class_weights or {})
+    return Dataset(
+        name=name,
+        kind=kind,
+        fingerprint=fingerprint,
+        load=_TfData(make=make, classes=metric.classes),
+        metric=metric,
+        class_weights=class_weights or {},
+    )
+
+
+def to_evaluate(path: str | PathLike[str], metric: Metric = ACCURACY) -> dict[str, Split]:
+    """The "test" and "validation" split of an .npz that need not have more, in the form of `from_npz`.
+
+    Without a validation split a fifth of the test images, drawn once and for all, is set aside for it: what chooses
+    looks at those, and not at the ones that are reported.
+    """
+    loader = _Npz(file=File.of(path), classes=metric.classes)
+    test, validation = _test(loader), loader._read("validation")
+    if validation is not None:
+        return {"test": test, "validation": validation}
+    return dict(zip(("test", "validation"), _drawn(test, 0.2), strict=True))
+
+
+def _drawn(split: Split, share: float) -> tuple[Split, Split]:
+    """What is left, and a share drawn by chance that is the same each time; each in its order."""
+    chance = np.random.default_rng(0).permutation(len(split.y))
+    count = max(1, round(share * len(split.y)))
+    left, drawn = (Split(x=split.x[rows], y=split.y[rows]) for rows in map(np.sort, (chance[count:], chance[:count])))
+    return left, drawn
 
 
 def _kind(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def _split(x: np.ndarray, y: np.ndarray, where: str) -> Split:
-    """Checked: as many labels as inputs, whole numbers from 0, and numbers in the inputs."""
+def _split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) -> Split:
+    """Checked: as many targets as inputs, of classes whole numbers from 0, and all of them numbers."""
     if x.dtype == np.uint8:
         x = x.astype(np.float32) / 255
     if x.dtype.kind not in "fiu" or x.ndim < 2 or not len(x):
         raise OptsuiteError(f"{where}: x is {x.dtype} {x.shape}; accepted are numbers, (n, *shape)")
-    if y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0:
+    if classes and (y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0):
         raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} labels, whole numbers from 0")
+    if not classes and (y.shape != (len(x),) or y.dtype.kind not in "fiu" or not np.isfinite(y).all()):
+        raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} numbers")
     x = x.astype(np.float32)
     if not np.isfinite(x).all():
         raise OptsuiteError(f"{where}: x has values that are not finite")
-    return Split(x=x, y=y.astype(np.int32))
+    return Split(x=x, y=y.astype(np.int32 if classes else np.float32))
 
 
 @dataclass(frozen=True)
@@ -121,10 +165,7 @@ def _fitted(loader: _Loader) -> dict[str, Split]:
     train, validation = _there(loader, "train"), loader._read("validation")
     if validation is not None:
         return {"train": train, "validation": validation}
-    chance = np.random.default_rng(0).permutation(len(train.y))
-    count = max(1, round(_VALIDATION_SHARE * len(train.y)))
-    rows = {"train": np.sort(chance[count:]), "validation": np.sort(chance[:count])}
-    return {name: Split(x=train.x[some], y=train.y[some]) for name, some in rows.items()}
+    return dict(zip(("train", "validation"), _drawn(train, _VALIDATION_SHARE), strict=True))
 
 
 def _there(loader: _Loader, split: str) -> Split:
@@ -137,6 +178,7 @@ def _there(loader: _Loader, split: str) -> Split:
 @dataclass(frozen=True)
 class _Npz(_Loader):
     file: File
+    classes: bool
 
     def __str__(self) -> str:
         return self.file.path
@@ -145,7 +187,8 @@ class _Npz(_Loader):
         with _npz_errors(self.file), np.load(self.file.path, allow_pickle=False) as arrays:
             if f"x_{split}" not in arrays:
                 return None
-            return _split(arrays[f"x_{split}"], arrays[f"y_{split}"], f"{self.file.path}, {split}")
+            where = f"{self.file.path}, {split}"
+            return _split(arrays[f"x_{split}"], arrays[f"y_{split}"], where, classes=self.classes)
 
 
 @contextmanager
@@ -199,12 +242,14 @@ class _Folder(_Loader):
                 y.append(label)
         if not x:
             raise OptsuiteError(f"{root / split} has no images; accepted is {split}/CLASS/*{', *'.join(_PICTURES)}")
-        return _split(np.stack(x).reshape(-1, *self.size, self.channels), np.array(y), str(root / split))
+        images = np.stack(x).reshape(-1, *self.size, self.channels)
+        return _split(images, np.array(y), str(root / split), classes=True)
 
 
 @dataclass(frozen=True)
 class _TfData(_Loader):
     make: Callable[[str], Any]
+    classes: bool
 
     def __str__(self) -> str:
         return f"{self.make.__module__}.{self.make.__qualname__}"
@@ -215,7 +260,7 @@ class _TfData(_Loader):
         else:  # the process that measures has none
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
                 arrays = process.submit(_collected, self.make, split).result()
-        return None if arrays is None else _split(*arrays, f"{self}({split!r})")
+        return None if arrays is None else _split(*arrays, f"{self}({split!r})", classes=self.classes)
 
 
 def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from optsuite.metrics import Metric
+from optsuite.records import Answers, Measured
 from optsuite.spec import OptsuiteError, Split
 
 THREADS = 1
@@ -42,7 +45,7 @@ class Runner(Protocol):
 class LiteRTRunner:
     """A .tflite model on the LiteRT interpreter, one thread.
 
-    `load_s` is how long it took from the bytes to allocated tensors.
+    `load_s` is how long it took from the bytes to allocated tensors; `input_shape` is (1, *shape).
     """
 
     def __init__(self, content: bytes) -> None:
@@ -52,9 +55,12 @@ class LiteRTRunner:
             self.interpreter.allocate_tensors()
             self.load_s = time.perf_counter() - start
             (self._input,) = self.interpreter.get_input_details()
+            self.input_shape = tuple(int(size) for size in self._input["shape"])
             (self._output,) = self.interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise OptsuiteError(f"LiteRT can't run this model: {error}; accepted: one input, one output") from error
+            raise OptsuiteError(
+                f"LiteRT can't run this model: {str(error).strip()}; accepted: one input, one output"
+            ) from error
         self.invoke = self.interpreter.invoke
         # Whatever the memory held might be numbers that some CPUs are slow with.
         self.set(self.prepare(np.full(self._input["shape"], 0.5, np.float32)))
@@ -117,18 +123,31 @@ def rounds(call: Call, count: int) -> np.ndarray:
     return seconds
 
 
-def correct(outputs: np.ndarray, split: Split) -> np.ndarray:
-    """Which inputs were answered right, bool (n,): the largest output is the label (the first, among equals).
-
-    An answer that is not all finite is wrong.
-    """
-    right: np.ndarray = (outputs.argmax(axis=-1) == split.y) & np.isfinite(outputs).all(axis=-1)
-    return right
+def mistakes(outputs: np.ndarray, answers: Answers) -> tuple[int, ...]:
+    """The labels given to the inputs that were answered wrong, in their order: of the largest output."""
+    return tuple(outputs.argmax(axis=-1)[~answers.right()].tolist())
 
 
-def mistakes(outputs: np.ndarray, split: Split) -> tuple[int, ...]:
-    """The labels given to the inputs that `correct` says were answered wrong, in their order."""
-    return tuple(outputs.argmax(axis=-1)[~correct(outputs, split)].tolist())
+def record(
+    content: bytes,
+    metric: Metric,
+    splits: Mapping[str, Split],
+    outputs: Mapping[str, np.ndarray],
+    notes: Iterable[str],
+    **rest: Any,
+) -> Measured:
+    """The record of a file that gave these answers to the splits "test" and "validation"; `rest` as in `Measured`."""
+    test = Answers.of(metric.scores(outputs["test"], splits["test"].y))
+    return Measured(
+        sha256=hashlib.sha256(content).hexdigest(),
+        test=test,
+        validation=Answers.of(metric.scores(outputs["validation"], splits["validation"].y)),
+        mistakes=mistakes(outputs["test"], test) if metric.classes else (),
+        bytes=len(content),
+        gzip_bytes=gzip_bytes(content),
+        note="; ".join(filter(None, [*notes, not_finite(outputs["test"])])),
+        **rest,
+    )
 
 
 def not_finite(outputs: np.ndarray) -> str:

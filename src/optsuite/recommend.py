@@ -88,7 +88,7 @@ class _Figures:
         """The indices of what is within the limits, best first."""
         within = np.flatnonzero(sum(self.excesses(limits).values()) == 0)
         accuracy, size, latency_s = self.accuracy[within], self.size[within], self.latency_s[within]
-        near = accuracy >= accuracy.max(initial=0) - MARGINS[preference] - 1e-9
+        near = accuracy >= accuracy.max(initial=-np.inf) - MARGINS[preference] - 1e-9
         cost = {"quality": -accuracy, "balanced": size * latency_s, "compact": size}[preference]
         # The last key counts most; what is not near the best is ranked by its accuracy.
         return within[np.lexsort((latency_s, size, -accuracy, np.where(near, cost, -accuracy), ~near))]
@@ -125,7 +125,7 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
     counts = {row.measured.validation.count for row in rows}
     if len(counts) > 1:
         raise OptsuiteError(f"rows of {' and '.join(map(str, sorted(counts)))} validation images can't be compared")
-    right = np.array([row.measured.validation.right() for row in rows])
+    right = np.array([row.measured.validation.scores() for row in rows])
     figures = _Figures(
         accuracy=right.mean(axis=1),
         latency_s=np.array([row.timing.median_s for row in rows]),

@@ -63,14 +63,15 @@ class StageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What is known of a built Keras model. `macs` are for one input, dense, whatever the sparsity.
+    """What is known of a built Keras model, or of a file. `macs` are for one input, dense, whatever the sparsity.
 
-    `versions` are those of the packages that its last stage was built with.
+    `versions` are those of the packages that its last stage was built with. A file that was not built here has no
+    `keras_bytes`, and as `parameters` those of its kernels and biases.
     """
 
     parameters: int
     macs: int
-    keras_bytes: int
+    keras_bytes: int | None
     versions: Mapping[str, str]
     stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
 
@@ -80,33 +81,61 @@ class ModelInfo:
         return self.stages[-1].weights
 
 
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """Which of `count` images were answered right: `bits` is base64 of their bits, most significant first."""
+    """What `count` images scored, and the mean of it, `accuracy`, whatever the metric.
 
-    accuracy: Fraction
+    Where images are answered right or wrong, `bits` is base64 of their bits, most significant first; else `numbers` is
+    that of their scores as little-endian float32.
+    """
+
+    accuracy: float
     count: Annotated[int, Meta(ge=1)]
-    bits: str = field(repr=False)
+    bits: str = field(default="", repr=False)
+    numbers: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, right: np.ndarray) -> Answers:
-        """From bool (count,)."""
-        bits = base64.b64encode(np.packbits(right).tobytes()).decode()
-        return cls(accuracy=float(right.mean()), count=len(right), bits=bits)
+    def of(cls, scores: np.ndarray) -> Answers:
+        """From bool or float32 (count,)."""
+        mean = float(scores.astype(float).mean())
+        if scores.dtype == bool:
+            return cls(accuracy=mean, count=len(scores), bits=_text(np.packbits(scores)))
+        return cls(accuracy=mean, count=len(scores), numbers=_text(scores.astype("<f4")))
+
+    @property
+    def graded(self) -> bool:
+        """Whether the scores are not 0 or 1."""
+        return bool(self.numbers)
+
+    def scores(self) -> np.ndarray:
+        """Bool or float32 (count,); OptsuiteError for another length, ValueError for what is not base64."""
+        if self.graded:
+            content, wanted = base64.b64decode(self.numbers, validate=True), 4 * self.count
+        else:
+            content, wanted = base64.b64decode(self.bits, validate=True), (self.count + 7) // 8
+        if len(content) != wanted or (self.graded and self.bits):
+            raise OptsuiteError(f"{len(content)} bytes of scores given; accepted for {self.count} images: {wanted}")
+        if self.graded:
+            return np.frombuffer(content, "<f4")
+        return np.unpackbits(np.frombuffer(content, np.uint8), count=self.count).astype(bool)
 
     def right(self) -> np.ndarray:
-        """Bool (count,); OptsuiteError for bits of another length, ValueError for what is not base64."""
-        packed = np.frombuffer(base64.b64decode(self.bits, validate=True), np.uint8)
-        if len(packed) != (self.count + 7) // 8:
-            raise OptsuiteError(
-                f"{len(packed)} bytes of bits given; accepted for {self.count} images: {(self.count + 7) // 8}"
-            )
-        return np.unpackbits(packed, count=self.count).astype(bool)
+        """Which images were answered right, bool (count,); OptsuiteError where none is right or wrong."""
+        if self.graded:
+            raise OptsuiteError("these answers are neither right nor wrong; accepted are those of a classifier")
+        return self.scores()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """An experiment, and what its Keras model answers. `kind` is the recipe's name; `budget` bounds its drop."""
+    """An experiment, and what its Keras model answers. `kind` is the recipe's name; `budget` bounds its drop.
+
+    A file that was not built here is of the kind "file", and nothing is known of its Keras model.
+    """
 
     id: str
     dataset: str
@@ -115,8 +144,15 @@ class Built:
     seed: Count
     budget: Fraction
     info: ModelInfo = field(repr=False)
-    test: Answers
-    validation: Answers
+    test: Answers | None
+    validation: Answers | None
+
+    @property
+    def answers(self) -> Answers:
+        """What its Keras model answers to the test images; OptsuiteError for a file that was not built here."""
+        if self.test is None:
+            raise OptsuiteError(f"{self.id} is a file: nothing is known of its Keras model")
+        return self.test
 
     @property
     def unit(self) -> str:
@@ -273,7 +309,10 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What was asked for, on what it was run, and what is not in the benchmarks. `labels` are the test images'."""
+    """What was asked for, on what it was run, and what is not in the benchmarks. `labels` are the test images'.
+
+    `metric` is what is called accuracy everywhere else. Where it is not one of classes there are no labels.
+    """
 
     schema: int
     version: str
@@ -288,6 +327,7 @@ class Header:
     labels: tuple[Count, ...] = field(repr=False)
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]
+    metric: str = "accuracy"
 
     @property
     def kind(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from optsuite.records import Built, Count, Duration, Header, Measured, Seconds
+from optsuite.records import Answers, Built, Count, Duration, Header, Measured, Seconds
 from optsuite.spec import OptsuiteError
 
 SCHEMA = 3
@@ -204,6 +204,13 @@ def _row(measured: Measured, stats: _Stats) -> Row:
     return Row(measured=measured, timing=timing)
 
 
+def _agree(answers: Answers) -> bool:
+    scores = answers.scores().astype(float)
+    return bool(np.isfinite(scores).all()) and abs(scores.mean() - answers.accuracy) <= 1e-9 * max(
+        1.0, abs(answers.accuracy)
+    )
+
+
 def _check(run: Run, path: Path) -> None:
     """What types can't say: rows belong to a known experiment and are there once, bits and labels have their length."""
     known = [built.id for built in run.header.built]
@@ -217,10 +224,13 @@ def _check(run: Run, path: Path) -> None:
         owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
         for owner in owners:
             for answers in (owner.test, owner.validation):
-                if abs(answers.right().mean() - answers.accuracy) > 1e-9:
-                    raise OptsuiteError("an accuracy and its bits disagree")
+                if answers and not _agree(answers):
+                    raise OptsuiteError("an accuracy and its scores disagree")
         labels = len(run.header.labels)
-        for measured in (row.measured for row in run.rows):
+        graded = {answers.graded for owner in owners for answers in (owner.test, owner.validation) if answers}
+        if len(graded) > 1 or (True in graded and labels):
+            raise OptsuiteError("some answers are right or wrong, others are not; accepted are those of one metric")
+        for measured in (row.measured for row in run.rows if not row.measured.test.graded):
             wrong = int((~measured.test.right()).sum())
             if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
                 raise OptsuiteError(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, T
 
 from msgspec import Meta
 
+from optsuite.metrics import ACCURACY, Metric
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -37,7 +39,7 @@ Artifact = Mapping[str, bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Inputs `x` (float32, (n, *shape)) and their labels `y` (int32, (n,), from 0)."""
+    """Inputs `x` (float32, (n, *shape)) and their targets `y` (n,): labels (int32, from 0), or numbers (float32)."""
 
     x: np.ndarray
     y: np.ndarray
@@ -52,13 +54,15 @@ class Dataset:
     """Labelled data in three splits.
 
     `load` takes "train", "validation" or "test"; `fingerprint` changes when the data does; `kind` names the input
-    that a model must take. `class_weights` are what the labels count in training, 1 where nothing is said.
+    that a model must take; `metric` is what a model is judged by, and trained for. `class_weights` are what the labels
+    count in training, 1 where nothing is said.
     """
 
     name: str
     kind: str
     fingerprint: str
     load: Callable[[str], Split]
+    metric: Metric = ACCURACY
     class_weights: Mapping[int, float] = field(default_factory=dict)
 
 

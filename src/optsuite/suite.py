@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
-from optsuite.measure import LiteRTRunner, Runner, correct, gzip_bytes, mistakes, not_finite, run_pass
+from optsuite.measure import LiteRTRunner, Runner, record, run_pass
 from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
@@ -148,22 +147,21 @@ class Suite:
         else:
             validation_pass = run_pass(runner, self._split(experiment, "validation").x)
             outputs = {"test": test_pass.outputs, "validation": validation_pass.outputs}
-        return Measured(
+        splits = {name: self._split(experiment, name) for name in outputs}
+        return record(
+            content,
+            experiment.dataset.metric,
+            splits,
+            outputs,
+            notes,
             experiment=experiment.id,
             variant=variant.name,
             key=self.artifacts.key(experiment, variant) or "",
-            sha256=hashlib.sha256(content).hexdigest(),
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-            test=self._answers(experiment, "test", outputs["test"]),
-            validation=self._answers(experiment, "validation", outputs["validation"]),
-            mistakes=mistakes(outputs["test"], self._split(experiment, "test")),
             total_time_s=test_pass.total_time_s,
             validation_time_s=validation_pass.total_time_s if validation_pass else None,
             execution=ran,
-            bytes=len(content),
-            gzip_bytes=gzip_bytes(content),
             weights=weights,
-            note="; ".join(filter(None, [*notes, not_finite(outputs["test"])])),
         )
 
     def _shipped(
@@ -182,7 +180,7 @@ class Suite:
         return experiment.dataset.load(name).first(self.selection.profile.limit(name))
 
     def _answers(self, experiment: Experiment, split: str, outputs: np.ndarray) -> Answers:
-        return Answers.of(correct(outputs, self._split(experiment, split)))
+        return Answers.of(experiment.dataset.metric.scores(outputs, self._split(experiment, split).y))
 
     @contextmanager
     def _noting(self, experiment: Experiment, variant: Variant) -> Iterator[None]:
@@ -236,6 +234,7 @@ class Suite:
     def header(self) -> Header:
         """What goes into the JSON beside the benchmarks."""
         selected = self.selection
+        metric = selected.experiments[0].dataset.metric
         declared = {
             (experiment.id, variant.name): reason
             for experiment in selected.experiments
@@ -254,10 +253,11 @@ class Suite:
             build_s=self._build_s,
             measure_s=self._measure_s(),
             watches=tuple(self.monitor.watches),
-            labels=tuple(self._split(selected.experiments[0], "test").y.tolist()),
+            labels=tuple(self._split(selected.experiments[0], "test").y.tolist()) if metric.classes else (),
             built=tuple(self._built.values()),
             absences=tuple(
                 Absence(experiment=pair[0], variant=pair[1], reason=reason)
                 for pair, reason in (declared | refused | self._absences).items()
             ),
+            metric=metric.name,
         )

@@ -37,6 +37,7 @@ def summary(run: Run) -> dict[str, str]:
         "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
         "measured rows": str(len(run.rows)),
         "profile": header.profile,
+        "metric": header.metric if header.metric == "accuracy" else f"{header.metric}, which is called accuracy below",
         "date": run.date,
         "commit": run.commit,
         "machine": run.machine,

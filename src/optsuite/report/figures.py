@@ -118,7 +118,7 @@ def _with_intervals(run: Run, table: pd.DataFrame) -> pd.DataFrame:
         ends = {
             "acc": intervals.accuracy(row.measured.test),
             "median_ms": [1e3 * end for end in intervals.median_s(row.timing) or (np.nan, np.nan)],
-            "acc_drop_int8": paired(known[name].test, row.measured.test).interval(),
+            "acc_drop_int8": paired(known[name].answers, row.measured.test).interval(),
         }
         lines.append(
             {f"{column}_{end}": pair[end == "high"] for column, pair in ends.items() for end in ("low", "high")}
@@ -200,7 +200,7 @@ def _drop_against_ratio(run: Run, table: pd.DataFrame, figure: Figure) -> bool:
 
 
 def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
-    chosen = tables.selected(run)
+    chosen = [built for built in tables.selected(run) if any(stage.val_accuracy for stage in built.info.stages)]
     if not chosen:
         return False
     models = list(dict.fromkeys(built.model for built in chosen))

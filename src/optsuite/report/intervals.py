@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest, quantile_test
+from scipy.stats import binomtest, quantile_test, ttest_1samp
 
 from optsuite.records import Answers
 from optsuite.results import Timing
 
 
 def accuracy(answers: Answers) -> tuple[float, float]:
-    """Of an accuracy, by the images: Wilson's score interval (Wilson 1927)."""
+    """Of an accuracy, by the images: Wilson's score interval (Wilson 1927); Student's of the mean of graded answers."""
+    if answers.graded:
+        scores = answers.scores().astype(float)
+        if not np.ptp(scores):
+            return answers.accuracy, answers.accuracy
+        student: Any = ttest_1samp(scores, 0.0).confidence_interval()
+        return float(student.low), float(student.high)
     right = int(answers.right().sum())
     interval = binomtest(right, answers.count).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)

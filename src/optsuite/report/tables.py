@@ -55,16 +55,16 @@ def _result(run: Run, built: Built) -> dict[str, Any]:
         "seed": built.seed,
         "epochs": built.epochs,
         "batch": built.info.stages[0].batch,
-        "test_acc": built.test.accuracy,
+        "test_acc": built.test.accuracy if built.test else pd.NA,
         "params": built.info.parameters,
         "flops": built.flops,
         "sparsity_est": built.sparsity,
-        "keras_bytes": built.info.keras_bytes,
+        "keras_bytes": built.info.keras_bytes or pd.NA,
     }
     for figure in ("bytes", "median_ms", "acc"):
         line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for name in _PUBLISHED}
     line["acc_drop_int8"] = _drop(built, rows["int8"])
-    line["size_ratio_int8"] = built.info.keras_bytes / rows["int8"].measured.bytes if rows["int8"] else pd.NA
+    line["size_ratio_int8"] = line["keras_bytes"] / rows["int8"].measured.bytes if rows["int8"] else pd.NA
     for name in _PUBLISHED:
         line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
     for name in _OURS:
@@ -110,7 +110,7 @@ def _figure(row: Row | None, figure: str) -> Any:
 
 
 def _drop(built: Built, row: Row | None) -> Any:
-    return pd.NA if row is None else paired(built.test, row.measured.test).value
+    return pd.NA if row is None or built.test is None else paired(built.test, row.measured.test).value
 
 
 def over_seeds(table: pd.DataFrame, by: Sequence[str] = ("exp_id",)) -> pd.DataFrame:
@@ -166,7 +166,7 @@ def recipes(run: Run) -> pd.DataFrame:
 
 
 def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, Any]:
-    drop = pooled([(reference.test, built.test) for reference, built in pairs])
+    drop = pooled([(reference.answers, built.answers) for reference, built in pairs])
     rows = [(run.row(reference.id, "int8"), run.row(built.id, "int8")) for reference, built in pairs]
     files = [(before.measured.test, after.measured.test) for before, after in rows if before and after]
     shipped = pooled(files) if len(files) == len(pairs) else None

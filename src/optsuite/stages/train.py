@@ -49,11 +49,8 @@ def check(model: Any, task: Task) -> None:
         )
     if tuple(model.input_shape[1:]) != split.x.shape[1:]:
         raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the data has {split.x.shape[1:]}")
-    classes = int(split.y.max()) + 1
-    if len(model.output_shape) != 2 or model.output_shape[1] < max(2, classes):
-        raise OptsuiteError(
-            f"it answers with {model.output_shape[1:]}; accepted is a number a class, at least {classes}"
-        )
+    if task.step.dataset.metric.classes:
+        _check_classes(model, int(split.y.max()) + 1)
     for layer in model.layers:
         kind = type(layer).__name__
         if isinstance(layer, keras.Model):
@@ -76,6 +73,13 @@ class Copies:
 
     shifts: np.ndarray
     targets: np.ndarray
+
+
+def _check_classes(model: Any, classes: int) -> None:
+    if len(model.output_shape) != 2 or model.output_shape[1] < max(2, classes):
+        raise OptsuiteError(
+            f"it answers with {model.output_shape[1:]}; accepted is a number a class, at least {classes}"
+        )
 
 
 def schedule_of(task: Task) -> Schedule:
@@ -101,28 +105,29 @@ def fit(
     *,
     loss: Any = None,
     labels: Callable[[np.ndarray], np.ndarray] = lambda y: y,
-    accuracy: Any = "accuracy",
+    accuracy: Any = None,
     copies: Copies | None = None,
     callbacks: Sequence[Any] = (),
 ) -> None:
     """Compile and fit `model` on the training split by the step's schedule, and record the curves.
 
-    By default the loss is cross-entropy and each image is moved anew in each epoch; `copies` replaces both moves and
-    targets by a fixed set. `labels` brings the validation labels into the form that `loss` takes.
+    By default the loss and what is recorded are those of the data's metric, and each image is moved anew in each epoch;
+    `copies` replaces both moves and targets by a fixed set. `labels` brings the validation targets into the form that
+    `loss` takes.
     """
     from optsuite.keras import keras, kernels, tf
 
     schedule, split, validation = schedule_of(task), task.split("train"), task.split("validation")
     if (schedule.shift_pixels or schedule.turn_degrees) and split.x.ndim != 4:
         raise OptsuiteError(f"its schedule moves images, but an input has the shape {split.x.shape[1:]}")
-    epochs = task.step.profile.epochs(schedule)
+    epochs, metric = task.step.profile.epochs(schedule), task.step.dataset.metric
     if schedule.l1:
         for _, kernel in kernels(model):
             model.add_loss(lambda kernel=kernel: schedule.l1 * tf.reduce_mean(tf.abs(kernel)))
     model.compile(
         optimizer=keras.optimizers.Adam(_cosine(schedule, total_steps(task))),
-        loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=not task.probabilities(model)),
-        metrics=[accuracy],
+        loss=loss or metric.loss(probabilities=metric.classes and task.probabilities(model)),
+        metrics=[accuracy] if accuracy else metric.curves(),
         steps_per_execution=min(_STEPS_PER_EXECUTION, steps_per_epoch(task)),
     )
     task.history = model.fit(

@@ -226,7 +226,7 @@ function drawVariants(rows, detail) {
   const heads = ["variant", "accuracy", "drop", "bytes", "gzip", "median, µs", "p90, µs", "load, ms", "first, ms", "heap, bytes", "kernels"];
   $("detail-variants").replaceChildren(table(heads, rows.map((row) => {
     const ran = detail(row).execution;
-    return [row.variant, ...[row.accuracy.toFixed(4), row.drop.toFixed(4), row.bytes.toLocaleString("en"),
+    return [row.variant, ...[row.accuracy.toFixed(4), row.drop === null ? "–" : row.drop.toFixed(4), row.bytes.toLocaleString("en"),
       row.gzip_bytes.toLocaleString("en"), row.median_us.toFixed(2), row.p90_us?.toFixed(2),
       ran?.load_ms.toFixed(2), ran?.first_ms.toFixed(3),
       ran?.heap_bytes?.toLocaleString("en")].map(figure), ran?.delegate];

@@ -1,0 +1,199 @@
+"""Plain .tflite files, measured as those of a run are, into the JSON of a run: no build, no TensorFlow, no pytest."""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import optsuite
+from optsuite import execution, flatbuffer, loaders, machine, measure
+from optsuite.measure import LiteRTRunner
+from optsuite.metrics import ACCURACY, MeanAbsoluteError, Metric, TopK
+from optsuite.records import Asked, Built, Header, Measured, ModelInfo, StageRecord
+from optsuite.results import SCHEMA, SECTION, plain
+from optsuite.spec import OptsuiteError, Promise, Split
+from optsuite.vet import crashing
+
+VARIANT = "tflite"
+_KIND = "file"
+_ROUNDS = 1_000
+
+
+def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
+    """Measure the files on the data (see `loaders.to_evaluate`) one after the other; the content of a run's JSON.
+
+    Each is an experiment of its own, named after the file. Raises OptsuiteError for a file that can't be run on the
+    data, and for two of one name.
+    """
+    names = [path.stem for path in files]
+    if len(set(names)) < len(names):
+        raise OptsuiteError(f"two of {', '.join(map(str, files))} have one name; accepted are files of different names")
+    splits = loaders.to_evaluate(data, metric)
+    contents = [_read(path) for path in files]
+    if bad := crashing(dict(zip(files, contents, strict=True))):
+        raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
+    load = machine.load()
+    monitor = machine.Monitor(load)
+    rows = [_row(name, content, metric, splits, monitor) for name, content in zip(names, contents, strict=True)]
+    header = Header(
+        schema=SCHEMA,
+        version=optsuite.__version__,
+        profile="full",
+        asked=Asked(
+            dataset=data.stem,
+            matrix=_KIND,
+            models=tuple(names),
+            recipes=(_KIND,),
+            variants=(VARIANT,),
+            seeds=(0,),
+            known_models=tuple(names),
+            known_recipes=(_KIND,),
+        ),
+        experiments=tuple(measured.experiment for measured, _, _ in rows),
+        variants=(VARIANT,),
+        environment=monitor.environment,
+        build_s=0.0,
+        measure_s=float(sum(seconds.sum() for _, _, seconds in rows)),
+        watches=tuple(monitor.watches),
+        labels=tuple(splits["test"].y.tolist()) if metric.classes else (),
+        built=tuple(_known(name, data.stem, *row[:2]) for name, row in zip(names, rows, strict=True)),
+        absences=(),
+        metric=metric.name,
+    )
+    # They import half of pytest; a run through pytest has them from there.
+    from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
+    from pytest_benchmark.utils import get_commit_info
+
+    return {
+        "machine_info": pytest_benchmark_generate_machine_info(),  # type: ignore[no-untyped-call]
+        "commit_info": get_commit_info(),  # type: ignore[no-untyped-call]
+        "benchmarks": [_benchmark(measured, seconds) for measured, _, seconds in rows],
+        "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
+        "version": version("pytest-benchmark"),
+        SECTION: plain(header),
+    }
+
+
+def metric(name: str) -> Metric:
+    """By the name that a person gives: accuracy, top-5, mae; OptsuiteError for another."""
+    if name == "accuracy":
+        return ACCURACY
+    if name == "mae":
+        return MeanAbsoluteError()
+    if match := re.fullmatch(r"top-([1-9]\d{0,3})", name):
+        return TopK(k=int(match[1]))
+    raise OptsuiteError(f"unknown metric {name!r}; accepted: accuracy, top-K, mae")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OptsuiteError(f"{path}: {error.strerror}; accepted is a .tflite file") from error
+
+
+def _row(
+    name: str, content: bytes, metric: Metric, splits: dict[str, Split], monitor: machine.Monitor
+) -> tuple[Measured, flatbuffer.Contents, np.ndarray]:
+    """What is recorded of a file, what is in it, and the seconds of its rounds."""
+    try:
+        runner, contents = LiteRTRunner(content), flatbuffer.read(content)
+    except OptsuiteError as error:
+        raise OptsuiteError(f"{name}: {error}") from error
+    shape = splits["test"].x.shape[1:]
+    if runner.input_shape != (1, *shape):
+        raise OptsuiteError(f"{name} takes inputs of {runner.input_shape}; accepted for this data: {(1, *shape)}")
+    passes = {split: measure.run_pass(runner, splits[split].x) for split in splits}
+    ran = execution.observe(content, contents)
+    measured = measure.record(
+        content,
+        metric,
+        splits,
+        {split: one.outputs for split, one in passes.items()},
+        [ran.note],
+        experiment=_id(name),
+        variant=VARIANT,
+        key="",
+        budget=0.0,
+        total_time_s=passes["test"].total_time_s,
+        validation_time_s=passes["validation"].total_time_s,
+        execution=ran,
+        weights=contents.weights,
+    )
+    with monitor.watch(_id(name), VARIANT), _no_garbage_collection():
+        measure.rounds(runner.invoke, _ROUNDS // 5)  # warm
+        seconds = measure.rounds(runner.invoke, _ROUNDS)
+    return measured, contents, seconds
+
+
+def _id(name: str) -> str:
+    return f"{name}_{_KIND}_s0"
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _known(name: str, dataset: str, measured: Measured, contents: flatbuffer.Contents) -> Built:
+    """What is known of a file that was not built here."""
+    stage = StageRecord(
+        stage=_KIND,
+        epochs=0,
+        batch=0,
+        loss=(),
+        accuracy=(),
+        val_accuracy=(),
+        layers=(),
+        promise=Promise(),
+        preserve=(),
+        weights=contents.weights,
+    )
+    return Built(
+        id=measured.experiment,
+        dataset=dataset,
+        model=name,
+        kind=_KIND,
+        seed=0,
+        budget=0.0,
+        info=ModelInfo(
+            parameters=sum(layer.size for layer in contents.weights) + contents.biases,
+            macs=contents.macs,
+            keras_bytes=None,
+            versions={},
+            stages=(stage,),
+        ),
+        test=None,
+        validation=None,
+    )
+
+
+def _benchmark(measured: Measured, seconds: np.ndarray) -> dict[str, Any]:
+    """As pytest-benchmark writes it."""
+    from pytest_benchmark.stats import Stats
+
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
+    for one in seconds.tolist():
+        stats.update(one)
+    name = f"test_latency[{measured.experiment}-{measured.variant}]"
+    return {
+        "name": name,
+        "fullname": name,
+        "group": measured.experiment,
+        "params": {"experiment": measured.experiment, "variant": measured.variant},
+        "options": {},
+        "stats": {**stats.as_dict(), "iterations": 1, "data": seconds.tolist()},
+        "extra_info": {SECTION: plain(measured)},
+    }

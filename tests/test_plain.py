@@ -1,0 +1,123 @@
+"""`optsuite measure`: a .tflite file from elsewhere, as a run's files are measured, without TensorFlow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import Smoke
+
+from optsuite import results
+from optsuite.__main__ import main
+from optsuite.datasets import load_mnist
+from optsuite.loaders import to_evaluate
+from optsuite.store import Store
+
+
+@pytest.fixture
+def files(smoke: Smoke, tmp_path: Path) -> list[Path]:
+    """net.tflite, int8, and float.tflite, of the smoke run's baseline, and test.npz with its images."""
+    store, run = Store(smoke.cache, print), results.read(smoke.json)
+    paths = []
+    for name, variant in (("net", "int8"), ("float", "fp32")):
+        row = run.row("tutorial_baseline_s0", variant)
+        assert row is not None
+        paths.append(tmp_path / f"{name}.tflite")
+        artifact = store.get(row.measured.key)
+        assert artifact is not None
+        paths[-1].write_bytes(artifact["model.tflite"])
+    test, validation = load_mnist("test").first(500), load_mnist("validation").first(500)
+    np.savez(tmp_path / "test.npz", x_test=test.x, y_test=test.y, x_validation=validation.x, y_validation=validation.y)
+    return paths
+
+
+def test_it_finds_what_a_run_finds(files: list[Path], smoke: Smoke, tmp_path: Path) -> None:
+    """Accuracy, sizes, weights, execution; 1,000 rounds; and TensorFlow can't be imported."""
+    hide = "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'tf_keras', 'keras', 'h5py']))"
+    command = f"{hide}; from optsuite.__main__ import main; sys.exit(main())"
+    arguments = [
+        "measure",
+        *map(str, files),
+        "--data",
+        str(tmp_path / "test.npz"),
+        "--json",
+        str(tmp_path / "run.json"),
+    ]
+    done = subprocess.run([sys.executable, "-c", command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    here, there = results.read(tmp_path / "run.json"), results.read(smoke.json)
+    (built, _), keras = here.header.built, there.header.built[0]
+    assert (built.id, built.kind, built.test) == ("net_file_s0", "file", None)
+    assert (built.info.parameters, built.info.macs) == (keras.info.parameters, keras.info.macs)
+    for name, variant in (("net", "int8"), ("float", "fp32")):
+        found, expected = here.row(f"{name}_file_s0", "tflite"), there.row("tutorial_baseline_s0", variant)
+        assert found is not None
+        assert expected is not None
+        for figure in ("sha256", "test", "validation", "mistakes", "bytes", "gzip_bytes", "note"):
+            assert getattr(found.measured, figure) == getattr(expected.measured, figure)
+        assert found.measured.execution is not None
+        assert expected.measured.execution is not None
+        assert found.measured.execution.operators == expected.measured.execution.operators
+        assert [one.zeros for one in found.measured.weights] == [one.zeros for one in expected.measured.weights]
+        assert (found.timing.rounds, found.timing.iterations, len(found.timing.rounds_s)) == (1000, 1, 1000)
+        accuracy = f"{name}_file_s0: accuracy {expected.measured.test.accuracy:.4f} of 500, "
+        assert any(line.startswith(accuracy) for line in done.stdout.splitlines())
+
+
+def test_the_json_is_one_for_all_commands(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not known of a file is a dash, and no number."""
+    run = tmp_path / "run.json"
+    assert main(["measure", str(files[0]), "--data", str(tmp_path / "test.npz"), "--json", str(run)]) == 0
+    assert main(["report", str(run), "--out", str(tmp_path / "out")]) == 0
+    assert main(["recommend", str(run)]) == 0
+    capsys.readouterr()
+    assert main(["compare", str(run), str(run), "--all"]) == 0
+    assert "SAME" in capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert '<td class="number" data-value="">—</td>' in page
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"", b"\x1c\0\0\0TFL3" + bytes(99)])
+def test_what_is_no_model(
+    content: bytes, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line with its name, exit 2."""
+    files[0].write_bytes(content)
+    assert main(["measure", str(files[0]), "--data", str(tmp_path / "test.npz")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("optsuite: ")
+    assert "net" in said
+    assert said.count("\n") == 1
+
+
+def test_what_can_not_be_measured(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files, data and places, each named with what is accepted."""
+    data = tmp_path / "test.npz"
+    other = tmp_path / "other.npz"
+    np.savez(other, x_test=np.zeros((9, 4), np.float32), y_test=np.zeros(9, int))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "net.tflite").write_bytes(files[0].read_bytes())
+    for arguments, said in (
+        ([tmp_path / "none.tflite", "--data", data], "none.tflite: No such file or directory; accepted is a .tflite"),
+        ([files[0], "--data", tmp_path / "none.npz"], "none.npz: No such file"),
+        ([files[0], "--data", other], "net takes inputs of (1, 28, 28, 1); accepted for this data: (1, 4)"),
+        ([files[0], tmp_path / "more" / "net.tflite", "--data", data], "have one name"),
+        ([files[0], "--data", data, "--json", tmp_path / "no" / "run.json"], "no such folder"),
+    ):
+        assert main(["measure", *map(str, arguments)]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_images_are_set_aside_to_choose_by(tmp_path: Path) -> None:
+    """A fifth, where there is no validation split; none of them is reported."""
+    x = np.arange(50, dtype=np.float32).reshape(50, 1)
+    np.savez(tmp_path / "data.npz", x_test=x, y_test=np.arange(50))
+    splits = to_evaluate(tmp_path / "data.npz")
+    assert (len(splits["test"].y), len(splits["validation"].y)) == (40, 10)
+    assert set(splits["test"].y) | set(splits["validation"].y) == set(range(50))
+    assert np.array_equal(splits["test"].x[:, 0], splits["test"].y)
