@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-_WORST = float(np.finfo(np.float32).max)
-"""The error of an answer that is no number: that of one that is as wrong as can be."""
+_WORST = (2 - 2**-23) * 2.0**127
+"""The largest float32, the error of an answer that is no number: that of one that is as wrong as can be."""
 
 
 class Metric(ABC):
@@ -51,6 +52,8 @@ class TopK(Metric):
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """An answer that is not all finite is wrong."""
+        import numpy as np  # the plugin comes by here in everybody's tests, and costs them nothing
+
         best = np.argsort(-outputs, axis=-1, kind="stable")[:, : self.k]
         right: np.ndarray = (best == y[:, np.newaxis]).any(axis=-1) & np.isfinite(outputs).all(axis=-1)
         return right
@@ -75,6 +78,8 @@ class MeanAbsoluteError(Metric):
         return "negative mean absolute error"
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        import numpy as np
+
         errors = np.abs(outputs.reshape(len(y)) - y)
         scores: np.ndarray = -np.nan_to_num(errors, nan=_WORST, posinf=_WORST).astype(np.float32)
         return scores

@@ -128,7 +128,8 @@ def fit(
         optimizer=keras.optimizers.Adam(_cosine(schedule, total_steps(task))),
         loss=loss or metric.loss(probabilities=metric.classes and task.probabilities(model)),
         metrics=[accuracy] if accuracy else metric.curves(),
-        steps_per_execution=min(_STEPS_PER_EXECUTION, steps_per_epoch(task)),
+        # Where an epoch has fewer, tracing the loop over them would take longer than it saves.
+        steps_per_execution=_STEPS_PER_EXECUTION if steps_per_epoch(task) >= _STEPS_PER_EXECUTION else 1,
     )
     task.history = model.fit(
         _batches(split.x, split.y, schedule, task.step.seed, copies, task.step.dataset.class_weights),
