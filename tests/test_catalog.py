@@ -53,6 +53,7 @@ def test_entries_join_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (GOOD.replace("(QAT(),)", "(QAT(),), budget=5"), "recipe mine: budget 5; accepted is 0 to 1"),
         ("x = 1", "declares no entries; accepted are lists DATASETS, MODELS, RECIPES, VARIANTS"),
         ("MODELS = 1", "MODELS is 1; accepted is a list of Model"),
         ("RECIPES = ['qat']", r"RECIPES is \['qat'\]; accepted is a list of Recipe"),
@@ -60,6 +61,10 @@ def test_entries_join_ours(tmp_path: Path) -> None:
         ("MODELS = [", "SyntaxError: '\\[' was never closed"),
         ("import nothing_of_that_name", "line 1: ModuleNotFoundError"),
         (GOOD.replace('name="mine", s', 'name="qat", s'), "RECIPES has qat, which optsuite has; accepted: new names"),
+        (
+            GOOD.replace("build=build", "build=lambda: None"),
+            "MODELS mine: .*accepted are functions and classes at the top",
+        ),
         (GOOD + "MODELS *= 2", "'mine' is given twice"),
         (GOOD.replace('"mine", kind', '"../mine", kind'), "accepted are letters, digits"),
         (GOOD.replace("train=FIT, ", ""), "model mine: build given; accepted are build and train, or a trained"),

@@ -319,6 +319,18 @@ def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -
         judged(base, new)
 
 
+@pytest.mark.parametrize(("before", "after", "refused"), [("a", "b", True), ("a", "", False), ("", "b", False)])
+def test_runs_of_other_data_are_refused(base: Run, before: str, after: str, refused: bool) -> None:
+    """Under one name, too; a run from before that was written down is taken for what it says."""
+    old, new = copy.deepcopy(base), copy.deepcopy(base)
+    old["optsuite"]["data_sha256"], new["optsuite"]["data_sha256"] = before, after
+    if refused:
+        with pytest.raises(OptsuiteError, match="different test splits, a and b"):
+            judged(old, new)
+    else:
+        assert judged(old, new)
+
+
 def test_nothing_compared_is_no_pass(base: Run) -> None:
     """Nothing in the baseline, or nothing of it asked for."""
     empty, narrowed = copy.deepcopy(base), copy.deepcopy(base)

@@ -68,7 +68,10 @@ def test_what_is_left_out_is_said(folder: Path, tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().err
     assert "left out: " in said
     assert "theirs.json: not the JSON of an optsuite run" in said
-    assert "2026-01-01T00:00:00+00:00: smoke, mnist, A CPU, x86_64; not full, mnist, A CPU, x86_64" in said
+    assert (
+        "2026-01-01T00:00:00+00:00: smoke, mnist, accuracy, A CPU, x86_64; not full, mnist, accuracy, A CPU, x86_64"
+        in said
+    )
     assert len(pd.read_csv(tmp_path / "out" / "history.csv")) == 9
 
 

@@ -97,6 +97,11 @@ def _number(keras3: Any) -> Any:
     return keras3.Model(inputs, inputs + 1.0)
 
 
+def _called(keras3: Any) -> Any:
+    inputs = keras3.Input((4,))
+    return keras3.Model(inputs, keras3.layers.BatchNormalization(name="odd")(inputs, training=False))
+
+
 def _layer(name: str, *arguments: Any, **settings: Any) -> Callable[[Any], Any]:
     def make(keras3: Any) -> Any:
         layer = getattr(keras3.layers, name)(*arguments, name="odd", **settings)
@@ -116,6 +121,7 @@ def _layer(name: str, *arguments: Any, **settings: Any) -> Callable[[Any], Any]:
         (_layer("Conv2D", 4, 3, dtype="mixed_float16"), "layer odd has dtype mixed_float16; accepted is float32"),
         (_nested, "layer inner, Sequential, can't be translated"),
         (_operation, "operation exp, Exp, can't be translated from Keras 3; accepted between two tensors: Add"),
+        (_called, "layer odd is called with {'training': False}; accepted are inputs alone"),
         (_number, "operation add.*, Add, can't be translated"),
         (_two_inputs, "accepted are Sequential and functional models of one input and one output"),
     ],

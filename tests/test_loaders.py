@@ -97,9 +97,11 @@ def test_a_folder_of_images(channels: int, tmp_path: Path) -> None:
     test = data.load("test")
     assert data.kind == f"4x5x{channels}"
     assert test.x.shape == (10, 4, 5, channels)
-    assert test.y.tolist() == [0] * 5 + [1] * 5
+    assert sorted(test.y.tolist()) == [0] * 5 + [1] * 5
+    assert len(set(test.y[:5])) == 2  # not class by class
     if channels == 3:
-        np.testing.assert_allclose(test.x[7, 0, 0], [100 / 255, 20 / 255, 0], atol=1e-6)
+        np.testing.assert_allclose(test.x[:, 0, 0, 0], test.y * 100 / 255, atol=1e-6)
+        assert sorted((255 * test.x[:, 0, 0, 1]).round()) == sorted(2 * [0, 10, 20, 30, 40])
     assert len(data.load("train").y) == 9
 
 
@@ -107,6 +109,7 @@ def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
     """The place that is wrong is named."""
     root = _folder(tmp_path / "data")
     (root / "test" / "bird").mkdir()
+    (root / "train" / "ant").mkdir()  # has no images, and is no class
     with pytest.raises(OptsuiteError, match="test: bird; accepted: cat, dog"):
         from_folder("pets", root, size=(4, 4)).load("test")
     (root / "test" / "bird").rmdir()
@@ -117,6 +120,25 @@ def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
         from_folder("pets", _folder(tmp_path / "less", ("test",)), size=(4, 4)).load("train")
     with pytest.raises(OptsuiteError, match="channels 2; accepted are 1 and 3"):
         from_folder("pets", root, size=(4, 4), channels=2)
+
+
+def test_data_that_changes_on_the_way(tmp_path: Path) -> None:
+    """It is not what was declared, and keys say otherwise."""
+    np.savez(tmp_path / "data.npz", **_arrays())  # type: ignore[arg-type]
+    data = from_npz("mine", tmp_path / "data.npz")
+    np.savez(tmp_path / "data.npz", **_arrays(count=21))  # type: ignore[arg-type]
+    with pytest.raises(OptsuiteError, match="was changed since it was declared"):
+        data.load("test")
+
+
+def test_images_behind_a_link_count(tmp_path: Path) -> None:
+    """They are read, and so are in the key."""
+    root = _folder(tmp_path / "data")
+    (root / "train" / "cat").rename(tmp_path / "cats")
+    (root / "train" / "cat").symlink_to(tmp_path / "cats")
+    first = canonical(from_folder("pets", root, size=(4, 4)))
+    Image.new("RGB", (8, 6), (9, 9, 9)).save(tmp_path / "cats" / "0.png")
+    assert canonical(from_folder("pets", root, size=(4, 4))) != first
 
 
 def test_keys_follow_content_and_not_places(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from scipy import stats
 from optsuite import plain, results
 from optsuite.__main__ import main
 from optsuite.drop import Shift, paired, pooled
-from optsuite.metrics import ACCURACY, MeanAbsoluteError, TopK
+from optsuite.metrics import ACCURACY, WORST, MeanAbsoluteError, TopK
 from optsuite.records import Answers
 from optsuite.report import intervals
 from optsuite.spec import OptsuiteError
@@ -99,6 +99,28 @@ def test_all_answers_shifted_alike(by: float, p: float) -> None:
     assert not drop.over(by)
     assert drop.over(by - 0.01)
     assert drop.detectable(0.01, 0.001) == 0.001
+
+
+@pytest.mark.parametrize(("before", "after", "worse"), [(0, 1, True), (1, 1, False), (1, 0, False), (2, 3, True)])
+def test_answers_that_are_no_numbers(before: int, after: int, worse: bool) -> None:
+    """More of them is worse, whatever the rest; the rest is compared without them."""
+    rng = np.random.default_rng(0)
+    scores = [-abs(rng.normal(size=500)) for _ in range(2)]
+    for numbers, count in zip(scores, (before, after), strict=True):
+        numbers[:count] = -WORST
+    drop = paired(*map(_graded, scores))
+    assert (drop.p_worse() <= 0.01, drop.over(0.5)) == (worse, worse)
+    bad = _graded(np.where(scores[1] <= -WORST, scores[1], scores[1] - 0.5))
+    assert paired(_graded(scores[0]), bad).p_worse() <= 0.01 or after < before
+
+
+def test_shapes_that_do_not_fit() -> None:
+    """Of answers, each metric says so itself."""
+    with pytest.raises(OptsuiteError, match=r"answers with \(10,\); accepted for negative mean absolute error is one"):
+        MeanAbsoluteError().check((10,), np.zeros(3))
+    for shape in ((1,), (3,), (4, 10)):
+        with pytest.raises(OptsuiteError, match="accepted is a number a class, at least 4"):
+            TopK(k=2).check(shape, np.array([0, 3]))
 
 
 def test_a_drop_that_can_be_found_is() -> None:

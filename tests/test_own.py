@@ -44,10 +44,10 @@ def _run(script: str, project: Path, commands: Path) -> subprocess.CompletedProc
 
 def _data(project: Path) -> None:
     train, test = load_mnist("train"), load_mnist("test")
-    arrays = {"x_train": train.x[:6_000], "x_test": test.x[:500]}
+    arrays = {"x_train": train.x[:3_800], "x_test": test.x[:500]}
     arrays = {name: (255 * x).round().astype(np.uint8) for name, x in arrays.items()}
     np.savez_compressed(
-        project / "data.npz", **arrays, y_train=train.y[:6_000], y_test=test.y[:500], allow_pickle=False
+        project / "data.npz", **arrays, y_train=train.y[:3_800], y_test=test.y[:500], allow_pickle=False
     )
 
 

@@ -1,11 +1,11 @@
-"""A key follows all code of the user's that a builder uses, and none of anybody else's."""
+"""A key follows all code of the user's that a builder may use, and none of anybody else's."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,92 +16,66 @@ from optsuite.build import canonical
 from optsuite.models import build_dscnn
 from optsuite.spec import OptsuiteError
 
-MODULE = """
-import numpy as np
-import helpers
-WIDTH = 8
-def block(x):
-    return x * WIDTH
-def build():
-    def inner(x):
-        return block(np.zeros(x)) + helpers.more(x) + Layer().call()
-    return inner(3)
-def unused():
-    return 1
-class Layer:
-    def call(self):
-        return other()
-def other():
-    return 5
-def closed(number):
-    def build():
-        return number
-    return build
-"""
+FILES = {
+    "mine.py": "import numpy as np\nfrom beside import block\ndef build():\n    import inside\n    return block(3)\n",
+    "beside.py": "import far.near\nfrom far import other\ndef block(x): return far.near.one(x)\n",
+    "inside.py": "x = 1\n",
+    "far/__init__.py": "from .near import one\n",
+    "far/near.py": "from . import other\ndef one(x): return x\n",
+    "far/other.py": "y = 2\n",
+    "unused.py": "z = 3\n",
+}
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Write the module, with a change, and import it anew."""
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Write the files, one of them changed, and import the builder anew."""
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def write(old: str = "", new: str = "", helpers: str = "def more(x): return x") -> Any:
-        for name, text in (("helpers", helpers), ("mine", MODULE.replace(old, new) if old else MODULE)):
-            (tmp_path / f"{name}.py").write_text(text)
+    def forget() -> None:
+        for name in ("mine", "beside", "inside", "far", "far.near", "far.other"):
             sys.modules.pop(name, None)
         importlib.invalidate_caches()
-        import linecache
 
-        linecache.clearcache()
-        sys.dont_write_bytecode = True
-        return importlib.import_module("mine")
+    def build(changed: str = "") -> Any:
+        for name, text in FILES.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text + ("# changed\n" if name == changed else ""))
+        forget()
+        return importlib.import_module("mine").build
 
-    before = sys.dont_write_bytecode
-    yield write
-    sys.dont_write_bytecode = before
-    for name in ("mine", "helpers"):
-        sys.modules.pop(name, None)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "other"),
-    [
-        ("x * WIDTH", "x + WIDTH", True),
-        ("WIDTH = 8", "WIDTH = 9", True),
-        ("return 5", "return 6", True),
-        ("inner(3)", "inner(4)", True),
-        ("return 1", "return 2", False),
-    ],
-)
-def test_what_is_used_counts(write: Any, old: str, new: str, other: bool) -> None:
-    """Through nested functions and classes; what is not used does not."""
-    first = sources.of(write().build)
-    assert (sources.of(write(old, new).build) != first) == other
-    assert sources.of(write().build) == first
+    yield build
+    forget()
 
 
-def test_modules_beside_count_whole(write: Any) -> None:
-    """They are the user's too."""
-    first = sources.of(write().build)
-    assert sources.of(write(helpers="def more(x): return 2 * x").build) != first
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_that_is_imported_counts(build: Callable[[str], Any], name: str) -> None:
+    """Inside of functions, from packages, relative, and from what is imported; no other does."""
+    first = sources.of(build(""))
+    assert first.keys() == {"mine", "beside", "inside", "far", "far.near", "far.other"}
+    changed = sources.of(build(name))
+    assert {module for module in first if first[module] != changed[module]} == (
+        set() if name == "unused.py" else {name.removesuffix(".py").replace("/__init__", "").replace("/", ".")}
+    )
 
 
-def test_what_is_closed_over_or_given_counts(write: Any) -> None:
-    """The number that makes one builder another."""
-    mine = write()
-    assert sources.of(mine.closed(1)) != sources.of(mine.closed(2))
-    assert canonical(functools.partial(mine.block, x=1)) != canonical(functools.partial(mine.block, x=2))
-    assert canonical(functools.partial(mine.block, x=1)) == canonical(functools.partial(mine.block, x=1))
+def test_keys_follow(build: Callable[[str], Any]) -> None:
+    """Of a builder, and of what is given to a partial one; equal where nothing changed."""
+    assert canonical(build("")) == canonical(build(""))
+    assert canonical(build("")) != canonical(build("far/near.py"))
+    assert canonical(functools.partial(build(""), 1)) != canonical(functools.partial(build(""), 2))
 
 
 def test_our_own_count_by_themselves() -> None:
-    """No package's code is in them."""
-    assert sources.of(build_dscnn).count("def ") == 2
+    """No file is in their key: ours are under `tools`."""
+    assert sources.of(build_dscnn) == {}
+    assert canonical(build_dscnn).keys() == {"source"}
 
 
-def test_what_has_no_source() -> None:
+def test_what_is_in_no_file() -> None:
     """As typed at a prompt."""
     names: dict[str, Any] = {"__name__": "typed"}
     exec("def build(): return 1", names)
-    with pytest.raises(OptsuiteError, match=r"typed\.build has no source .* accepted are functions of a file"):
+    with pytest.raises(OptsuiteError, match=r"build .*is in no file; accepted are functions of a file"):
         sources.of(names["build"])

@@ -39,7 +39,7 @@ _BESIDE = ("numpy", "h5py")
 """Packages that take part in building, without a say in what is built."""
 _RECORDS = (ModelInfo, StageRecord, LayerWeights, Promise)
 """What is in info.json: an artifact of another format is another artifact."""
-_SHARED = ("build.py", "keras.py", "weights.py", "stages/train.py")
+_SHARED = ("build.py", "datasets.py", "keras.py", "loaders.py", "metrics.py", "stages/train.py", "weights.py")
 
 
 @functools.cache
@@ -60,7 +60,8 @@ def canonical(value: Any) -> Any:
     """A setting as plain JSON that is equal when, and only when, it determines the same result.
 
     Of a dataclass the fields that count are those that it compares by. Functions stand for their source, so that a
-    key follows the code of a builder and not its name alone.
+    key follows the code of a builder and not its name alone; one of the user's for that of its module and all modules
+    of theirs that this imports, and so does a class.
     """
     if value is None or isinstance(value, str | int | float):
         return value
@@ -71,16 +72,22 @@ def canonical(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {
             "type": type(value).__qualname__,
+            **_theirs(type(value)),
             **{part.name: canonical(getattr(value, part.name)) for part in fields(value) if part.compare},
         }
     if isinstance(value, functools.partial):
-        return {"source": sources.of(value.func), "given": canonical([value.args, value.keywords])}
+        return {"function": canonical(value.func), "given": canonical([value.args, value.keywords])}
     if inspect.isroutine(value):
-        return {"source": sources.of(value)}
+        return {"source": inspect.getsource(value), **_theirs(value)}
     raise OptsuiteError(
         f"setting {value!r} of type {type(value).__name__} can't be part of a key; accepted are numbers, strings, "
         "tuples, mappings, dataclasses, functions and partial functions"
     )
+
+
+def _theirs(value: Any) -> dict[str, Any]:
+    files = sources.of(value)
+    return {"files": files} if files else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ The file is Python, and declares any of DATASETS, MODELS, RECIPES and VARIANTS: 
 from __future__ import annotations
 
 import importlib
+import pickle
 import sys
 import traceback
 from collections.abc import Mapping
@@ -79,6 +80,13 @@ def join(path: Path) -> Mapping[str, tuple[str, ...]]:
         if not isinstance(entries, list | tuple) or not all(isinstance(entry, kind) for entry in entries):
             raise OptsuiteError(f"{path}: {name} is {entries!r}; accepted is a list of {kind.__name__}")
         joined[name] = catalogue(*entries)
+        for entry in entries:
+            try:
+                pickle.dumps(entry)  # it goes to the processes that build
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                raise OptsuiteError(
+                    f"{path}: {name} {entry.name}: {error}; accepted are functions and classes at the top of a file"
+                ) from error
         if taken := joined[name].keys() & ours.keys():
             raise OptsuiteError(
                 f"{path}: {name} has {', '.join(sorted(taken))}, which optsuite has; accepted: new names"

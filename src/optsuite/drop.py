@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from optsuite.metrics import WORST
 from optsuite.records import Answers
 from optsuite.spec import OptsuiteError
 
@@ -144,6 +145,8 @@ class Shift(Drop):
 
     lost_by: np.ndarray = field(repr=False)
     """By how much less the candidate scores, the mean over the seeds, float64 (images,)."""
+    broken: int
+    """How many more answers than before are no numbers: those have no difference that could be averaged."""
     _changed = ("answers worse", "better")
 
     @property
@@ -151,7 +154,7 @@ class Shift(Drop):
         return float(self.lost_by.mean())
 
     def over(self, budget: float) -> bool:
-        return self.value > budget + 1e-9 * max(1.0, abs(self.reference))
+        return self.broken > 0 or self.value > budget + 1e-9
 
     def p_value(self) -> float:
         return self._p("two-sided")
@@ -165,6 +168,8 @@ class Shift(Drop):
     def _p(self, alternative: Literal["two-sided", "greater", "less"]) -> float:
         from scipy.stats import ttest_1samp
 
+        if self.broken:
+            return float({"two-sided": False, "greater": self.broken < 0, "less": self.broken > 0}[alternative])
         if not self._error:  # all differ by as much: by nothing, or by what no chance would do
             return float(
                 {"two-sided": self.value == 0, "greater": self.value <= 0, "less": self.value >= 0}[alternative]
@@ -227,6 +232,11 @@ def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> Drop:
         "gained": int((after > before).sum()),
     }
     if before.dtype != bool or after.dtype != bool:
-        return Shift(**common, lost_by=(before.astype(float) - after.astype(float)).mean(axis=0))
+        broken = [(side <= -WORST) for side in (before, after)]
+        known = ~(broken[0] | broken[1]).any(axis=0)
+        lost_by = (before.astype(float) - after.astype(float)).mean(axis=0)[known] if known.any() else np.zeros(1)
+        return Shift(
+            **common | {"images": len(lost_by)}, lost_by=lost_by, broken=int(broken[1].sum() - broken[0].sum())
+        )
     nets = Counter((before.sum(axis=0) - after.sum(axis=0)).tolist())
     return Flips(**common, nets={net: images for net, images in sorted(nets.items()) if net})

@@ -68,9 +68,9 @@ def select(
     Where there are `own` datasets and models, it is of these, and own recipes are run too. Raises OptsuiteError for
     what is unknown, and for a selection that leaves nothing to run.
     """
-    data = pick(DATASETS, [dataset or next(iter(own.get("DATASETS", DATASETS)))], "dataset")[0]
+    data = pick(DATASETS, [dataset or next(iter(own.get("DATASETS") or DATASETS))], "dataset")[0]
     (planned,) = pick(MATRICES, [matrix], "matrix")
-    usual = [name for name in own.get("MODELS", MODELS) if MODELS[name].kind == data.kind]
+    usual = [name for name in own.get("MODELS") or MODELS if MODELS[name].kind == data.kind]
     found: list[Experiment] = []
     refused: dict[str, str] = {}
     for model in pick(MODELS, models or usual, "model"):

@@ -97,7 +97,7 @@ def _read(content: bytes) -> Contents:
             zero_points = tensor.quantization.zeroPoint if tensor.quantization else None
             zero = 0 if zero_points is None else int(np.asarray(zero_points)[0])
             counted = describe(name, values, channel_axis=_KERNELS[code(operator)], zero=zero)
-            positions = math.prod(int(size) for size in graph.tensors[operator.outputs[0]].shape[1:-1])
+            positions = math.prod(int(size) for size in graph.tensors[operator.outputs[0]].shape[:-1])
             bias = constant(operator.inputs[2]) if len(operator.inputs) > 2 and operator.inputs[2] >= 0 else None
             biases = 0 if bias is None else math.prod(map(int, bias.shape))
             yield counted, dtype, _dtype(graph.tensors[operator.inputs[0]]), counted.size * positions, biases

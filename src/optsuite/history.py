@@ -78,7 +78,7 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
 
 def _kind(run: Run) -> tuple[str, ...]:
     """What the runs of one history have in common."""
-    return *run.header.kind.values(), run.machine
+    return run.header.profile, run.header.asked.dataset, run.header.metric, run.machine
 
 
 def points(runs: Sequence[Run]) -> list[Point]:

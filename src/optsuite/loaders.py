@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -86,8 +87,9 @@ def from_tfdata(
 ) -> Dataset:
     """What `make` returns for "train", "validation" and "test": a finite `tf.data.Dataset` of (x, label), not batched.
 
-    It is read once a process, in one of its own where TensorFlow is not yet loaded. Change `fingerprint` when the data
-    does: only the source of `make` is looked at besides.
+    It is read once a process, in one of its own where TensorFlow is not yet loaded, so it has to come in the same order
+    each time: no shuffle without a seed. For "validation" it may be None: then it is drawn as by `from_npz`. Change
+    `fingerprint` when the data does: only the code of `make` is looked at besides.
     """
     return Dataset(
         name=name,
@@ -114,6 +116,10 @@ def to_evaluate(path: str | PathLike[str], metric: Metric = ACCURACY) -> dict[st
 
 def _drawn(split: Split, share: float) -> tuple[Split, Split]:
     """What is left, and a share drawn by chance that is the same each time; each in its order."""
+    if len(split.y) < 2:
+        raise OptsuiteError(
+            "a validation split can't be drawn from one input; accepted are two or more, or one of its own"
+        )
     chance = np.random.default_rng(0).permutation(len(split.y))
     count = max(1, round(share * len(split.y)))
     left, drawn = (Split(x=split.x[rows], y=split.y[rows]) for rows in map(np.sort, (chance[count:], chance[:count])))
@@ -188,14 +194,23 @@ class _Npz(_Loader):
             if f"x_{split}" not in arrays:
                 return None
             where = f"{self.file.path}, {split}"
-            return _split(arrays[f"x_{split}"], arrays[f"y_{split}"], where, classes=self.classes)
+            found = _split(arrays[f"x_{split}"], arrays[f"y_{split}"], where, classes=self.classes)
+        _check_unchanged(self.file)
+        return found
+
+
+def _check_unchanged(file: File) -> None:
+    if File.of(file.path) != file:
+        raise OptsuiteError(f"{file.path} was changed since it was declared; start the run again")
 
 
 @contextmanager
 def _npz_errors(file: File) -> Iterator[None]:
     try:
+        if not zipfile.is_zipfile(file.path):
+            raise ValueError("it is no .npz")
         yield
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise OptsuiteError(
             f"{file.path} can't be read: {error}; accepted is an .npz with x_train, y_train, x_test and y_test"
         ) from error
@@ -223,7 +238,8 @@ class _Folder(_Loader):
         from PIL import Image, UnidentifiedImageError
 
         root = Path(self.file.path)
-        classes = sorted(path.name for path in (root / "train").glob("*") if path.is_dir())
+        pictures = [path for path in (root / "train").glob("*/*") if path.suffix.lower() in _PICTURES]
+        classes = sorted({path.parent.name for path in pictures})
         if not (root / split).is_dir():
             return None
         if unknown := {path.name for path in (root / split).glob("*") if path.is_dir()} - set(classes):
@@ -242,8 +258,11 @@ class _Folder(_Loader):
                 y.append(label)
         if not x:
             raise OptsuiteError(f"{root / split} has no images; accepted is {split}/CLASS/*{', *'.join(_PICTURES)}")
-        images = np.stack(x).reshape(-1, *self.size, self.channels)
-        return _split(images, np.array(y), str(root / split), classes=True)
+        _check_unchanged(self.file)
+        # Not class by class: the profile smoke takes the first of them.
+        order = np.random.default_rng(0).permutation(len(x))
+        images = np.stack(x).reshape(-1, *self.size, self.channels)[order]
+        return _split(images, np.array(y)[order], str(root / split), classes=True)
 
 
 @dataclass(frozen=True)
@@ -270,4 +289,6 @@ def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.n
     if data is None:
         return None
     pairs = list(data.as_numpy_iterator())
+    if not pairs:
+        raise OptsuiteError(f"{make.__qualname__}({split!r}) is empty; accepted is at least one (x, label)")
     return np.stack([x for x, _ in pairs]), np.array([y for _, y in pairs])

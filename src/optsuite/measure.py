@@ -128,6 +128,13 @@ def mistakes(outputs: np.ndarray, answers: Answers) -> tuple[int, ...]:
     return tuple(outputs.argmax(axis=-1)[~answers.right()].tolist())
 
 
+def answers(metric: Metric, outputs: np.ndarray, split: Split) -> Answers:
+    """What a model scored; OptsuiteError where it does not answer as the metric needs it."""
+    metric.check(outputs.shape[1:], split.y)
+    scores = metric.scores(outputs, split.y)
+    return Answers.of(scores if metric.classes else scores.astype(np.float32))
+
+
 def record(
     content: bytes,
     metric: Metric,
@@ -137,11 +144,11 @@ def record(
     **rest: Any,
 ) -> Measured:
     """The record of a file that gave these answers to the splits "test" and "validation"; `rest` as in `Measured`."""
-    test = Answers.of(metric.scores(outputs["test"], splits["test"].y))
+    test = answers(metric, outputs["test"], splits["test"])
     return Measured(
         sha256=hashlib.sha256(content).hexdigest(),
         test=test,
-        validation=Answers.of(metric.scores(outputs["validation"], splits["validation"].y)),
+        validation=answers(metric, outputs["validation"], splits["validation"]),
         mistakes=mistakes(outputs["test"], test) if metric.classes else (),
         bytes=len(content),
         gzip_bytes=gzip_bytes(content),

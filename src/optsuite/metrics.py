@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
     import numpy as np
 
-_WORST = (2 - 2**-23) * 2.0**127
+WORST = (2 - 2**-23) * 2.0**127
 """The largest float32, the error of an answer that is no number: that of one that is as wrong as can be."""
 
 
@@ -25,6 +25,10 @@ class Metric(ABC):
     @abstractmethod
     def name(self) -> str:
         """As it is shown."""
+
+    @abstractmethod
+    def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
+        """OptsuiteError where answers of that shape, one input's, can't be scored against targets `y` (n,)."""
 
     @abstractmethod
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -49,6 +53,11 @@ class TopK(Metric):
     @property
     def name(self) -> str:
         return "accuracy" if self.k == 1 else f"top-{self.k} accuracy"
+
+    def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
+        classes = max(2, self.k, int(y.max()) + 1)
+        if len(shape) != 1 or shape[0] < classes:
+            _refuse(f"it answers with {shape}; accepted is a number a class, at least {classes}")
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """An answer that is not all finite is wrong."""
@@ -77,17 +86,27 @@ class MeanAbsoluteError(Metric):
     def name(self) -> str:
         return "negative mean absolute error"
 
+    def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
+        if shape != (1,):
+            _refuse(f"it answers with {shape}; accepted for {self.name} is one number")
+
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         import numpy as np
 
         errors = np.abs(outputs.reshape(len(y)) - y)
-        scores: np.ndarray = -np.nan_to_num(errors, nan=_WORST, posinf=_WORST).astype(np.float32)
+        scores: np.ndarray = -np.nan_to_num(errors, nan=WORST, posinf=WORST).astype(np.float32)
         return scores
 
     def loss(self, *, probabilities: bool) -> Any:
         from optsuite.keras import keras
 
         return keras.losses.MeanAbsoluteError()
+
+
+def _refuse(why: str) -> NoReturn:
+    from optsuite.spec import OptsuiteError  # which has metrics in its vocabulary
+
+    raise OptsuiteError(why)
 
 
 ACCURACY = TopK()

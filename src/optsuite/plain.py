@@ -67,6 +67,7 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
         built=tuple(_known(name, data.stem, *row[:2]) for name, row in zip(names, rows, strict=True)),
         absences=(),
         metric=metric.name,
+        data_sha256=splits["test"].sha256,
     )
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info

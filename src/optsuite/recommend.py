@@ -165,7 +165,7 @@ def _wins(
     rng = np.random.default_rng(_SEED)
     images = right.shape[1]
     drawn = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES)
-    accuracies = (drawn.astype(np.float32) @ right.T.astype(np.float32)).astype(float) / images  # whole up to there
+    accuracies = (drawn @ right.T.astype(float)) / images
     medians = np.array(
         [_medians(row.timing.rounds_s, rng) if timed else [row.timing.median_s] * RESAMPLES for row in rows]
     )

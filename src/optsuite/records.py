@@ -101,10 +101,10 @@ class Answers:
     @classmethod
     def of(cls, scores: np.ndarray) -> Answers:
         """From bool or float32 (count,)."""
-        mean = float(scores.astype(float).mean())
         if scores.dtype == bool:
-            return cls(accuracy=mean, count=len(scores), bits=_text(np.packbits(scores)))
-        return cls(accuracy=mean, count=len(scores), numbers=_text(scores.astype("<f4")))
+            return cls(accuracy=float(scores.mean()), count=len(scores), bits=_text(np.packbits(scores)))
+        stored = scores.astype("<f4")
+        return cls(accuracy=float(stored.astype(float).mean()), count=len(stored), numbers=_text(stored))
 
     @property
     def graded(self) -> bool:
@@ -312,6 +312,7 @@ class Header:
     """What was asked for, on what it was run, and what is not in the benchmarks. `labels` are the test images'.
 
     `metric` is what is called accuracy everywhere else. Where it is not one of classes there are no labels.
+    `data_sha256` is that of the test split.
     """
 
     schema: int
@@ -328,11 +329,13 @@ class Header:
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]
     metric: str = "accuracy"
+    data_sha256: str = ""
 
     @property
     def kind(self) -> dict[str, str]:
-        """What two runs must have in common to be compared."""
-        return {"profile": self.profile, "dataset": self.asked.dataset}
+        """What two runs must have in common to be compared; what one of them does not tell is empty."""
+        named = {"profile": self.profile, "dataset": self.asked.dataset}
+        return named | {"metric": self.metric, "test split": self.data_sha256[:12]}
 
     def absence(self, experiment: str, variant: str) -> str:
         """Why there is no such row."""

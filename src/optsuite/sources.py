@@ -1,12 +1,15 @@
-"""The source of a function of the user's, with that of all that it uses and that is the user's, too."""
+"""The user's own files that a function depends on: its module's, and all that those import."""
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import importlib.util
 import inspect
 import sysconfig
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any
 
 from optsuite.spec import OptsuiteError
@@ -18,66 +21,50 @@ _OTHERS = tuple(
 """What comes from there counts by the versions of packages, or is not the user's to change."""
 
 
-def of(function: Any) -> str:
-    """The source; after it, by name, that of its module's functions, classes and constants that it uses, and so on.
+def of(value: Any) -> dict[str, str]:
+    """Module -> SHA-256 of its file, for the user's module that a function or class is in, and those that it imports.
 
-    Raises OptsuiteError where there is no source: for what was typed at a prompt.
+    An import counts wherever it stands. For what is optsuite's own or another package's, nothing. Raises OptsuiteError
+    for what is in no file.
     """
+    module = inspect.getmodule(inspect.unwrap(value))
+    spec = getattr(module, "__spec__", None)
+    if spec is None or not spec.origin:
+        raise OptsuiteError(f"{value!r} is in no file; accepted are functions of a file that can be imported")
     found: dict[str, str] = {}
-    _follow(function, found)
-    first, *others = found.values()
-    return "\n".join([first, *sorted(others)])
+    _follow(spec, found)
+    return found
 
 
-def _follow(value: Any, found: dict[str, str]) -> None:
-    value = inspect.unwrap(value)
-    name = f"{value.__module__}.{value.__qualname__}"
-    if name in found:
+def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
+    if spec.name in found or not spec.origin or not _is_the_users(Path(spec.origin)):
         return
-    try:
-        found[name] = inspect.getsource(value)
-    except (OSError, TypeError) as error:
-        raise OptsuiteError(f"{name} has no source that could be read; accepted are functions of a file") from error
-    if inspect.isclass(value):
-        for method in vars(value).values():
-            if inspect.isfunction(method):
-                _follow_names(method, found)
-    else:
-        _follow_names(value, found)
-
-
-def _follow_names(function: Any, found: dict[str, str]) -> None:
-    known = inspect.getmodule(function)
-    names = vars(known) if known else {}
-    closed = dict(
-        zip(function.__code__.co_freevars, (cell.cell_contents for cell in function.__closure__ or ()), strict=True)
-    )
-    for name in dict.fromkeys(_names(function.__code__)):
-        if name not in names and name not in closed:
+    content = Path(spec.origin).read_bytes()
+    found[spec.name] = hashlib.sha256(content).hexdigest()
+    for name in _imported(ast.parse(content), spec.parent or ""):
+        try:
+            inner = importlib.util.find_spec(name)
+        except (ImportError, ValueError, AttributeError):  # no module: a name in one, or what is not installed
             continue
-        used = closed.get(name, names.get(name))
-        if inspect.isfunction(used) or inspect.isclass(used):
-            if _is_the_users(used):
-                _follow(used, found)
-        elif isinstance(used, ModuleType):
-            if _is_the_users(used):
-                found[used.__name__] = Path(inspect.getfile(used)).read_text("utf-8")
-        elif isinstance(used, str | int | float | tuple | list | dict | None):
-            found[f"{function.__module__}.{name}"] = f"{name} = {used!r}"
+        if inner:
+            _follow(inner, found)
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """All names that a function's code, and that of the functions in it, may look up outside."""
-    yield from code.co_names
-    yield from code.co_freevars
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+def _imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """All names that may be modules, in import statements anywhere in a file of that package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            outer = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join(filter(None, [*outer, node.module]))
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[: count + 1]) for count in range(len(parts)))
 
 
-def _is_the_users(value: Any) -> bool:
-    try:
-        file = Path(inspect.getfile(value)).resolve()
-    except TypeError:  # built in
-        return False
-    return not any(file.is_relative_to(folder) for folder in _OTHERS)
+def _is_the_users(path: Path) -> bool:
+    return path.suffix == ".py" and not any(path.resolve().is_relative_to(folder) for folder in _OTHERS)

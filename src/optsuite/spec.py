@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -43,6 +44,11 @@ class Split:
 
     x: np.ndarray
     y: np.ndarray
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of its inputs and targets."""
+        return hashlib.sha256(self.x.tobytes() + self.y.tobytes()).hexdigest()
 
     def first(self, count: int | None) -> Split:
         """The first `count` of it, or all for None."""
@@ -95,7 +101,8 @@ class File:
     def of(cls, path: str | os.PathLike[str]) -> File:
         """As it is now; OptsuiteError where there is nothing to read."""
         found = Path(path).absolute()
-        parts = sorted(one for one in found.rglob("*") if one.is_file()) if found.is_dir() else [found]
+        inside = (Path(folder, name) for folder, _, names in os.walk(found, followlinks=True) for name in names)
+        parts = sorted(inside) if found.is_dir() else [found]
         try:
             digests = [f"{one.relative_to(found)} {_sha256(one, one.stat())}" for one in parts]
         except OSError as error:
@@ -221,6 +228,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense: preserving what nothing promised, going on after quantisation."""
+        if not 0 <= self.budget <= 1:
+            raise OptsuiteError(f"recipe {self.name}: budget {self.budget}; accepted is 0 to 1")
         owed = Promise()
         for number, stage in enumerate(self.stages, 1):
             for invariant in stage.preserve:

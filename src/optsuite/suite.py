@@ -20,7 +20,7 @@ from optsuite.compare import Side, compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
-from optsuite.measure import LiteRTRunner, Runner, record, run_pass
+from optsuite.measure import LiteRTRunner, Runner, answers, record, run_pass
 from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
@@ -180,7 +180,7 @@ class Suite:
         return experiment.dataset.load(name).first(self.selection.profile.limit(name))
 
     def _answers(self, experiment: Experiment, split: str, outputs: np.ndarray) -> Answers:
-        return Answers.of(experiment.dataset.metric.scores(outputs, self._split(experiment, split).y))
+        return answers(experiment.dataset.metric, outputs, self._split(experiment, split))
 
     @contextmanager
     def _noting(self, experiment: Experiment, variant: Variant) -> Iterator[None]:
@@ -234,7 +234,7 @@ class Suite:
     def header(self) -> Header:
         """What goes into the JSON beside the benchmarks."""
         selected = self.selection
-        metric = selected.experiments[0].dataset.metric
+        metric, test = selected.experiments[0].dataset.metric, self._split(selected.experiments[0], "test")
         declared = {
             (experiment.id, variant.name): reason
             for experiment in selected.experiments
@@ -253,11 +253,12 @@ class Suite:
             build_s=self._build_s,
             measure_s=self._measure_s(),
             watches=tuple(self.monitor.watches),
-            labels=tuple(self._split(selected.experiments[0], "test").y.tolist()) if metric.classes else (),
+            labels=tuple(test.y.tolist()) if metric.classes else (),
             built=tuple(self._built.values()),
             absences=tuple(
                 Absence(experiment=pair[0], variant=pair[1], reason=reason)
                 for pair, reason in (declared | refused | self._absences).items()
             ),
             metric=metric.name,
+            data_sha256=test.sha256,
         )

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from optsuite.spec import OptsuiteError
+from optsuite.store_command import write_file
 
 _FILES = {
     "optsuite_catalog.py": "optsuite_catalog.py",
@@ -21,17 +22,17 @@ def write(folder: Path) -> list[Path]:
     """
     project = folder / "pyproject.toml"
     try:
-        existing = project.read_text("utf-8") if project.exists() else ""
-        if "optsuite" in tomllib.loads(existing).get("tool", {}):
+        existing = project.read_bytes() if project.exists() else b""
+        if "optsuite" in tomllib.loads(existing.decode()).get("tool", {}):
             raise OptsuiteError(f"{project} has a section [tool.optsuite]; accepted is a repository without one")
         if there := [path for name in _FILES.values() if (path := folder / name).exists()]:
             raise OptsuiteError(f"{there[0]} is there already; accepted is a repository without one")
         for name, place in _FILES.items():
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder / place).write_text(_content(name), "utf-8")
+            write_file(folder / place, _content(name).encode())
         section = _content("section.toml")
-        project.write_text(f"{existing.rstrip()}\n{section}" if existing else section.lstrip(), "utf-8")
-    except tomllib.TOMLDecodeError as error:
+        write_file(project, existing + (section if existing else section.lstrip()).encode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptsuiteError(f"{project}: {error}; accepted is TOML that a section can be added to") from error
     except OSError as error:
         raise OptsuiteError(f"{error.filename} can't be written: {error.strerror}") from error

@@ -9,6 +9,7 @@ import inspect
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,11 @@ class Load(Stage):
         path = Path(self.file.path)
         version = _keras_version(path)
         if version.startswith("2."):
-            model = keras.models.load_model(path, compile=False)
+            try:
+                model = keras.models.load_model(path, compile=False)
+            except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, say
+                reason = (str(error).strip().splitlines() or [""])[0]
+                raise OptsuiteError(f"{path}: Keras 2 can't load it: {reason}") from error
         else:
             model, task.note = _translated_file(path, version)
         if File.of(path) != self.file:
@@ -96,7 +101,7 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
     x = np.random.default_rng(0).normal(size=(_TRIALS, *model.input_shape[1:])).astype(np.float32)
     expected = np.asarray(original(x, training=False))
     difference = float(np.abs(keras.outputs(model, x) - expected).max())
-    if not difference <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+    if not difference <= _TOLERANCE * float(np.abs(expected).max()):
         raise OptsuiteError(f"{path}: in Keras 2 its answers differ by up to {difference:.2g} on {_TRIALS} inputs")
     return model, f"from Keras {version}; answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
 
@@ -117,6 +122,8 @@ def translated(original: Any) -> Any:
             "Sequential and functional models of one input and one output"
         )
     (source,) = graph.inputs
+    if None in source.shape[1:]:
+        raise OptsuiteError(f"model {original.name} takes inputs of {source.shape}; accepted is a shape that is known")
     inputs = keras.Input(source.shape[1:], dtype="float32", name=source.name)
     known = {id(source): inputs}
     layers: dict[int, Any] = {}
@@ -134,6 +141,8 @@ def translated(original: Any) -> Any:
                 continue
             if id(operation) not in layers:
                 layers[id(operation)] = _layer(operation, node.arguments.args)
+            if given := _given(operation, node.arguments.kwargs):
+                raise OptsuiteError(f"layer {operation.name} is called with {given}; accepted are inputs alone")
             arguments = value(node.arguments.args)
             if not isinstance(operation, keras3.layers.Layer):
                 arguments = [arguments]  # x + y is a layer of a list
@@ -143,6 +152,12 @@ def translated(original: Any) -> Any:
         if isinstance(operation, keras3.layers.Layer) and id(operation) in layers:
             layers[id(operation)].set_weights(operation.get_weights())
     return model
+
+
+def _given(operation: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the named arguments of a call those that are not the default."""
+    usual = inspect.signature(operation.call).parameters
+    return {name: one for name, one in arguments.items() if name not in usual or one != usual[name].default}
 
 
 def _layer(operation: Any, arguments: tuple[Any, ...]) -> Any:

@@ -49,8 +49,7 @@ def check(model: Any, task: Task) -> None:
         )
     if tuple(model.input_shape[1:]) != split.x.shape[1:]:
         raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the data has {split.x.shape[1:]}")
-    if task.step.dataset.metric.classes:
-        _check_classes(model, int(split.y.max()) + 1)
+    task.step.dataset.metric.check(tuple(model.output_shape[1:]), np.concatenate([split.y, task.split("train").y]))
     for layer in model.layers:
         kind = type(layer).__name__
         if isinstance(layer, keras.Model):
@@ -73,13 +72,6 @@ class Copies:
 
     shifts: np.ndarray
     targets: np.ndarray
-
-
-def _check_classes(model: Any, classes: int) -> None:
-    if len(model.output_shape) != 2 or model.output_shape[1] < max(2, classes):
-        raise OptsuiteError(
-            f"it answers with {model.output_shape[1:]}; accepted is a number a class, at least {classes}"
-        )
 
 
 def schedule_of(task: Task) -> Schedule:
