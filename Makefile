@@ -25,7 +25,7 @@ bench-cluster: .venv/installed
 test: .venv/installed
 	$(IN_VENV) pytest tests/ --ignore=tests/browser --numprocesses=2 --dist=worksteal
 
-# The long form of what `make test` does of it: half an hour.
+# The long form of what `make test` does of it: a quarter of an hour.
 faults: .venv/installed
 	OPTSUITE_FAULTS=reports/faults.md $(IN_VENV) pytest tests/faults/
 
