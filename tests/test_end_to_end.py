@@ -247,17 +247,18 @@ def test_invariants_hold_on_depthwise_separable_networks_too(smoke: Smoke) -> No
     assert "4 passed" in done.stdout
 
 
-def test_damage_is_found_and_built_again(smoke: Smoke) -> None:
+def test_damage_is_found_and_built_again(smoke: Smoke, tmp_path: Path) -> None:
     """A flipped bit in a .tflite file is noticed, said and repaired before anything is measured."""
-    key = (smoke.cache / "index/smoke/mnist/tutorial_baseline_s0/int8").read_text()
-    path = smoke.cache / "objects" / key / "model.tflite"
+    cache = Path(shutil.copytree(smoke.cache, tmp_path / "cache"))
+    key = (cache / "index/smoke/mnist/tutorial_baseline_s0/int8").read_text()
+    path = cache / "objects" / key / "model.tflite"
     whole = path.read_bytes()
     path.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
     done = run_pytest(
         *SMOKE,
         "--optsuite-recipes=baseline",
         "--optsuite-variants=int8",
-        f"--optsuite-cache={smoke.cache}",
+        f"--optsuite-cache={cache}",
     )
     assert done.returncode == 0, done.stdout
     assert "damaged artifact, set aside" in done.stdout

@@ -17,13 +17,14 @@ from optsuite.models import build_dscnn
 from optsuite.spec import OptsuiteError
 
 FILES = {
-    "mine.py": "import numpy as np\nfrom beside import block\ndef build():\n    import inside\n    return block(3)\n",
+    "mine.py": "import numpy as np\nimport theirs\nfrom beside import block\ndef build():\n    import inside\n    return block(3)\n",
     "beside.py": "import far.near\nfrom far import other\ndef block(x): return far.near.one(x)\n",
     "inside.py": "x = 1\n",
     "far/__init__.py": "from .near import one\n",
     "far/near.py": "from . import other\ndef one(x): return x\n",
     "far/other.py": "y = 2\n",
     "unused.py": "z = 3\n",
+    "site-packages/theirs.py": "a = 4\n",
 }
 
 
@@ -31,10 +32,11 @@ FILES = {
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """Write the files, one of them changed, and import the builder anew."""
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")  # of whatever environment
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def forget() -> None:
-        for name in ("mine", "beside", "inside", "far", "far.near", "far.other"):
+        for name in ("mine", "beside", "inside", "far", "far.near", "far.other", "theirs"):
             sys.modules.pop(name, None)
         importlib.invalidate_caches()
 
@@ -56,7 +58,9 @@ def test_every_file_that_is_imported_counts(build: Callable[[str], Any], name: s
     assert first.keys() == {"mine", "beside", "inside", "far", "far.near", "far.other"}
     changed = sources.of(build(name))
     assert {module for module in first if first[module] != changed[module]} == (
-        set() if name == "unused.py" else {name.removesuffix(".py").replace("/__init__", "").replace("/", ".")}
+        set()
+        if name in ("unused.py", "site-packages/theirs.py")
+        else {name.removesuffix(".py").replace("/__init__", "").replace("/", ".")}
     )
 
 

@@ -14,10 +14,8 @@ from typing import Any
 
 from optsuite.spec import OptsuiteError
 
-_OTHERS = tuple(
-    Path(path).resolve()
-    for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")} | {str(Path(__file__).parent)}
-)
+_OTHERS = (Path(sysconfig.get_path("stdlib")).resolve(), Path(__file__).parent.resolve())
+_INSTALLED = {"site-packages", "dist-packages"}
 """What comes from there counts by the versions of packages, or is not the user's to change."""
 
 
@@ -67,4 +65,6 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _is_the_users(path: Path) -> bool:
-    return path.suffix == ".py" and not any(path.resolve().is_relative_to(folder) for folder in _OTHERS)
+    found = path.resolve()
+    installed = _INSTALLED & {*found.parts, *path.parts}
+    return path.suffix == ".py" and not installed and not any(found.is_relative_to(folder) for folder in _OTHERS)
