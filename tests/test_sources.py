@@ -17,7 +17,7 @@ from optsuite.models import build_dscnn
 from optsuite.spec import OptsuiteError
 
 FILES = {
-    "mine.py": "import numpy as np\nimport theirs\nfrom beside import block\ndef build():\n    import inside\n    return block(3)\n",
+    "mine.py": "import theirs\nfrom beside import block\ndef build():\n    import inside\n    return block(3)\n",
     "beside.py": "import far.near\nfrom far import other\ndef block(x): return far.near.one(x)\n",
     "inside.py": "x = 1\n",
     "far/__init__.py": "from .near import one\n",
