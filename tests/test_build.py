@@ -13,7 +13,8 @@ from optsuite import build, experiments
 from optsuite.convert import Convert, to_tflite
 from optsuite.experiments import step_of
 from optsuite.models import build_conv, build_dscnn, build_tutorial
-from optsuite.spec import Profile, Schedule
+from optsuite.spec import OptsuiteError, Profile, Schedule
+from optsuite.stages.cluster import Cluster
 from optsuite.stages.prune import Prune
 from optsuite.variants import VARIANTS
 
@@ -113,6 +114,16 @@ def test_pruning_reaches_its_sparsity(keras: Any, ramp: float) -> None:
     info = build.model_info(build.run(step, [build.run(parent, [])]))
     for layer in info.layers:
         assert layer.zeros >= int(0.8 * layer.size)
+
+
+def test_a_layer_too_small_to_be_clustered_is_named(keras: Any) -> None:
+    """TFMOT leaves out a Conv2D layer of fewer weights than clusters; on a Dense layer it fails without a name."""
+    layers = keras.keras.layers
+    model = keras.keras.Sequential(
+        [layers.Input((2, 2, 1)), layers.Conv2D(3, 1), layers.Flatten(), layers.Dense(2, name="head")]
+    )
+    with pytest.raises(OptsuiteError, match="layer head has 24 weights; accepted to be clustered are at least 32"):
+        Cluster(clusters=32).apply(model, None)  # type: ignore[arg-type]
 
 
 def test_l1_gathers_a_kernel_in_few_weights(keras: Any) -> None:

@@ -21,9 +21,12 @@ from runs import ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
 from optsuite import report, results
 from optsuite.__main__ import main
 from optsuite.artifacts import Artifacts
+from optsuite.config import Config
 from optsuite.experiments import select, step_of
 from optsuite.measure import LiteRTRunner
+from optsuite.spec import OptsuiteError, Split
 from optsuite.store import Store
+from optsuite.suite import Suite
 
 VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
 LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
@@ -215,6 +218,19 @@ def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) 
     first, second = Store(smoke.cache, pytest.fail), Store(tmp_path, pytest.fail)
     for key in keys:
         assert second.get(key) == first.get(key)
+
+
+def test_data_in_another_order_is_refused(smoke: Smoke) -> None:
+    """As a shuffled tf.data.Dataset comes: what the build's models answered was to other images."""
+    selection = select(profile="smoke", models=["tutorial"], recipes=["baseline"])
+    (baseline,) = selection.experiments
+    suite = Suite(selection, Store(smoke.cache, pytest.fail), Config(), pytest.fail)
+    test = suite._split("test")
+    assert suite.built(baseline).answers.count == len(test.y)
+    suite = Suite(selection, Store(smoke.cache, pytest.fail), Config(), pytest.fail)
+    suite._splits["test"] = Split(x=test.x[::-1], y=test.y[::-1])
+    with pytest.raises(OptsuiteError, match="the test split is not the one that the model was built with; accepted is"):
+        suite.built(baseline)
 
 
 def test_the_index_never_mixes_two_models(smoke: Smoke, tmp_path: Path) -> None:

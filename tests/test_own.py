@@ -101,9 +101,10 @@ def test_a_model_of_ones_own_is_gated(project: Path, commands: Path) -> None:
     builder = builder.replace("MODELS =", f"{BUILDER}MODELS =", 1).replace("(Prune(sparsity=0.5),)", _PQAT)
     _declare(project, builder)
     (project / "test_mine.py").write_text(_OWN_TEST)
-    done = _run(f"{_BASE}\npytest test_mine.py", project, commands)
+    done = _run(f"{_BASE}\npytest test_mine.py\noptsuite report base.json --out report", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
+    assert '"png": "' in (project / "report" / "report.html").read_text("utf-8")  # images of one's own data
     _declare(project, builder.replace("WIDTH = 8", "WIDTH = 1"))
     done = _run(_GATE, project, commands)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from runs import Smoke
 
@@ -70,7 +71,7 @@ def test_it_finds_what_a_run_finds(files: list[Path], smoke: Smoke, tmp_path: Pa
 def test_the_json_is_one_for_all_commands(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is not known of a file is a dash, and no number."""
+    """What is known of a file is in every table, what is not is a dash."""
     run = tmp_path / "run.json"
     assert main(["measure", str(files[0]), "--data", str(tmp_path / "test.npz"), "--json", str(run)]) == 0
     assert main(["report", str(run), "--out", str(tmp_path / "out")]) == 0
@@ -78,6 +79,10 @@ def test_the_json_is_one_for_all_commands(
     capsys.readouterr()
     assert main(["compare", str(run), str(run), "--all"]) == 0
     assert "SAME" in capsys.readouterr().out
+    (line,) = pd.read_csv(tmp_path / "out" / "results.csv").to_dict("records")
+    measured = results.read(run).rows[0].measured
+    assert (line["tflite_tflite_bytes"], line["tflite_tflite_acc"]) == (measured.bytes, measured.test.accuracy)
+    assert "tflite_tflite_median_ms" in (tmp_path / "out" / "report.md").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
     assert '<td class="number" data-value="">—</td>' in page
 

@@ -14,6 +14,8 @@ from optsuite.spec import OptsuiteError
 from optsuite.store_command import cache_option, open_store, write_file
 
 _CANNOT_USE_INPUT = 2
+_PYPROJECT = Path("pyproject.toml")
+"""Whose section is read: that of the folder that the command is run in."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = commands.add_parser("report", help="a run as HTML, Markdown, tables and figures")
     report.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
+    report.add_argument(
+        "--catalog", type=Path, metavar="FILE.py", help="where the run's data is from (default: pyproject.toml's)"
+    )
     report.add_argument(
         "--calibration", type=Path, metavar="FILE.json", help="what `python -m optsuite.benchmarks.calibration` wrote"
     )
@@ -100,11 +105,19 @@ def _init(given: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
-    from optsuite import calibration
+    from optsuite import calibration, config
+    from optsuite.datasets import DATASETS
     from optsuite.results import read
 
     run = read(given.run)  # before pandas and matplotlib are paid for
     calibrated = calibration.read(given.calibration) if given.calibration else None
+    if run.header.asked.dataset not in DATASETS and (own := given.catalog or config.read(_PYPROJECT).catalog):
+        from optsuite.catalog import join
+
+        try:
+            join(Path(own))
+        except OptsuiteError as error:
+            print(f"optsuite: report.html shows no images: {error}", file=sys.stderr)
     from optsuite.report import tables, write
 
     merged = write(run, given.out, calibrated)
@@ -148,7 +161,7 @@ def _compare(given: argparse.Namespace) -> int:
     base, new = read(given.base), read(given.new)
     if new.date < base.date:
         raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
-    tolerances = config.read(Path("pyproject.toml")).tolerances
+    tolerances = config.read(_PYPROJECT).tolerances
     retime = ab.side_by_side(open_store(given))
     judged = compare(Side.of(base), Side.of(new), tolerances, retime)
     volumes = before_and_after(base, new, judged)
@@ -170,7 +183,7 @@ def _history(given: argparse.Namespace) -> int:
     from optsuite import config, history
 
     runs, left_out = history.load(given.folder)
-    regressed = history.regressions(runs, config.read(Path("pyproject.toml")).tolerances)
+    regressed = history.regressions(runs, config.read(_PYPROJECT).tolerances)
     from optsuite.report import history as shown
     from optsuite.report import tables
 

@@ -190,6 +190,7 @@ class Task:
             weights=keras.layer_weights(model),
             note=self.note,
         )
+        splits = {name: self.split(name) for name in ("validation", "test")}
         info = ModelInfo(
             # Parameters and MACs are the architecture's: fake-quantisation's own variables do not count.
             parameters=parent.parameters if parent else model.count_params(),
@@ -197,8 +198,9 @@ class Task:
             keras_bytes=len(content),
             versions={name: importlib.metadata.version(name) for name in (*_BUILDERS, *_BESIDE)},
             stages=(*(parent.stages if parent else ()), record),
+            data_sha256={name: split.sha256 for name, split in splits.items()},
         )
-        answers = {name: keras.outputs(model, self.split(name).x) for name in ("validation", "test")}
+        answers = {name: keras.outputs(model, split.x) for name, split in splits.items()}
         return {MODEL: content, INFO: msgspec.json.encode(info), OUTPUTS: pack_arrays(**answers)}
 
 

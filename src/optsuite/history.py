@@ -27,7 +27,7 @@ _SIGNIFICANT = 0.05
 class Point:
     """A model in a run: the hypervolume of its .tflite files, and the best int8 accuracy, size and latency.
 
-    None where the run has no int8 file of the model.
+    None where the run has no int8 file of the model, and the hypervolume where answers are graded.
     """
 
     run: int
@@ -107,13 +107,13 @@ def points(runs: Sequence[Run]) -> list[Point]:
 def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
     """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, None where it has none.
 
-    By each run's own times. `models` says of which model an experiment is. The box is the same for all runs: up to the
-    costliest file of any.
+    By each run's own times; none of graded answers, which are not from 0 to 1. `models` says of which model an
+    experiment is. The box is the same for all runs: up to the costliest file of any.
     """
     clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
     for number, rows in enumerate(runs):
         for row in rows:
-            if row.measured.execution is not None:
+            if row.measured.execution is not None and not row.measured.test.graded:
                 cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
                 cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
     volumes = {}

@@ -88,8 +88,8 @@ def from_tfdata(
     """What `make` returns for "train", "validation" and "test": a finite `tf.data.Dataset` of (x, label), not batched.
 
     It is read once a process, in one of its own where TensorFlow is not yet loaded, so it has to come in the same order
-    each time: no shuffle without a seed. For "validation" it may be None: then it is drawn as by `from_npz`. Change
-    `fingerprint` when the data does: only the code of `make` is looked at besides.
+    each time: no shuffle without a seed (a run is refused otherwise). For "validation" it may be None: then it is drawn
+    as by `from_npz`. Change `fingerprint` when the data does: only the code of `make` is looked at besides.
     """
     return Dataset(
         name=name,

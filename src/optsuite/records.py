@@ -65,8 +65,9 @@ class StageRecord:
 class ModelInfo:
     """What is known of a built Keras model, or of a file. `macs` are for one input, dense, whatever the sparsity.
 
-    `versions` are those of the packages that its last stage was built with. A file that was not built here has no
-    `keras_bytes`, and as `parameters` those of its kernels and biases.
+    `versions` are those of the packages that its last stage was built with, `data_sha256` those of the splits that it
+    answered, by name. A file that was not built here has no `keras_bytes`, and as `parameters` those of its kernels and
+    biases.
     """
 
     parameters: int
@@ -74,6 +75,7 @@ class ModelInfo:
     keras_bytes: int | None
     versions: Mapping[str, str]
     stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
+    data_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[LayerWeights, ...]:

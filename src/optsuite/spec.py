@@ -260,6 +260,11 @@ class Variant:
     budget: Fraction = 0.005
     refuses_quantized: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what the tables can't hold beside our own."""
+        if self.name == "float":
+            raise OptsuiteError("variant float: tables call fp32 so; accepted is another name")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TextIO
 
 import msgspec
-import numpy as np
 
 import optsuite
 from optsuite import build, execution, experiments, flatbuffer, invariants, machine, vet
@@ -21,7 +20,7 @@ from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, answers, record, run_pass
-from optsuite.records import Absence, Answers, Built, Execution, Header, LayerWeights, Measured, ModelInfo
+from optsuite.records import Absence, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
@@ -47,6 +46,7 @@ class Suite:
         self._config = config
         self._absences: dict[tuple[str, str], str] = {}
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
+        self._splits: dict[str, Split] = {}
         self._built: dict[str, Built] = {}
         self._measured: dict[tuple[str, str], Measured] = {}
         self._load = machine.load()
@@ -107,7 +107,7 @@ class Suite:
             if experiment.recipe.stages:
                 self.built(experiments.baseline(experiment))
             artifact = self.artifacts.get(experiment, KERAS)
-            outputs = build.unpack_arrays(artifact[build.OUTPUTS])
+            info, outputs = self._info(artifact), build.unpack_arrays(artifact[build.OUTPUTS])
             self._built[experiment.id] = Built(
                 id=experiment.id,
                 dataset=experiment.dataset.name,
@@ -115,19 +115,25 @@ class Suite:
                 kind=experiment.recipe.name,
                 seed=experiment.seed,
                 budget=self._config.recipe_budget(experiment, self.selection.profile),
-                info=self._info(artifact),
-                test=self._answers(experiment, "test", outputs["test"]),
-                validation=self._answers(experiment, "validation", outputs["validation"]),
+                info=info,
+                test=answers(experiment.dataset.metric, outputs["test"], self._split("test")),
+                validation=answers(experiment.dataset.metric, outputs["validation"], self._split("validation")),
             )
         return self._built[experiment.id]
 
     def _info(self, artifact: Artifact) -> ModelInfo:
         try:
-            return build.model_info(artifact)
+            info = build.model_info(artifact)
         except msgspec.ValidationError as error:
             raise OptsuiteError(
                 f"built by another version of optsuite ({error}); build again, and copy the folder"
             ) from error
+        if other := [name for name, sha256 in info.data_sha256.items() if self._split(name).sha256 != sha256]:
+            raise OptsuiteError(
+                f"the {' and the '.join(other)} split is not the one that the model was built with; accepted is data "
+                "that comes the same, in the same order, each time; a new fingerprint is for what has changed"
+            )
+        return info
 
     def measured(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         """Ask the variant about every test and validation image, once a run."""
@@ -140,14 +146,14 @@ class Suite:
     def _measure(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         built = self.built(experiment)
         content, weights, ran, notes = self._shipped(experiment, variant, built)
-        test_pass = run_pass(runner, self._split(experiment, "test").x)
+        test_pass = run_pass(runner, self._split("test").x)
         if variant.convert is None:
             validation_pass = None
             outputs = build.unpack_arrays(self.artifacts.get(experiment, variant)[build.OUTPUTS])
         else:
-            validation_pass = run_pass(runner, self._split(experiment, "validation").x)
+            validation_pass = run_pass(runner, self._split("validation").x)
             outputs = {"test": test_pass.outputs, "validation": validation_pass.outputs}
-        splits = {name: self._split(experiment, name) for name in outputs}
+        splits = {name: self._split(name) for name in outputs}
         return record(
             content,
             experiment.dataset.metric,
@@ -176,11 +182,12 @@ class Suite:
         weights = invariants.named_after(built.info.layers, contents.weights)
         return content, weights, ran, (variant.convert.note(contents), ran.note)
 
-    def _split(self, experiment: Experiment, name: str) -> Split:
-        return experiment.dataset.load(name).first(self.selection.profile.limit(name))
-
-    def _answers(self, experiment: Experiment, split: str, outputs: np.ndarray) -> Answers:
-        return answers(experiment.dataset.metric, outputs, self._split(experiment, split))
+    def _split(self, name: str) -> Split:
+        """The data that the profile allows: all experiments are of one dataset."""
+        if name not in self._splits:
+            data = self.selection.experiments[0].dataset
+            self._splits[name] = data.load(name).first(self.selection.profile.limit(name))
+        return self._splits[name]
 
     @contextmanager
     def _noting(self, experiment: Experiment, variant: Variant) -> Iterator[None]:
@@ -234,7 +241,7 @@ class Suite:
     def header(self) -> Header:
         """What goes into the JSON beside the benchmarks."""
         selected = self.selection
-        metric, test = selected.experiments[0].dataset.metric, self._split(selected.experiments[0], "test")
+        metric, test = selected.experiments[0].dataset.metric, self._split("test")
         declared = {
             (experiment.id, variant.name): reason
             for experiment in selected.experiments

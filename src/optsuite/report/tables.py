@@ -15,10 +15,8 @@ from optsuite.report import escape
 from optsuite.results import Row, Run
 from optsuite.variants import VARIANTS
 
-# The published tables' names of three variants; the others keep their own.
-_PREFIX = {"fp32": "tflite_float"} | {name: f"tflite_{name}" for name in VARIANTS if name not in ("fp32", "keras")}
 _PUBLISHED = ("fp32", "dynamic", "int8")
-_OURS = ("fp16", "uint8", "int16x8")
+"""The variants of the published tables, whose columns come first."""
 _MISSING = "—"
 _SD = "_sd"
 """What is appended to a column's name for its standard deviation over the seeds."""
@@ -47,7 +45,8 @@ def _not_built(run: Run, experiment: str, columns: list[str]) -> dict[str, Any]:
 
 
 def _result(run: Run, built: Built) -> dict[str, Any]:
-    rows = {name: run.row(built.id, name) for name in VARIANTS}
+    rows = {name: run.row(built.id, name) for name in (*VARIANTS, *run.header.variants)}
+    beside = [name for name in rows if name not in (*_PUBLISHED, "keras")]
     line: dict[str, Any] = {
         "exp_id": built.id,
         "base": built.model,
@@ -62,16 +61,17 @@ def _result(run: Run, built: Built) -> dict[str, Any]:
         "keras_bytes": built.info.keras_bytes or pd.NA,
     }
     for figure in ("bytes", "median_ms", "acc"):
-        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for name in _PUBLISHED}
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for name in _PUBLISHED}
     line["acc_drop_int8"] = _drop(built, rows["int8"])
     line["size_ratio_int8"] = line["keras_bytes"] / rows["int8"].measured.bytes if rows["int8"] else pd.NA
     for name in _PUBLISHED:
-        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
-    for name in _OURS:
-        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in ("bytes", "median_ms", "acc")}
-        line |= {f"{_PREFIX[name]}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
+    for name in beside:
+        figures = ("bytes", "median_ms", "acc", *_SPREAD)
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for figure in figures}
     for figure in ("gzip_bytes", "total_ms"):
-        line |= {f"{prefix}_{figure}": _figure(rows[name], figure) for name, prefix in _PREFIX.items()}
+        files = (name for name in rows if name != "keras")
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for name in files}
     line["keras_median_ms"] = _figure(rows["keras"], "median_ms")
     line["keras_total_ms"] = _figure(rows["keras"], "total_ms")
     line["macs"] = built.info.macs
@@ -82,6 +82,11 @@ def _result(run: Run, built: Built) -> dict[str, Any]:
 
 
 _SPREAD = ("mean_ms", "p90_ms", "p99_ms", "min_ms", "max_ms", "runs")
+
+
+def _prefix(variant: str) -> str:
+    """Of its columns: the published tables' name of fp32; the others keep their own."""
+    return "tflite_float" if variant == "fp32" else f"tflite_{variant}"
 
 
 def _figure(row: Row | None, figure: str) -> Any:

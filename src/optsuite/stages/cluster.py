@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optsuite.spec import Invariant, Promise, Stage
+from optsuite.spec import Invariant, OptsuiteError, Promise, Stage
 from optsuite.stages.train import fit
 
 if TYPE_CHECKING:
@@ -27,8 +28,15 @@ class Cluster(Stage):
         return Promise(clusters=self.clusters)
 
     def apply(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import cluster_weights, tfmot
+        from optsuite.keras import cluster_weights, keras, kernels, tfmot
 
+        for layer, kernel in kernels(model):
+            # Of Conv2D layers TFMOT leaves out those that are so small; on others it fails.
+            if math.prod(kernel.shape) < self.clusters and isinstance(layer, keras.layers.Dense | keras.layers.Conv1D):
+                raise OptsuiteError(
+                    f"layer {layer.name} has {math.prod(kernel.shape)} weights; accepted to be clustered are at least "
+                    f"{self.clusters}"
+                )
         clustering = tfmot.clustering.keras
         wrapped = cluster_weights(
             model,

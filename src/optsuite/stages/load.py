@@ -103,7 +103,8 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
     difference = float(np.abs(keras.outputs(model, x) - expected).max())
     if not difference <= _TOLERANCE * float(np.abs(expected).max()):
         raise OptsuiteError(f"{path}: in Keras 2 its answers differ by up to {difference:.2g} on {_TRIALS} inputs")
-    return model, f"from Keras {version}; answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
+    apart = f"answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
+    return model, f"from Keras {version}, loaded by {keras3.__version__}; {apart}"
 
 
 def translated(original: Any) -> Any:
