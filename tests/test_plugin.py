@@ -67,6 +67,19 @@ def test_a_wrong_pyproject_section_is_a_usage_error(tmp_path: Path) -> None:
     assert "unknown field `budget`" in done.stderr
 
 
+def test_patterns_that_match_nothing_are_told_of(tmp_path: Path) -> None:
+    """A tolerance under a mistyped name would gate nothing, and nobody would know."""
+    section = '[tool.optsuite.tolerances]\naccuracy = {"conv_*" = 0.1, "conv-qat_int8" = 0.0}\n'
+    budgets = '[tool.optsuite.budgets]\nrecipe = {"conv_qat" = 0.1, "conv_qat-int8" = 0.1}\n'
+    (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{section}{budgets}")
+    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(tmp_path)]
+    done = subprocess.run([*command, "--collect-only"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = "PytestConfigWarning: optsuite: pyproject.toml has patterns that match nothing: "
+    (line,) = (line for line in done.stdout.splitlines() if said in line)
+    assert line.endswith(f"{said}tolerances.accuracy 'conv-qat_int8', budgets.recipe 'conv_qat-int8'")
+
+
 def test_nothing_selected_is_no_pass(tmp_path: Path) -> None:
     """It has pytest's own exit code for it."""
     done = run_pytest("-k", "nothing_has_this_name", f"--optsuite-cache={tmp_path / 'cache'}")

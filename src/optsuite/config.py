@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from optsuite.spec import Experiment, Fraction, OptsuiteError, Profile, Variant
+
+if TYPE_CHECKING:
+    from optsuite.records import Asked
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +65,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The drop against its own Keras model that the variant may cause, a fraction."""
         name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
         return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
+
+    def unused(self, asked: Asked, variants: Iterable[str]) -> list[str]:
+        """The patterns that match nothing there is to choose from in a run: mistyped, most likely."""
+        units = [f"{model}_{recipe}" for model in asked.known_models for recipe in asked.known_recipes]
+        rows = [f"{unit}-{variant}" for unit in units for variant in variants]
+        tables = {f"tolerances.{name}": (getattr(self.tolerances, name), rows) for name in _TOLERANCES}
+        tables |= {"budgets.recipe": (self.budgets.recipe, units), "budgets.variant": (self.budgets.variant, rows)}
+        return [
+            f"{name} {pattern!r}"
+            for name, (patterns, names) in tables.items()
+            for pattern in patterns
+            if not any(fnmatchcase(one, pattern) for one in names)
+        ]
 
 
 def _last_match(patterns: Mapping[str, float], name: str, default: float) -> float:
