@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from runs import ROOT
@@ -16,7 +17,8 @@ from optsuite import results
 from optsuite.datasets import load_mnist
 
 _PAGE = (ROOT / "docs" / "your-model.md").read_text()
-_SMOKE = "--optsuite-profile=smoke --optsuite-variants=fp32,int8 --benchmark-quiet -q"
+# One job: the other core has other tests, and each builder pays for TensorFlow's import.
+_SMOKE = "--optsuite-profile=smoke --optsuite-variants=fp32,int8 --optsuite-jobs=1 --benchmark-quiet -q"
 
 
 def _blocks(language: str) -> list[str]:
@@ -35,10 +37,16 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def _run(script: str, project: Path, commands: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTEST_ADDOPTS": _SMOKE}
+def _run(script: str, project: Path, commands: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["bash", "-exc", script], cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-exc", script],
+        cwd=project,
+        env=os.environ | {"PATH": path, "PYTEST_ADDOPTS": _SMOKE} | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -56,10 +64,36 @@ def _declare(project: Path, catalogue: str = _CATALOGUE) -> None:
     (project / "pyproject.toml").write_text('[tool.optsuite]\ncatalog = "my_catalog.py"\n')
 
 
+_COMMIT = """
+git add --all
+git -c user.name=me -c user.email=me@localhost commit --quiet --allow-empty --message=commit
+"""
+
+
+def _workflow(project: Path) -> dict[str, str]:
+    """The commands of each step that has a name, for a pull request of one commit."""
+    steps = msgspec.yaml.decode((project / ".github/workflows/optsuite.yml").read_bytes())["jobs"]["gate"]["steps"]
+    base = "${{ github.event.pull_request.base.sha }}"
+    return {step["name"]: step["run"].replace(base, "HEAD~") for step in steps if "name" in step}
+
+
 def test_what_init_writes_runs_as_it_stands(project: Path, commands: Path) -> None:
-    """And is written once."""
-    done = _run(_INIT.replace("try.json", "try.json --optsuite-variants=int8"), project, commands)
+    """Its workflow, too: on the pull request that adds it and on the next; and it is written once."""
+    places = {name: str(project / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    environment = places | {"GITHUB_WORKSPACE": str(project), "PYTEST_ADDOPTS": f"{_SMOKE} --optsuite-variants=int8"}
+    init, _, smoke = _INIT.partition("\n")
+    ignored = r"printf '*.json\n.optsuite-cache\n' > .git/info/exclude"
+    done = _run(f"git init --quiet\n{ignored}\n{_COMMIT} {init} {_COMMIT}", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
+    before, this, verdicts = _workflow(project).values()
+    done = _run(f"({before})\ngit worktree remove ../base", project, commands, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "GITHUB_OUTPUT").read_text() == "without=true\n"
+    assert not (project / "base.json").exists()
+    done = _run(f"{smoke} {_COMMIT} ({before})\n{this}\n{verdicts}", project, commands, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "GITHUB_OUTPUT").read_text() == "without=true\n"
+    assert "- 23 SAME" in (project / "GITHUB_STEP_SUMMARY").read_text()
     run = results.read(project / "try.json")
     assert {row.measured.experiment for row in run.rows} == {
         f"mine_{recipe}_s0" for recipe in ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.5_pqat")
@@ -181,10 +215,12 @@ def test_a_larger_network_keeps_its_promises(project: Path, commands: Path) -> N
     example = (ROOT / "examples" / "mobilenet_catalog.py").read_text()
     images = 'IMAGES = {"train": 6_000, "validation": 1_000, "test": 1_000}'
     assert images in example
-    _declare(project, example.replace(images, 'IMAGES = {"train": 256, "validation": 50, "test": 50}'))
+    fewer = example.replace(images, 'IMAGES = {"train": 256, "validation": 50, "test": 50}')
+    (project / "examples").mkdir()
+    (project / "examples" / "mobilenet_catalog.py").write_text(fewer)
     done = _run(
-        "pytest --pyargs optsuite.benchmarks --optsuite-recipes=prune-0.5_pqat --optsuite-variants=int8 "
-        "--benchmark-json=run.json",
+        "pytest --pyargs optsuite.benchmarks --optsuite-catalog=examples/mobilenet_catalog.py "
+        "--optsuite-recipes=prune-0.5_pqat --optsuite-variants=int8 --benchmark-json=run.json",
         project,
         commands,
     )
