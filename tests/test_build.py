@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -116,13 +117,44 @@ def test_pruning_reaches_its_sparsity(keras: Any, ramp: float) -> None:
         assert layer.zeros >= int(0.8 * layer.size)
 
 
+@pytest.mark.parametrize(
+    ("clusters", "positive", "negative", "sparse", "enough"),
+    [
+        (8, 20, 4, False, True),
+        (24, 20, 4, False, True),
+        (25, 20, 4, False, False),
+        (8, 6, 2, True, True),  # 5 and 2, with zero 8
+        (8, 4, 2, True, False),  # 5 and 2
+        (8, 0, 7, True, True),
+        (8, 0, 6, True, False),
+        (8, 0, 0, True, True),
+    ],
+)
+def test_whether_there_are_weights_for_all_clusters(
+    keras: Any, clusters: int, positive: int, negative: int, sparse: bool, enough: bool
+) -> None:
+    """As TFMOT itself finds."""
+    weights = np.zeros(24, np.float32)
+    weights[: positive + negative] = np.arange(positive + negative) - negative + 0.5
+    layers = keras.keras.layers
+    keras.reset(0)
+    model = keras.keras.Sequential([layers.Input((8,)), layers.Dense(3, use_bias=False)])
+    model.set_weights([weights.reshape(8, 3)])
+    settings = {"number_of_clusters": clusters, "preserve_sparsity": sparse}
+    start = keras.tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS
+    with nullcontext() if enough else pytest.raises(keras.tf.errors.InvalidArgumentError):
+        keras.cluster_weights(model, cluster_centroids_init=start, **settings)
+    stage = Cluster(clusters=clusters, preserve=("sparsity",) if sparse else ())
+    assert stage._too_few(weights) != enough
+
+
 def test_a_layer_too_small_to_be_clustered_is_named(keras: Any) -> None:
     """TFMOT leaves out a Conv2D layer of fewer weights than clusters; on a Dense layer it fails without a name."""
     layers = keras.keras.layers
     model = keras.keras.Sequential(
         [layers.Input((2, 2, 1)), layers.Conv2D(3, 1), layers.Flatten(), layers.Dense(2, name="head")]
     )
-    with pytest.raises(OptsuiteError, match="layer head has 24 weights; accepted to be clustered are at least 32"):
+    with pytest.raises(OptsuiteError, match="layer head has 24 weights that are not zero, too few for 32 clusters"):
         Cluster(clusters=32).apply(model, None)  # type: ignore[arg-type]
 
 

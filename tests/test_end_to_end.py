@@ -323,6 +323,8 @@ def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) 
     )
     could_not_be_built = output.count("\nERROR benchmarks/")
     assert could_not_be_built
+    assert "During handling of the above exception" not in output
+    assert not any(line.endswith(":") for line in lines if line.startswith("  tutorial_"))
     assert sum(line.startswith("  tutorial_") for line in lines) == len(_failed(output)) + could_not_be_built
 
 

@@ -17,6 +17,7 @@ from optsuite.experiments import PROFILES
 from optsuite.spec import File, OptsuiteError, Split
 from optsuite.stages import load
 from optsuite.stages.load import SAME_IN_BOTH, Load, translated
+from optsuite.stages.train import check
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras's own
 
@@ -57,7 +58,9 @@ def test_every_layer_is_translated(keras3: Any, tmp_path: Path) -> None:
     assert {type(layer).__name__ for layer in model.layers} - {"InputLayer"} == set(SAME_IN_BOTH)
     model.save(tmp_path / "net.keras")
     found, task = _loaded(tmp_path / "net.keras")
-    assert task.note.startswith(f"from Keras {keras3.__version__}; answers to 32 random inputs differ by")
+    assert task.note.startswith(
+        f"from Keras {keras3.__version__}, loaded by {keras3.__version__}; answers to 32 random inputs differ by"
+    )
     x = DATASETS["mnist"].load("test").x[:50]
     np.testing.assert_allclose(found.predict(x, verbose=0), np.asarray(model(x)), rtol=1e-4, atol=1e-6)
     assert found.get_layer("conv2d").kernel_regularizer.l2 == pytest.approx(0.01)
@@ -200,11 +203,11 @@ def _model(keras: Any, *layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> An
     [
         (
             lambda k, n: _model(k, n.Flatten(), n.Dense(10), shape=(32, 32, 3)),
-            r"takes inputs of \(32, 32, 3\), the data",
+            r"takes inputs of \(32, 32, 3\), the train split has \(28, 28, 1\)",
         ),
         (
             lambda k, n: _model(k, n.Flatten(), n.Dense(9)),
-            r"answers with \(9,\); accepted is a number a class, at least 10",
+            r"answers with \(9,\); accepted for labels 0 to 9 is a number a class, from 0 on, at least 10",
         ),
         (lambda k, n: _model(k, n.Conv2D(10, 3)), r"answers with \(26, 26, 10\); accepted"),
         (
@@ -226,6 +229,44 @@ def test_models_that_do_not_fit(keras: Any, tmp_path: Path, make: Callable[[Any,
     make(keras, keras.layers).save(tmp_path / "net.h5")
     with pytest.raises(OptsuiteError, match=said):
         _loaded(tmp_path / "net.h5")
+
+
+@pytest.mark.parametrize("made", ["nothing", "keras 3", "no input"])
+def test_what_is_no_model_of_keras_2(keras: Any, keras3: Any, made: str) -> None:
+    """As the builder of somebody who imported the other Keras returns it."""
+    models = {
+        "nothing": None,
+        "keras 3": keras3.Sequential([keras3.layers.Input((28, 28, 1)), keras3.layers.Flatten()]),
+        "no input": keras.Sequential([keras.layers.Flatten()]),
+    }
+    with pytest.raises(OptsuiteError, match=r"it is .*; accepted is a model of Keras 2, from `optsuite\.keras`, that"):
+        check(models[made], _task(Path(__file__)))
+
+
+def test_class_weights_of_labels_that_there_are(keras: Any) -> None:
+    """A name, or a number too large, would weigh nothing."""
+    model = _model(keras, keras.layers.Flatten(), keras.layers.Dense(10))
+    task = _task(Path(__file__))
+    mistaken: list[Any] = [{10: 2.0}, {"1": 2.0}]
+    for weights in mistaken:
+        data = replace(DATASETS["mnist"], class_weights=weights)
+        with pytest.raises(OptsuiteError, match=r"class_weights for '?1.*; accepted are labels of the data"):
+            check(model, replace(task, step=replace(task.step, dataset=data)))
+
+
+def test_an_own_layer_in_a_file_of_keras_3_is_named(keras3: Any, tmp_path: Path) -> None:
+    """Keras itself says only that its class is not known."""
+
+    class Own(keras3.layers.Layer):  # type: ignore[misc]
+        pass
+
+    layers = keras3.layers
+    for odd in (Own(name="odd"), layers.Lambda(_own, name="odd")):
+        model = keras3.Sequential([layers.Input((28, 28, 1)), odd, layers.Flatten(), layers.Dense(10)])
+        for name in ("net.keras", "net.h5"):
+            model.save(tmp_path / name)
+            with pytest.raises(OptsuiteError, match=f"layer odd, {type(odd).__name__}, can't be translated"):
+                _loaded(tmp_path / name)
 
 
 def test_a_layer_used_twice(keras: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,9 @@ def test_folders_that_can_not_be_used(tmp_path: Path) -> None:
     (root / "test" / "dog" / "0.png").write_bytes(b"no image")
     with pytest.raises(OptsuiteError, match=r"0\.png is no image"):
         from_folder("pets", root, size=(4, 4)).load("test")
+    Image.new("I;16", (8, 6), 50_000).save(root / "test" / "dog" / "0.png")
+    with pytest.raises(OptsuiteError, match=r"0\.png has mode I;16; accepted are 8 bits a channel"):
+        from_folder("pets", root, size=(4, 4)).load("test")
     with pytest.raises(OptsuiteError, match="no train split"):
         from_folder("pets", _folder(tmp_path / "less", ("test",)), size=(4, 4)).load("train")
     with pytest.raises(OptsuiteError, match="channels 2; accepted are 1 and 3"):
@@ -157,18 +161,46 @@ def signals(split: str) -> Any:
 
     if split == "validation":
         return None
-    return tf.data.Dataset.from_tensor_slices((np.ones((10, 6, 2), np.float32), np.arange(10) % 2))
+    x = np.arange(120, dtype=np.float32).reshape(10, 6, 2)
+    return tf.data.Dataset.from_tensor_slices((x, np.arange(10) % 2)).shuffle(10)
+
+
+def nothing(split: str) -> Any:
+    """A mistake of the user's, or data that is not there."""
+    return signals(split).take(0)
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-def test_tfdata() -> None:
-    """Read in a process of its own where TensorFlow is not loaded, or here."""
-    for _ in range(2):
+def test_tfdata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in a process of its own where TensorFlow is not loaded, or here: in the same order, shuffled as it is."""
+    found = []
+    for seed in range(3):
         loaders._fitted.cache_clear()
+        loaders._test.cache_clear()
         data = from_tfdata("signals", "6x2", signals, fingerprint="1")
-        assert data.load("test").x.shape == (10, 6, 2)
+        with monkeypatch.context() as patch:
+            if seed == 0:
+                patch.delitem(sys.modules, "tensorflow", raising=False)
+            found.append(data.load("test"))
         assert [len(data.load(name).y) for name in ("train", "validation")] == [9, 1]
-        from optsuite import keras  # noqa: F401
+        from optsuite import keras
+
+        keras.reset(seed)
+    assert found[0].x.shape == (10, 6, 2)
+    assert sorted(found[0].x[:, 0, 0]) != found[0].x[:, 0, 0].tolist()
+    assert len({split.sha256 for split in found}) == 1
+    with pytest.raises(
+        OptsuiteError, match=r"nothing\('test'\): ValueError: .*; accepted is at least one \(x, label\)"
+    ):
+        from_tfdata("signals", "6x2", nothing, fingerprint="1").load("test")
+
+
+def test_splits_to_evaluate_have_one_shape(tmp_path: Path) -> None:
+    """A model takes only one."""
+    arrays = _arrays() | {"x_validation": np.zeros((4, 9), np.float32), "y_validation": np.zeros(4, int)}
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(OptsuiteError, match=r"inputs are .* and .*; accepted is one shape"):
+        loaders.to_evaluate(tmp_path / "data.npz")
 
 
 def test_fashion_mnist_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,8 @@ def _integer_runner(dtype: type, scale: float, zero_point: int) -> LiteRTRunner:
         (np.int8, 0.1, 0, [0.16, -0.16, 99.0, -99.0], [2, -2, 127, -128]),  # rounded, not truncated; clipped
         (np.int16, 1 / 32767, 0, [0.0, 1.0], [0, 32767]),
         (np.float32, 0.0, 0, [0.25], [0.25]),
+        (np.uint8, 0.0, 0, [0.0, 255.0], [0, 255]),  # no scale: raw pixels
+        (np.int32, 0.0, 0, [70_000.0], [70_000]),  # or tokens
     ],
 )
 def test_integer_inputs(dtype: type, scale: float, zero_point: int, x: list[float], expected: list[float]) -> None:
@@ -102,6 +104,20 @@ def test_integer_inputs(dtype: type, scale: float, zero_point: int, x: list[floa
     prepared = _integer_runner(dtype, scale, zero_point).prepare(np.array(x, np.float32))
     assert prepared.dtype == dtype
     assert prepared.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("x", [[0.5], [-1.0], [256.0]])
+def test_what_an_integer_without_a_scale_can_not_hold(x: list[float]) -> None:
+    """Divided by a scale of 0 it would be some number."""
+    with pytest.raises(
+        OptsuiteError, match=r"uint8 without a scale, .*; accepted are whole numbers, 0 to 255, as float"
+    ):
+        _integer_runner(np.uint8, 0.0, 0).prepare(np.array(x, np.float32))
+
+
+def test_an_integer_answer_without_a_scale_is_as_it_is() -> None:
+    """Times 0 all answers would be the same."""
+    assert _integer_runner(np.int32, 0.0, 0).interpret(np.array([[3, 7]], np.int32)).tolist() == [[3.0, 7.0]]
 
 
 def test_integer_outputs_become_numbers() -> None:

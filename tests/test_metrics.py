@@ -119,7 +119,9 @@ def test_shapes_that_do_not_fit() -> None:
     with pytest.raises(OptsuiteError, match=r"answers with \(10,\); accepted for negative mean absolute error is one"):
         MeanAbsoluteError().check((10,), np.zeros(3))
     for shape in ((1,), (3,), (4, 10)):
-        with pytest.raises(OptsuiteError, match="accepted is a number a class, at least 4"):
+        with pytest.raises(
+            OptsuiteError, match="accepted for labels 0 to 3 is a number a class, from 0 on, at least 4"
+        ):
             TopK(k=2).check(shape, np.array([0, 3]))
 
 
@@ -162,6 +164,8 @@ def test_every_command_takes_a_graded_run(
     path = write_run(graded_run)
     assert main(["report", str(path), "--out", str(tmp_path / "out")]) == 0
     assert main(["recommend", str(path)]) == 0
+    assert main(["recommend", str(path), "--min-accuracy", "0.9"]) == 2
+    assert "an accuracy is asked for, and this run's metric is another" in capsys.readouterr().err
     assert main(["compare", str(path), str(path)]) == 0
     assert "negative mean absolute error, which is called accuracy" in (tmp_path / "out" / "report.md").read_text()
     worse = json.loads(json.dumps(graded_run))

@@ -110,7 +110,7 @@ def test_what_can_not_be_measured(files: list[Path], tmp_path: Path, capsys: pyt
     for arguments, said in (
         ([tmp_path / "none.tflite", "--data", data], "none.tflite: No such file or directory; accepted is a .tflite"),
         ([files[0], "--data", tmp_path / "none.npz"], "none.npz: No such file"),
-        ([files[0], "--data", other], "net takes inputs of (1, 28, 28, 1); accepted for this data: (1, 4)"),
+        ([files[0], "--data", other], "net: it takes inputs of (1, 28, 28, 1); accepted for this data: (1, 4)"),
         ([files[0], tmp_path / "more" / "net.tflite", "--data", data], "have one name"),
         ([files[0], "--data", data, "--json", tmp_path / "no" / "run.json"], "no such folder"),
     ):

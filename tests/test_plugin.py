@@ -67,6 +67,19 @@ def test_a_wrong_pyproject_section_is_a_usage_error(tmp_path: Path) -> None:
     assert "unknown field `budget`" in done.stderr
 
 
+def test_a_catalogue_that_can_not_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    """One line, when it is pyproject.toml that names it, too."""
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\n[tool.optsuite]\ncatalog = "mine.py"\n')
+    (tmp_path / "mine.py").write_text("MODELS = [1]\n")
+    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.startswith("ERROR: optsuite: ")
+    assert "MODELS is [1]; accepted is a list of Model" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len((done.stdout + done.stderr).splitlines()) < 15
+
+
 def test_patterns_that_match_nothing_are_told_of(tmp_path: Path) -> None:
     """A tolerance under a mistyped name would gate nothing, and nobody would know."""
     section = '[tool.optsuite.tolerances]\naccuracy = {"conv_*" = 0.1, "conv-qat_int8" = 0.0}\n'

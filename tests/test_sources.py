@@ -64,6 +64,20 @@ def test_every_file_that_is_imported_counts(build: Callable[[str], Any], name: s
     )
 
 
+def test_nobody_elses_package_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for `theirs.inside.thing` imports `theirs.inside`, which may be TensorFlow."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    (tmp_path / "mine.py").write_text("def build():\n    from theirs.inside import thing\n")
+    (tmp_path / "site-packages" / "theirs").mkdir(parents=True)
+    for name in ("__init__", "inside"):
+        (tmp_path / "site-packages" / "theirs" / f"{name}.py").write_text("raise AssertionError")
+    importlib.invalidate_caches()
+    sys.modules.pop("mine", None)
+    assert sources.of(importlib.import_module("mine").build).keys() == {"mine"}
+    sys.modules.pop("mine")
+
+
 def test_keys_follow(build: Callable[[str], Any]) -> None:
     """Of a builder, and of what is given to a partial one; equal where nothing changed."""
     assert canonical(build("")) == canonical(build(""))

@@ -122,8 +122,9 @@ def _report(given: argparse.Namespace) -> int:
 
     merged = write(run, given.out, calibrated)
     for cost in tables.FRONTIERS:
-        print(f"Pareto frontier: int8 accuracy against {cost}\n")
-        print(tables.markdown(tables.frontier(merged, cost)), end="\n\n")
+        if not (frontier := tables.frontier(merged, cost)).empty:
+            print(f"Pareto frontier: int8 accuracy against {cost}\n")
+            print(tables.markdown(frontier), end="\n\n")
     print(f"the report is in {given.out / 'report.html'} and {given.out / 'report.md'}")
     return 0
 

@@ -233,6 +233,8 @@ def run(step: Step, inputs: Sequence[Artifact]) -> Artifact:
     """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before."""
     from optsuite import keras
 
+    for split in ("train", "validation", "test"):
+        step.dataset.load(split)  # kept by most, and it may draw random numbers: before the step's own seed
     keras.reset(step.seed)
     return step.action.run(Task(step=step, inputs=inputs))
 

@@ -88,8 +88,9 @@ def from_tfdata(
     """What `make` returns for "train", "validation" and "test": a finite `tf.data.Dataset` of (x, label), not batched.
 
     It is read once a process, in one of its own where TensorFlow is not yet loaded, so it has to come in the same order
-    each time: no shuffle without a seed (a run is refused otherwise). For "validation" it may be None: then it is drawn
-    as by `from_npz`. Change `fingerprint` when the data does: only the code of `make` is looked at besides.
+    each time (a run is refused otherwise); TensorFlow, numpy and random are seeded before each call. For "validation"
+    it may be None: then it is drawn as by `from_npz`. Change `fingerprint` when the data does: only the code of `make`
+    is looked at besides.
     """
     return Dataset(
         name=name,
@@ -109,9 +110,11 @@ def to_evaluate(path: str | PathLike[str], metric: Metric = ACCURACY) -> dict[st
     """
     loader = _Npz(file=File.of(path), classes=metric.classes)
     test, validation = _test(loader), loader._read("validation")
-    if validation is not None:
-        return {"test": test, "validation": validation}
-    return dict(zip(("test", "validation"), _drawn(test, 0.2), strict=True))
+    if validation is None:
+        return dict(zip(("test", "validation"), _drawn(test, 0.2), strict=True))
+    if len(shapes := {split.x.shape[1:] for split in (test, validation)}) > 1:
+        raise OptsuiteError(f"{path}: inputs are {' and '.join(map(str, shapes))}; accepted is one shape")
+    return {"test": test, "validation": validation}
 
 
 def _drawn(split: Split, share: float) -> tuple[Split, Split]:
@@ -212,7 +215,7 @@ def _npz_errors(file: File) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise OptsuiteError(
-            f"{file.path} can't be read: {error}; accepted is an .npz with x_train, y_train, x_test and y_test"
+            f"{file.path} can't be read: {error}; accepted is an .npz with x and y of each split, as x_test and y_test"
         ) from error
 
 
@@ -251,6 +254,8 @@ class _Folder(_Loader):
                     continue
                 try:
                     with Image.open(path) as file:
+                        if file.mode.startswith(("I", "F")):
+                            raise OptsuiteError(f"{path} has mode {file.mode}; accepted are 8 bits a channel")
                         picture = file.convert("L" if self.channels == 1 else "RGB")
                         x.append(np.asarray(picture.resize(self.size[::-1], Image.Resampling.BILINEAR)))
                 except (OSError, UnidentifiedImageError) as error:
@@ -283,12 +288,18 @@ class _TfData(_Loader):
 
 
 def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.ndarray] | None:
-    from optsuite import keras  # noqa: F401 (sets TensorFlow up before the user's code imports it)
+    from optsuite import keras
 
-    data = make(split)
-    if data is None:
-        return None
-    pairs = list(data.as_numpy_iterator())
-    if not pairs:
-        raise OptsuiteError(f"{make.__qualname__}({split!r}) is empty; accepted is at least one (x, label)")
-    return np.stack([x for x, _ in pairs]), np.array([y for _, y in pairs])
+    keras.reset(0)  # whatever is drawn by chance is the same in all processes
+    where = f"{make.__qualname__}({split!r})"
+    try:
+        data = make(split)
+        if data is None:
+            return None
+        x, y = zip(*data.as_numpy_iterator(), strict=True)
+        return np.stack(x), np.array(y)
+    except Exception as error:  # whatever the user's code may raise
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise OptsuiteError(
+            f"{where}: {type(error).__name__}: {reason}; accepted is at least one (x, label), all x of one shape"
+        ) from error

@@ -63,15 +63,26 @@ class LiteRTRunner:
             ) from error
         self.invoke = self.interpreter.invoke
         # Whatever the memory held might be numbers that some CPUs are slow with.
-        self.set(self.prepare(np.full(self._input["shape"], 0.5, np.float32)))
+        scale, _ = self._input["quantization"]
+        self.set(self.prepare(np.full(self._input["shape"], 0.5 if scale else 0.0, np.float32)))
 
     def prepare(self, x: np.ndarray) -> np.ndarray:
-        """Quantised by round(x / scale) + zero point, then clipped, where the input is an integer."""
+        """Quantised by round(x / scale) + zero point, then clipped, where the input is an integer.
+
+        One without a scale takes whole numbers as they are; OptsuiteError for others.
+        """
         dtype = self._input["dtype"]
         scale, zero_point = self._input["quantization"]
         if not np.issubdtype(dtype, np.integer):
             return x.astype(dtype)
         limits = np.iinfo(dtype)
+        if not scale:
+            if (x != np.round(x)).any() or x.min() < limits.min or x.max() > limits.max:
+                raise OptsuiteError(
+                    f"its input is {np.dtype(dtype).name} without a scale, the data {x.min():g} to {x.max():g}; "
+                    f"accepted are whole numbers, {limits.min} to {limits.max}, as float (uint8 is brought to 0..1)"
+                )
+            return x.astype(dtype)
         quantized: np.ndarray = np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
         return quantized
 
@@ -83,10 +94,10 @@ class LiteRTRunner:
         return answer
 
     def interpret(self, raw: np.ndarray) -> np.ndarray:
-        """(raw - zero point) x scale, where the output is an integer."""
-        if not np.issubdtype(raw.dtype, np.integer):
-            return raw.astype(np.float32)
+        """(raw - zero point) x scale, where the output is an integer that has one."""
         scale, zero_point = self._output["quantization"]
+        if not np.issubdtype(raw.dtype, np.integer) or not scale:
+            return raw.astype(np.float32)
         answers: np.ndarray = ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
         return answers
 

@@ -57,7 +57,10 @@ class TopK(Metric):
     def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
         classes = max(2, self.k, int(y.max()) + 1)
         if len(shape) != 1 or shape[0] < classes:
-            _refuse(f"it answers with {shape}; accepted is a number a class, at least {classes}")
+            _refuse(
+                f"it answers with {shape}; accepted for labels {y.min()} to {y.max()} is a number a class, from 0 on, "
+                f"at least {classes}"
+            )
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """An answer that is not all finite is wrong."""

@@ -106,12 +106,18 @@ def _row(
 ) -> tuple[Measured, flatbuffer.Contents, np.ndarray]:
     """What is recorded of a file, what is in it, and the seconds of its rounds."""
     try:
-        runner, contents = LiteRTRunner(content), flatbuffer.read(content)
-    except OptsuiteError as error:
-        raise OptsuiteError(f"{name}: {error}") from error
+        return _measured(name, content, metric, splits, monitor)
+    except (OptsuiteError, RuntimeError, ValueError) as error:  # LiteRT's own, of inputs that the model can't take
+        raise OptsuiteError(f"{name}: {str(error).strip().splitlines()[0]}") from error
+
+
+def _measured(
+    name: str, content: bytes, metric: Metric, splits: dict[str, Split], monitor: machine.Monitor
+) -> tuple[Measured, flatbuffer.Contents, np.ndarray]:
+    runner, contents = LiteRTRunner(content), flatbuffer.read(content)
     shape = splits["test"].x.shape[1:]
     if runner.input_shape != (1, *shape):
-        raise OptsuiteError(f"{name} takes inputs of {runner.input_shape}; accepted for this data: {(1, *shape)}")
+        raise OptsuiteError(f"it takes inputs of {runner.input_shape}; accepted for this data: {(1, *shape)}")
     passes = {split: measure.run_pass(runner, splits[split].x) for split in splits}
     ran = execution.observe(content, contents)
     measured = measure.record(

@@ -123,6 +123,8 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
     if not rows:
         raise OptsuiteError("nothing to choose from was measured; accepted is a run with .tflite files, or --variants")
     counts = {row.measured.validation.count for row in rows}
+    if limits.min_accuracy is not None and any(row.measured.validation.graded for row in rows):
+        raise OptsuiteError("an accuracy is asked for, and this run's metric is another; accepted are other limits")
     if len(counts) > 1:
         raise OptsuiteError(f"rows of {' and '.join(map(str, sorted(counts)))} validation images can't be compared")
     right = np.array([row.measured.validation.scores() for row in rows])

@@ -40,16 +40,20 @@ def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
     content = Path(spec.origin).read_bytes()
     found[spec.name] = hashlib.sha256(content).hexdigest()
     for name in _imported(ast.parse(content), spec.parent or ""):
-        try:
-            inner = importlib.util.find_spec(name)
-        except (ImportError, ValueError, AttributeError):  # no module: a name in one, or what is not installed
-            continue
-        if inner:
+        parts = name.split(".")
+        for count in range(len(parts)):
+            try:
+                inner = importlib.util.find_spec(".".join(parts[: count + 1]))
+            except (ImportError, ValueError, AttributeError):  # no module: a name in one, or what is not installed
+                break
+            # To look for what is inside of a package imports it: TensorFlow, say.
+            if inner is None or (inner.origin and not _is_the_users(Path(inner.origin))):
+                break
             _follow(inner, found)
 
 
 def _imported(tree: ast.AST, package: str) -> Iterator[str]:
-    """All names that may be modules, in import statements anywhere in a file of that package."""
+    """All names that may be those of modules, in import statements anywhere in a file of that package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -59,9 +63,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
-        for name in names:
-            parts = name.split(".")
-            yield from (".".join(parts[: count + 1]) for count in range(len(parts)))
+        yield from names
 
 
 def _is_the_users(path: Path) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from optsuite.spec import Invariant, OptsuiteError, Promise, Stage
 from optsuite.stages.train import fit
@@ -31,11 +32,15 @@ class Cluster(Stage):
         from optsuite.keras import cluster_weights, keras, kernels, tfmot
 
         for layer, kernel in kernels(model):
-            # Of Conv2D layers TFMOT leaves out those that are so small; on others it fails.
-            if math.prod(kernel.shape) < self.clusters and isinstance(layer, keras.layers.Dense | keras.layers.Conv1D):
+            weights = kernel.numpy()
+            # Depthwise kernels, and small ones of Conv2D layers, TFMOT leaves out by itself.
+            left_out = (
+                weights.size <= self.clusters if type(layer) is keras.layers.Conv2D else "depthwise" in kernel.name
+            )
+            if not left_out and self._too_few(weights):
                 raise OptsuiteError(
-                    f"layer {layer.name} has {math.prod(kernel.shape)} weights; accepted to be clustered are at least "
-                    f"{self.clusters}"
+                    f"layer {layer.name} has {np.count_nonzero(weights)} weights that are not zero, too few for "
+                    f"{self.clusters} clusters; accepted is a model's `recipes` without this one"
                 )
         clustering = tfmot.clustering.keras
         wrapped = cluster_weights(
@@ -47,3 +52,11 @@ class Cluster(Stage):
         task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "cluster_centroids", ())]
         fit(wrapped, task)
         return clustering.strip_clustering(wrapped)
+
+    def _too_few(self, weights: np.ndarray) -> bool:
+        """Whether there are fewer than there are centroids to be drawn among them: of each sign, where zeros stay."""
+        if "sparsity" not in self.preserve:
+            return weights.size < self.clusters
+        negative, positive = int((weights < 0).sum()), int((weights > 0).sum())
+        below = round((self.clusters - 1) * negative / max(1, negative + positive))  # TFMOT's share of them
+        return negative + positive > 0 and (below > negative or self.clusters - 1 - below > positive)

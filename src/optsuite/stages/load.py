@@ -95,6 +95,9 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
     try:
         original = keras3.saving.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, or a function in a Lambda
+        for layer in _config(path).get("config", {}).get("layers", ()):
+            if layer["class_name"] not in ("InputLayer", *_SYMBOLS, *SAME_IN_BOTH):
+                raise _untranslated(layer["config"].get("name"), layer["class_name"]) from error
         reason = (str(error).strip().splitlines() or [""])[0]
         raise OptsuiteError(f"{path}: Keras {keras3.__version__} can't load it: {reason}") from error
     model = translated(original)
@@ -105,6 +108,23 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
         raise OptsuiteError(f"{path}: in Keras 2 its answers differ by up to {difference:.2g} on {_TRIALS} inputs")
     apart = f"answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
     return model, f"from Keras {version}, loaded by {keras3.__version__}; {apart}"
+
+
+def _config(path: Path) -> Any:
+    """What the file says of its model, as plain data."""
+    import h5py
+
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
+    with h5py.File(path, "r") as file:
+        return json.loads(file.attrs["model_config"])
+
+
+def _untranslated(layer: str, kind: str) -> OptsuiteError:
+    return OptsuiteError(
+        f"layer {layer}, {kind}, can't be translated from Keras 3; accepted: {', '.join(SAME_IN_BOTH)}"
+    )
 
 
 def translated(original: Any) -> Any:
@@ -177,9 +197,7 @@ def _layer(operation: Any, arguments: tuple[Any, ...]) -> Any:
             f"{', '.join(_SYMBOLS)}; else use a layer"
         )
     if kind not in SAME_IN_BOTH or not of_keras:
-        raise OptsuiteError(
-            f"layer {operation.name}, {kind}, can't be translated from Keras 3; accepted: {', '.join(SAME_IN_BOTH)}"
-        )
+        raise _untranslated(operation.name, kind)
     if operation.dtype_policy.name != "float32":
         raise OptsuiteError(f"layer {operation.name} has dtype {operation.dtype_policy.name}; accepted is float32")
     layer_type = getattr(keras.layers, kind)

@@ -38,7 +38,10 @@ class QAT(Stage):
             with _mended():
                 quantized = quantization.quantize_apply(quantization.quantize_annotate_model(model), *scheme)
         except (RuntimeError, ValueError) as error:  # what TFMOT says of a layer that it does not know
-            raise OptsuiteError(f"TFMOT can't quantise this model: {error}") from error
+            reason = str(error).partition(" You can")[0].rstrip(".")  # by its own API, it goes on
+            raise OptsuiteError(
+                f"TFMOT can't quantise this model: {reason}; accepted is a model's `recipes` without this one"
+            ) from error
         fit(quantized, task)
         return cluster_utils.strip_clustering_cqat(quantized) if "clusters" in self.preserve else quantized
 

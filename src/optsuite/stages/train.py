@@ -42,14 +42,24 @@ def check(model: Any, task: Task) -> None:
     """OptsuiteError, naming the layer, for a new or loaded model that does not fit the data, or can't be worked on."""
     from optsuite.keras import keras
 
-    split = task.split("validation")
+    if not isinstance(model, keras.Model) or not model.built:
+        raise OptsuiteError(
+            f"it is {type(model).__module__}.{type(model).__name__}; accepted is a model of Keras 2, from "
+            "`optsuite.keras`, that knows the shape of its input"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise OptsuiteError(
             f"it has {len(model.inputs)} inputs and {len(model.outputs)} outputs; accepted is one of each"
         )
-    if tuple(model.input_shape[1:]) != split.x.shape[1:]:
-        raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the data has {split.x.shape[1:]}")
-    task.step.dataset.metric.check(tuple(model.output_shape[1:]), np.concatenate([split.y, task.split("train").y]))
+    dataset = task.step.dataset
+    splits = {name: dataset.load(name) for name in ("train", "validation", "test")}
+    for name, split in splits.items():
+        if tuple(model.input_shape[1:]) != split.x.shape[1:]:
+            raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the {name} split has {split.x.shape[1:]}")
+    targets = np.concatenate([split.y for split in splits.values()])
+    dataset.metric.check(tuple(model.output_shape[1:]), targets)
+    if unknown := dataset.class_weights.keys() - set(targets.tolist()):
+        raise OptsuiteError(f"class_weights for {', '.join(map(repr, unknown))}; accepted are labels of the data")
     for layer in model.layers:
         kind = type(layer).__name__
         if isinstance(layer, keras.Model):
