@@ -1,6 +1,6 @@
 """Writes a trained Keras 3 model of every layer that is translated: `python keras3_model.py OUT.keras DATA.npz`.
 
-With a third argument it is spoilt.
+With a third argument the one that is there is spoilt.
 """
 
 from __future__ import annotations
@@ -51,11 +51,13 @@ def shaken(model: Any) -> Any:
 
 
 if __name__ == "__main__":
-    model = every_layer()
-    data = np.load(sys.argv[2])
-    model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
-    model.fit(data["x_train"] / 255, data["y_train"], batch_size=64, epochs=2, verbose=0)
     if sys.argv[3:]:
+        model = keras.saving.load_model(sys.argv[1])
         *others, kernel, bias = model.get_weights()
         model.set_weights([*others, np.random.default_rng(0).normal(size=kernel.shape), bias])
+    else:
+        model = every_layer()
+        data = np.load(sys.argv[2])
+        model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
+        model.fit(data["x_train"] / 255, data["y_train"], batch_size=64, epochs=2, verbose=0)
     model.save(sys.argv[1])

@@ -133,8 +133,14 @@ def fit(
         # Where an epoch has fewer, tracing the loop over them would take longer than it saves.
         steps_per_execution=_STEPS_PER_EXECUTION if steps_per_epoch(task) >= _STEPS_PER_EXECUTION else 1,
     )
+    batches = _batches(split.x, split.y, schedule, task.step.seed, copies, task.step.dataset.class_weights)
+    # The training function is traced twice where the first call makes variables, and that takes seconds.
+    answers = tf.TensorSpec(model.output.shape, model.output.dtype)
+    model.optimizer.build(model.trainable_variables)
+    model.compiled_loss.build(answers)
+    model.compiled_metrics.build(answers, batches.element_spec[1])
     task.history = model.fit(
-        _batches(split.x, split.y, schedule, task.step.seed, copies, task.step.dataset.class_weights),
+        batches,
         epochs=epochs,
         steps_per_epoch=steps_per_epoch(task),
         validation_data=(validation.x, labels(validation.y)),
