@@ -101,11 +101,11 @@ def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Non
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
-    """Every recipe on the tutorial model, every variant, cold."""
+    """Every recipe on the tutorial model, every variant, cold. Who adds to the store takes a copy: others read it."""
 
     def make(folder: Path) -> None:
         paths = f"--optsuite-cache={folder / 'cache'}", f"--benchmark-json={folder / 'run.json'}"
-        done = run_pytest(*SMOKE, *paths, "-rA")
+        done = run_pytest(*SMOKE, *paths, "-rA", "--optsuite-jobs=2")
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / "output").write_text(done.stdout)
 

@@ -139,7 +139,10 @@ SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-
 
 def run_pytest(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The real command, on the benchmarks of this repository."""
+    # One job unless asked for more: the other core has other tests, and each builder pays for TensorFlow's import.
     command = [sys.executable, "-m", "pytest", "benchmarks/", "--benchmark-quiet", "-p", "no:cacheprovider"]
+    if not any("--optsuite-builders" in str(argument) for argument in arguments):
+        command.append("--optsuite-jobs=1")
     return subprocess.run(
         [*command, *map(str, arguments)],
         cwd=ROOT,

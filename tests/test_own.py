@@ -17,7 +17,7 @@ from optsuite import results
 from optsuite.datasets import load_mnist
 
 _PAGE = (ROOT / "docs" / "your-model.md").read_text()
-# One job: the other core has other tests, and each builder pays for TensorFlow's import.
+# One job, as by `run_pytest`.
 _SMOKE = "--optsuite-profile=smoke --optsuite-variants=fp32,int8 --optsuite-jobs=1 --benchmark-quiet -q"
 
 

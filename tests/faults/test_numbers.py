@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import copy
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,8 @@ def test_models_that_answer_nonsense(smoke: Smoke, tmp_path: Path, tally: Counte
     tally["a model that answers nonsense"] += 2
     path = tmp_path / "run.json"
     few = ("--optsuite-recipes=baseline,nan,constant", "--optsuite-variants=keras,fp32,int8")
-    done = run_sabotaged("", *SMOKE, *few, f"--optsuite-cache={smoke.cache}", f"--benchmark-json={path}")
+    cache = shutil.copytree(smoke.cache, tmp_path / "cache")
+    done = run_sabotaged("", *SMOKE, *few, f"--optsuite-cache={cache}", f"--benchmark-json={path}")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     run = results.read(path)
     found = {(row.measured.experiment, row.measured.variant): row.measured for row in run.rows}
