@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import copy
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
