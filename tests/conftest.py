@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from runs import ROOT, SMOKE, Smoke, benchmark, built, run_pytest, watch
+from runs import ROOT, SMOKE, Smoke, benchmark, built, run_pytest, run_sabotaged, watch
 
 
 @pytest.fixture
@@ -111,6 +111,27 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
 
     folder = _once(tmp_path_factory, "smoke with spaces, ünïcode", make)
     return Smoke(cache=folder / "cache", json=folder / "run.json", output=(folder / "output").read_text())
+
+
+@pytest.fixture(scope="session")
+def sabotaged(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Output and JSON of a run with recipes that ruin their model, fail, are killed once, and lie."""
+
+    def make(folder: Path) -> None:
+        done = run_sabotaged(
+            "",
+            *SMOKE,
+            "--optsuite-recipes=baseline,ruin,raise,die,prune-0.8,false-pqat",
+            "--optsuite-variants=int8,fp32",
+            f"--optsuite-cache={shutil.copytree(smoke.cache, folder / 'cache')}",
+            f"--benchmark-json={folder / 'run.json'}",
+            SABOTAGE_FILE=str(folder / "died"),
+        )
+        assert done.returncode == 1, done.stdout + done.stderr
+        (folder / "output").write_text(done.stdout)
+
+    folder = _once(tmp_path_factory, "sabotaged", make)
+    return (folder / "output").read_text(), json.loads((folder / "run.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -253,14 +252,14 @@ def test_invariants_hold_on_depthwise_separable_networks_too(tmp_path: Path) -> 
     done = run_pytest(
         "--optsuite-profile=smoke",
         "--optsuite-models=dscnn",
-        "--optsuite-recipes=cluster-8_cqat,prune-0.8_cluster-8_pcqat",
+        "--optsuite-recipes=cluster-8_cqat",
         "--optsuite-variants=int8",
         f"--optsuite-cache={tmp_path}",
         "-k",
         "promises",
     )
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_damage_is_found_and_built_again(smoke: Smoke, tmp_path: Path) -> None:
@@ -281,23 +280,6 @@ def test_damage_is_found_and_built_again(smoke: Smoke, tmp_path: Path) -> None:
     assert "built 1 of 1 steps" in done.stdout
     assert path.read_bytes() == whole
     LiteRTRunner(whole).invoke()
-
-
-@pytest.fixture(scope="module")
-def sabotaged(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """One run with a recipe that ruins its model, one that fails, and one whose process is killed once."""
-    folder = tmp_path_factory.mktemp("sabotaged")
-    done = run_sabotaged(
-        "",
-        *SMOKE,
-        "--optsuite-recipes=baseline,ruin,raise,die,prune-0.8,false-pqat",
-        "--optsuite-variants=int8,fp32",
-        f"--optsuite-cache={shutil.copytree(smoke.cache, folder / 'cache')}",
-        f"--benchmark-json={folder / 'run.json'}",
-        SABOTAGE_FILE=str(folder / "died"),
-    )
-    assert done.returncode == 1
-    return done.stdout, json.loads((folder / "run.json").read_text())
 
 
 def test_the_gate_fails_a_ruined_recipe(sabotaged: tuple[str, dict[str, Any]]) -> None:
