@@ -34,9 +34,7 @@ from optsuite.store import Store
 from optsuite.store_command import write_file
 
 _VARIANTS = ["fp32", "dynamic", "int8"]
-_PAIRS = 20
 _ROUNDS = 1_000
-_TRIES = 20
 # Both fill XNNPACK's tiles, so that five percent more width are five percent more work.
 _NARROW, _WIDE = 640, 672
 
@@ -47,11 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
     parser.add_argument("out", type=Path, metavar="OUT.json")
     parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
+    parser.add_argument("--tries", type=int, choices=range(1, 1_001), default=20, metavar="N", help="(default: 20)")
     given = parser.parse_args(arguments)
     try:
         if not given.out.parent.is_dir():  # known before a minute is spent
             raise OptsuiteError(f"{given.out.parent}: no such folder; accepted is a file in one that is there")
-        found = calibrate(_files(read(given.run), Store(given.cache, print)))
+        found = calibrate(_files(read(given.run), Store(given.cache, print)), given.tries)
         write_file(given.out, msgspec.json.format(msgspec.json.encode(found)))
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
@@ -73,14 +72,14 @@ def _files(run: Run, store: Store) -> dict[str, bytes]:
     return found
 
 
-def calibrate(files: dict[str, bytes]) -> Calibration:
-    """Take all three figures, one after the other."""
+def calibrate(files: dict[str, bytes], tries: int) -> Calibration:
+    """Take all three figures, one after the other, each so many times."""
     with _silence():
-        paths = tuple(_paths(name, content) for name, content in files.items())
+        paths = tuple(_paths(name, content, tries) for name, content in files.items())
     narrow, wide = (
         probes.matrix_product(batch=64, inputs=64, outputs=outputs, dtype="float32") for outputs in (_NARROW, _WIDE)
     )
-    chosen = list(islice(cycle(files), _TRIES))
+    chosen = list(islice(cycle(files), tries))
     return Calibration(
         machine=machine_name(pytest_benchmark_generate_machine_info()),  # type: ignore[no-untyped-call]
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -91,12 +90,12 @@ def calibrate(files: dict[str, bytes]) -> Calibration:
         wider=Tries(
             files=(f"64 x 64 x {_NARROW}", f"64 x 64 x {_WIDE}"),
             macs_ratio=_WIDE / _NARROW,
-            ratios=tuple(_ratio(narrow, wide) for _ in range(_TRIES)),
+            ratios=tuple(_ratio(narrow, wide) for _ in range(tries)),
         ),
     )
 
 
-def _paths(name: str, content: bytes) -> Paths:
+def _paths(name: str, content: bytes, tries: int) -> Paths:
     """Each path and its floor in turn, the one that begins changing, with a new interpreter a turn."""
     floor = probes.one_element()
     makers: list[Callable[[], Call]] = [
@@ -106,9 +105,9 @@ def _paths(name: str, content: bytes) -> Paths:
         lambda: _compiled(floor),
     ]
     medians: list[list[float]] = [[] for _ in makers]
-    for pair in range(_PAIRS):
+    for first in range(tries):
         for turn in range(len(makers)):
-            path = (pair + turn) % len(makers)
+            path = (first + turn) % len(makers)
             call = makers[path]()
             rounds(call, _ROUNDS // 5)  # warm
             medians[path].append(float(np.median(rounds(call, _ROUNDS))))

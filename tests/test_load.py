@@ -250,7 +250,7 @@ def test_class_weights_of_labels_that_there_are(keras: Any) -> None:
     mistaken: list[Any] = [{10: 2.0}, {"1": 2.0}]
     for weights in mistaken:
         data = replace(DATASETS["mnist"], class_weights=weights)
-        with pytest.raises(OptsuiteError, match=r"class_weights for '?1.*; accepted are labels of the data"):
+        with pytest.raises(OptsuiteError, match=r"class_weights for '?1.*; accepted are labels, 0 to 9"):
             check(model, replace(task, step=replace(task.step, dataset=data)))
 
 

@@ -147,10 +147,13 @@ class Task:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     layers: Sequence[str] = ()
     note: str = ""
+    _splits: dict[str, Split] = field(default_factory=dict, init=False, repr=False)
 
     def split(self, name: str) -> Split:
-        """The data that the profile allows."""
-        return self.step.dataset.load(name).first(self.step.profile.limit(name))
+        """The data that the profile allows, loaded once."""
+        if name not in self._splits:
+            self._splits[name] = self.step.dataset.load(name).first(self.step.profile.limit(name))
+        return self._splits[name]
 
     def parent_model(self) -> Any:
         """The first input's Keras model, loaded anew (TFMOT's wrappers share variables); None for a first step."""
@@ -233,10 +236,11 @@ def run(step: Step, inputs: Sequence[Artifact]) -> Artifact:
     """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before."""
     from optsuite import keras
 
-    for split in ("train", "validation", "test"):
-        step.dataset.load(split)  # kept by most, and it may draw random numbers: before the step's own seed
+    task = Task(step=step, inputs=inputs)
+    for name in ("train", "validation", "test"):
+        task.split(name)  # which may draw random numbers: before the step's own seed
     keras.reset(step.seed)
-    return step.action.run(Task(step=step, inputs=inputs))
+    return step.action.run(task)
 
 
 def model_info(artifact: Artifact) -> ModelInfo:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from optsuite.metrics import ACCURACY, Metric
-from optsuite.spec import Dataset, File, OptsuiteError, Split
+from optsuite.spec import Dataset, File, OptsuiteError, Split, first_line
 
 _SPLITS = ("train", "validation", "test")
 _VALIDATION_SHARE = 0.1
@@ -299,7 +299,7 @@ def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.n
         x, y = zip(*data.as_numpy_iterator(), strict=True)
         return np.stack(x), np.array(y)
     except Exception as error:  # whatever the user's code may raise
-        reason = (str(error).strip().splitlines() or [""])[0]
         raise OptsuiteError(
-            f"{where}: {type(error).__name__}: {reason}; accepted is at least one (x, label), all x of one shape"
+            f"{where}: {type(error).__name__}: {first_line(error)}; accepted is at least one (x, label), with all x of "
+            "one shape"
         ) from error

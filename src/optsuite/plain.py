@@ -19,7 +19,7 @@ from optsuite.measure import LiteRTRunner
 from optsuite.metrics import ACCURACY, MeanAbsoluteError, Metric, TopK
 from optsuite.records import Asked, Built, Header, Measured, ModelInfo, StageRecord
 from optsuite.results import SCHEMA, SECTION, plain
-from optsuite.spec import OptsuiteError, Promise, Split
+from optsuite.spec import OptsuiteError, Promise, Split, first_line
 from optsuite.vet import crashing
 
 VARIANT = "tflite"
@@ -108,7 +108,7 @@ def _row(
     try:
         return _measured(name, content, metric, splits, monitor)
     except (OptsuiteError, RuntimeError, ValueError) as error:  # LiteRT's own, of inputs that the model can't take
-        raise OptsuiteError(f"{name}: {str(error).strip().splitlines()[0]}") from error
+        raise OptsuiteError(f"{name}: {first_line(error)}") from error
 
 
 def _measured(

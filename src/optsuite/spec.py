@@ -31,6 +31,11 @@ class UnavailableError(OptsuiteError):
     """Something can't be had on this machine: to be marked as absent, not a failure."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of somebody else's says, as part of one of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 """Accuracies, drops that are allowed, shares; held to 0..1 where it is read from a file."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optsuite.spec import File, OptsuiteError, Stage
+from optsuite.spec import File, OptsuiteError, Stage, first_line
 from optsuite.stages.train import check
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ class Load(Stage):
             try:
                 model = keras.models.load_model(path, compile=False)
             except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, say
-                reason = (str(error).strip().splitlines() or [""])[0]
-                raise OptsuiteError(f"{path}: Keras 2 can't load it: {reason}") from error
+                raise OptsuiteError(f"{path}: Keras 2 can't load it: {first_line(error)}") from error
         else:
             model, task.note = _translated_file(path, version)
         if File.of(path) != self.file:
@@ -98,8 +97,7 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
         for layer in _config(path).get("config", {}).get("layers", ()):
             if layer["class_name"] not in ("InputLayer", *_SYMBOLS, *SAME_IN_BOTH):
                 raise _untranslated(layer["config"].get("name"), layer["class_name"]) from error
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise OptsuiteError(f"{path}: Keras {keras3.__version__} can't load it: {reason}") from error
+        raise OptsuiteError(f"{path}: Keras {keras3.__version__} can't load it: {first_line(error)}") from error
     model = translated(original)
     x = np.random.default_rng(0).normal(size=(_TRIALS, *model.input_shape[1:])).astype(np.float32)
     expected = np.asarray(original(x, training=False))

@@ -51,15 +51,14 @@ def check(model: Any, task: Task) -> None:
         raise OptsuiteError(
             f"it has {len(model.inputs)} inputs and {len(model.outputs)} outputs; accepted is one of each"
         )
-    dataset = task.step.dataset
-    splits = {name: dataset.load(name) for name in ("train", "validation", "test")}
+    dataset, splits = task.step.dataset, {name: task.split(name) for name in ("train", "validation", "test")}
     for name, split in splits.items():
         if tuple(model.input_shape[1:]) != split.x.shape[1:]:
             raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the {name} split has {split.x.shape[1:]}")
-    targets = np.concatenate([split.y for split in splits.values()])
-    dataset.metric.check(tuple(model.output_shape[1:]), targets)
-    if unknown := dataset.class_weights.keys() - set(targets.tolist()):
-        raise OptsuiteError(f"class_weights for {', '.join(map(repr, unknown))}; accepted are labels of the data")
+    dataset.metric.check(tuple(model.output_shape[1:]), np.concatenate([split.y for split in splits.values()]))
+    if unknown := dataset.class_weights.keys() - set(range(model.output_shape[1])):
+        last = model.output_shape[1] - 1
+        raise OptsuiteError(f"class_weights for {', '.join(map(repr, unknown))}; accepted are labels, 0 to {last}")
     for layer in model.layers:
         kind = type(layer).__name__
         if isinstance(layer, keras.Model):
