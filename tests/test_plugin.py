@@ -58,11 +58,16 @@ def test_a_store_that_can_not_be_is_a_usage_error(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def _run_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed benchmarks, in a folder with a pyproject.toml of its own."""
+    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(folder), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_a_wrong_pyproject_section_is_a_usage_error(tmp_path: Path) -> None:
     """Told before anything is collected, also when no option of ours is given."""
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n[tool.optsuite]\nbudget = 1\n")
-    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = _run_in(tmp_path)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "unknown field `budget`" in done.stderr
 
@@ -71,8 +76,7 @@ def test_a_catalogue_that_can_not_be_read_is_a_usage_error(tmp_path: Path) -> No
     """One line, when it is pyproject.toml that names it, too."""
     (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\n[tool.optsuite]\ncatalog = "mine.py"\n')
     (tmp_path / "mine.py").write_text("MODELS = [1]\n")
-    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = _run_in(tmp_path)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert done.stderr.startswith("ERROR: optsuite: ")
     assert "MODELS is [1]; accepted is a list of Model" in done.stderr
@@ -85,8 +89,7 @@ def test_patterns_that_match_nothing_are_told_of(tmp_path: Path) -> None:
     section = '[tool.optsuite.tolerances]\naccuracy = {"conv_*" = 0.1, "conv-qat_int8" = 0.0}\n'
     budgets = '[tool.optsuite.budgets]\nrecipe = {"conv_qat" = 0.1, "conv_qat-int8" = 0.1}\n'
     (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{section}{budgets}")
-    command = [sys.executable, "-m", "pytest", "--pyargs", "optsuite.benchmarks", "--rootdir", str(tmp_path)]
-    done = subprocess.run([*command, "--collect-only"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = _run_in(tmp_path, "--collect-only")
     assert done.returncode == 0, done.stderr
     said = "PytestConfigWarning: optsuite: pyproject.toml has patterns that match nothing: "
     (line,) = (line for line in done.stdout.splitlines() if said in line)

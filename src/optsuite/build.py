@@ -152,7 +152,7 @@ class Task:
     def split(self, name: str) -> Split:
         """The data that the profile allows, loaded once."""
         if name not in self._splits:
-            self._splits[name] = self.step.dataset.load(name).first(self.step.profile.limit(name))
+            self._splits[name] = self.step.profile.split(self.step.dataset, name)
         return self._splits[name]
 
     def parent_model(self) -> Any:

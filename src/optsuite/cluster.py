@@ -97,10 +97,7 @@ class Cluster:
         name = self._name(step)
         if name not in self._data:
             self._data.add(name)
-            splits = {
-                split: step.dataset.load(split).first(step.profile.limit(split))
-                for split in ("train", "validation", "test")
-            }
+            splits = {split: step.profile.split(step.dataset, split) for split in ("train", "validation", "test")}
             self._client.register_plugin(_Data(name, splits), name)
 
     @contextlib.contextmanager

@@ -281,8 +281,9 @@ class Profile:
     max_epochs: int | None = None
     min_budget: float = 0.0
 
-    def limit(self, split: str) -> int | None:
-        return self.train_images if split == "train" else self.eval_images
+    def split(self, dataset: Dataset, name: str) -> Split:
+        """What it allows of a dataset's split."""
+        return dataset.load(name).first(self.train_images if name == "train" else self.eval_images)
 
     def epochs(self, schedule: Schedule) -> int:
         return schedule.epochs if self.max_epochs is None else min(schedule.epochs, self.max_epochs)

@@ -185,8 +185,7 @@ class Suite:
     def _split(self, name: str) -> Split:
         """The data that the profile allows: all experiments are of one dataset."""
         if name not in self._splits:
-            data = self.selection.experiments[0].dataset
-            self._splits[name] = data.load(name).first(self.selection.profile.limit(name))
+            self._splits[name] = self.selection.profile.split(self.selection.experiments[0].dataset, name)
         return self._splits[name]
 
     @contextmanager

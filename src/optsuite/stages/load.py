@@ -49,43 +49,44 @@ class Load(Stage):
         from optsuite.keras import keras
 
         path = Path(self.file.path)
-        version = _keras_version(path)
+        version, config = _described(path)
         if version.startswith("2."):
             try:
                 model = keras.models.load_model(path, compile=False)
             except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, say
                 raise OptsuiteError(f"{path}: Keras 2 can't load it: {first_line(error)}") from error
         else:
-            model, task.note = _translated_file(path, version)
+            model, task.note = _translated_file(path, version, config)
         if File.of(path) != self.file:
             raise OptsuiteError(f"{path} was changed while it was read; start the run again")
         check(model, task)
         return model
 
 
-def _keras_version(path: Path) -> str:
-    """The version of Keras that wrote the file, or the folder of a SavedModel."""
+def _described(path: Path) -> tuple[str, Any]:
+    """The version of Keras that wrote the file, or the folder of a SavedModel, and a file's model as plain data."""
     import h5py
 
     accepted = "accepted are .keras and .h5 files, and SavedModels that Keras 2 saved"
     if path.is_dir():
         if not (path / "keras_metadata.pb").exists():
             raise OptsuiteError(f"{path} is no SavedModel of Keras 2; {accepted}")
-        return "2."
+        return "2.", {}
     content = path.read_bytes()
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+                version = str(json.loads(archive.read("metadata.json"))["keras_version"])
+                return version, json.loads(archive.read("config.json"))
         with h5py.File(io.BytesIO(content), "r") as file:
             if "model_config" in file.attrs:
-                return str(file.attrs["keras_version"])
+                return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise OptsuiteError(f"{path} is no Keras model ({error}); {accepted}") from error
     raise OptsuiteError(f"{path} has weights, but no model; {accepted}")
 
 
-def _translated_file(path: Path, version: str) -> tuple[Any, str]:
+def _translated_file(path: Path, version: str, config: Any) -> tuple[Any, str]:
     """The model of a Keras 3 file in Keras 2, and how far the two are apart."""
     import keras as keras3
 
@@ -94,7 +95,7 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
     try:
         original = keras3.saving.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, or a function in a Lambda
-        for layer in _config(path).get("config", {}).get("layers", ()):
+        for layer in config.get("config", {}).get("layers", ()):
             if layer["class_name"] not in ("InputLayer", *_SYMBOLS, *SAME_IN_BOTH):
                 raise _untranslated(layer["config"].get("name"), layer["class_name"]) from error
         raise OptsuiteError(f"{path}: Keras {keras3.__version__} can't load it: {first_line(error)}") from error
@@ -106,17 +107,6 @@ def _translated_file(path: Path, version: str) -> tuple[Any, str]:
         raise OptsuiteError(f"{path}: in Keras 2 its answers differ by up to {difference:.2g} on {_TRIALS} inputs")
     apart = f"answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
     return model, f"from Keras {version}, loaded by {keras3.__version__}; {apart}"
-
-
-def _config(path: Path) -> Any:
-    """What the file says of its model, as plain data."""
-    import h5py
-
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
-    with h5py.File(path, "r") as file:
-        return json.loads(file.attrs["model_config"])
 
 
 def _untranslated(layer: str, kind: str) -> OptsuiteError:
