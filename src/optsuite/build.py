@@ -112,7 +112,7 @@ class Step:
             "action": [self.action.name, canonical(self.action)],
             "schedule": canonical(self.schedule),
             "dataset": canonical(self.dataset),
-            "limits": [self.profile.train_images, self.profile.eval_images],
+            "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_steps],
             "epochs": self.schedule and self.profile.epochs(self.schedule),
             "format": [[part.name for part in fields(record)] for record in _RECORDS],
             "seed": self.seed,
@@ -171,6 +171,15 @@ class Task:
             answers = keras.outputs(model, self.split("validation").x[:32])
         return bool((answers >= 0).all()) and np.allclose(answers.sum(axis=-1), 1, atol=1e-3)
 
+    def _arithmetic(self) -> tuple[str, ...]:
+        """The fingerprints of this process and of the processes that trained the teacher, where there is one."""
+        from optsuite import keras
+
+        found = {keras.arithmetic_fingerprint()}
+        for artifact in self.inputs[1:]:
+            found |= model_info(artifact).arithmetic
+        return tuple(sorted(found))
+
     def finish(self, stage: Stage, model: Any) -> Artifact:
         """The artifact of a stage's model: its file, its answers, and its parent's records with this one added."""
         from optsuite import keras
@@ -192,6 +201,7 @@ class Task:
             preserve=stage.preserve,
             weights=keras.layer_weights(model),
             note=self.note,
+            arithmetic=self._arithmetic() if loss else (),
         )
         splits = {name: self.split(name) for name in ("validation", "test")}
         info = ModelInfo(
@@ -221,7 +231,9 @@ class Done:
 
 def import_tensorflow() -> None:
     """Do what takes long before the first step of a process."""
-    from optsuite import keras  # noqa: F401
+    from optsuite import keras
+
+    keras.arithmetic_fingerprint()
 
 
 def timed(step: Step, inputs: Sequence[Artifact]) -> Done:

@@ -19,7 +19,7 @@ from optsuite.variants import VARIANTS
 PROFILES = catalogue(
     Profile(name="full"),
     # Seconds an experiment. A model trained so briefly proves the plumbing: its gate only catches wreckage.
-    Profile(name="smoke", train_images=6_000, eval_images=500, max_epochs=2, min_budget=0.5),
+    Profile(name="smoke", train_images=6_000, eval_images=500, max_epochs=2, max_steps=100, min_budget=0.5),
 )
 
 Own = Mapping[str, tuple[str, ...]]

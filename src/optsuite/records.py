@@ -45,7 +45,8 @@ class StageRecord:
     """What happened in one stage; the curves have a value an epoch, accuracies as fractions.
 
     `promise` is for the `layers` whose weights the stage transformed; of what was owed before, it keeps what is in
-    `preserve`. `weights` are those after the stage.
+    `preserve`. `weights` are those after the stage. `arithmetic` has the fingerprint of the process that trained (see
+    `keras.arithmetic_fingerprint`), and those of the teacher's training; it is empty for a stage that trained nothing.
     """
 
     stage: str
@@ -59,6 +60,7 @@ class StageRecord:
     preserve: tuple[Invariant, ...]
     weights: tuple[LayerWeights, ...]
     note: str = ""
+    arithmetic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,11 @@ class ModelInfo:
     def layers(self) -> tuple[LayerWeights, ...]:
         """The kernels of the finished model."""
         return self.stages[-1].weights
+
+    @property
+    def arithmetic(self) -> frozenset[str]:
+        """The fingerprints of all processes that trained it, or its teachers."""
+        return frozenset(one for stage in self.stages for one in stage.arithmetic)
 
 
 def _text(array: np.ndarray) -> str:

@@ -273,12 +273,16 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """How much work to spend: at most so many images and epochs (None: all); no budget is under `min_budget`."""
+    """How much work to spend: at most so many images, epochs and optimiser steps a stage (None: all).
+
+    No budget is under `min_budget`.
+    """
 
     name: str
     train_images: int | None = None
     eval_images: int | None = None
     max_epochs: int | None = None
+    max_steps: int | None = None
     min_budget: float = 0.0
 
     def split(self, dataset: Dataset, name: str) -> Split:

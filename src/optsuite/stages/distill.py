@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optsuite.build import pack_arrays, unpack_arrays
+from optsuite.build import INFO, pack_arrays, unpack_arrays
 from optsuite.spec import Action, Artifact, Stage
 from optsuite.stages.train import Copies, fit, moved
 
@@ -23,7 +23,8 @@ _LEAST = 1e-7
 class TeacherLogits(Action):
     """Ask the teacher once, about the clean training images and `copies` - 1 copies shifted by the seed.
 
-    The artifact holds `shifts`, int (copies, n, 2) in pixels, and `logits`, float32 (copies, n, classes).
+    The artifact holds `shifts`, int (copies, n, 2) in pixels, `logits`, float32 (copies, n, classes), and what is known
+    of the teacher.
     """
 
     copies: int
@@ -40,7 +41,7 @@ class TeacherLogits(Action):
         asked = [moved(images, moves).numpy() if self.pixels else images for moves in shifts]
         answers = np.stack([keras.outputs(teacher, inputs) for inputs in asked])
         logits = np.log(np.maximum(answers, _LEAST)) if task.probabilities(teacher) else answers
-        return {_LOGITS: pack_arrays(shifts=shifts, logits=logits)}
+        return {_LOGITS: pack_arrays(shifts=shifts, logits=logits), INFO: task.inputs[0][INFO]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,8 +91,15 @@ def schedule_of(task: Task) -> Schedule:
 
 
 def steps_per_epoch(task: Task) -> int:
-    """Whole batches in the training split; a last, smaller one is left to the next shuffle."""
-    return max(1, len(task.split("train").x) // schedule_of(task).batch)
+    """Whole batches in the training split, or as many as the profile allows.
+
+    A last, smaller batch is left to the next shuffle.
+    """
+    schedule, profile = schedule_of(task), task.step.profile
+    steps = len(task.split("train").x) // schedule.batch
+    if profile.max_steps is not None:
+        steps = min(steps, profile.max_steps // profile.epochs(schedule))
+    return max(1, steps)
 
 
 def total_steps(task: Task) -> int:
