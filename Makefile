@@ -1,6 +1,6 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: bench bench-cluster test test-page faults gate lint constraints clean
+.PHONY: bench bench-cluster test test-fast test-page faults gate gate-fault reference lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
@@ -22,6 +22,10 @@ bench-cluster: .venv/installed
 	$(IN_VENV) optsuite.benchmarks.cluster benchmarks/ --optsuite-profile=smoke --optsuite-cache=$(LATEST)/cluster/store \
 		--benchmark-json=$(LATEST)/cluster/run.json --benchmark-quiet
 
+# No training and none of the real commands: for every change, in under a minute.
+test-fast: .venv/installed
+	$(IN_VENV) pytest tests/ --ignore=tests/browser -m "not slow" --numprocesses=2 --dist=worksteal
+
 test: .venv/installed
 	$(IN_VENV) pytest tests/ --ignore=tests/browser --numprocesses=2 --dist=worksteal
 
@@ -33,12 +37,33 @@ faults: .venv/installed
 test-page: .venv/installed
 	$(IN_VENV) pytest tests/browser/
 
-# Against the committed run: the two smaller models, and what LiteRT runs of them.
+# What CI trains at full length, and judges against the committed run, on whatever CPU it is.
+GATED = --optsuite-models=dscnn --optsuite-recipes=baseline,qat,prune-0.8,cluster-8 \
+	--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8
+
 gate: .venv/installed
 	mkdir -p $(LATEST)
-	$(IN_VENV) pytest benchmarks/ --optsuite-models=dscnn,tutorial \
-		--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8 --benchmark-json=$(LATEST)/gate.json --benchmark-quiet
+	$(IN_VENV) pytest benchmarks/ $(GATED) --benchmark-json=$(LATEST)/gate.json --benchmark-quiet
 	$(IN_VENV) optsuite compare reports/mnist/run.json $(LATEST)/gate.json
+
+# A gate that can't fail proves nothing: a learning rate ten times too high has to be REGRESSED.
+gate-fault: .venv/installed
+	mkdir -p $(LATEST)
+	PYTHONPATH=tests SABOTAGE="hurry cluster" $(IN_VENV) pytest -p sabotage benchmarks/test_latency.py $(GATED) \
+		--optsuite-recipes=cluster-8 --benchmark-json=$(LATEST)/fault.json --benchmark-quiet
+	$(IN_VENV) optsuite compare reports/mnist/run.json $(LATEST)/fault.json | tee $(LATEST)/fault.txt; test $$? = 1
+	grep "^REGRESSED  dscnn_cluster-8 int8 accuracy" $(LATEST)/fault.txt
+
+# The committed run: everything with one seed, and what the gate trains with twenty, which tell how much trainings differ.
+reference: .venv/installed
+	mkdir -p $(LATEST)
+	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet
+	$(IN_VENV) pytest benchmarks/test_latency.py $(GATED) --optsuite-seeds=$$(seq -s, 0 19) \
+		--benchmark-json=$(LATEST)/seeds.json --benchmark-quiet
+	$(IN_VENV) optsuite spread $(LATEST)/seeds.json --add-to $(LATEST)/run.json
+	$(IN_VENV) optsuite.benchmarks.calibration $(LATEST)/run.json reports/mnist/calibration.json
+	cp $(LATEST)/run.json reports/mnist/run.json
+	$(IN_VENV) optsuite report reports/mnist/run.json --calibration reports/mnist/calibration.json --out reports/mnist
 
 lint: .venv/installed
 	$(IN_VENV) ruff check .

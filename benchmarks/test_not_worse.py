@@ -11,19 +11,26 @@ from typing import get_args
 import pytest
 
 from optsuite.spec import Experiment, Variant
-from optsuite.verdict import Judgement, Metric, Verdict
+from optsuite.verdict import Judgement, Metric, Verdict, passes
 
 
 @pytest.mark.parametrize("metric", [metric for metric in get_args(Metric) if metric != "presence"])
-def test_not_worse(judgements: Sequence[Judgement], experiment: Experiment, variant: Variant, metric: Metric) -> None:
+def test_not_worse(
+    judgements: Sequence[Judgement],
+    experiment: Experiment,
+    variant: Variant,
+    metric: Metric,
+    pytestconfig: pytest.Config,
+) -> None:
     """A metric of a variant of an experiment, over all its seeds, has not regressed."""
     row = f"{experiment.model.name}_{experiment.recipe.name}", variant.name, metric
     found = [one for one in judgements if (one.experiment, one.variant, one.metric) == row]
     if not found:
         pytest.skip("nothing was promised" if metric == "invariants" else "not measured in this run")
-    if found[0].verdict is Verdict.NOT_COMPARABLE:
+    allow = pytestconfig.getoption("optsuite_allow_not_comparable")
+    if found[0].verdict is Verdict.NOT_COMPARABLE and (allow or not found[0].unjudged):
         pytest.skip(found[0].detail)
-    if found[0].verdict.fails:
+    if not passes(found, allow_not_comparable=allow):
         pytest.fail(f"{found[0].verdict}: {found[0].reason}", pytrace=False)
 
 

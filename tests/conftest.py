@@ -10,11 +10,40 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from filelock import FileLock
 from runs import ROOT, SMOKE, Smoke, benchmark, built, run_pytest, run_sabotaged, watch
+
+from optsuite import build
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a built model is slow, and so is tests/faults; other slow tests say so themselves."""
+    for item in items:
+        needs = {"smoke", "sabotaged", "commands"} & set(getattr(item, "fixturenames", ()))
+        if needs or "faults" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _fast_tests_are_fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse training and the real commands in a test that is not marked as slow."""
+    if request.node.get_closest_marker("slow"):
+        return
+    start: Any = subprocess.Popen.__init__
+
+    def refuse_commands(process: Any, args: Any, *others: Any, **options: Any) -> None:
+        if {"pytest", "optsuite"} & set(map(str, args if isinstance(args, list) else [args])):
+            pytest.fail(f"{args}: a test that runs it needs @pytest.mark.slow")
+        start(process, args, *others, **options)
+
+    def refuse_building(*_: Any) -> NoReturn:
+        pytest.fail("a test that builds a model needs @pytest.mark.slow")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse_commands)
+    monkeypatch.setattr(build, "run", refuse_building)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import numpy as np
 from optsuite.records import Answers
 
 ROOT = Path(__file__).parents[1]
+HANGS_S = 1_200
+"""A process that is not done by then hangs: no machine is so slow."""
 FAULTS = os.environ.get("OPTSUITE_FAULTS", "")
 """Where the counts of the long form of tests/faults go; empty for the short form."""
 
@@ -149,7 +151,7 @@ def run_pytest(*arguments: str | Path, **environment: str) -> subprocess.Complet
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=HANGS_S,
         check=False,
     )
 

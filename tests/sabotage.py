@@ -21,7 +21,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from optsuite import build, vet
-from optsuite.models import MODELS
+from optsuite.models import MODELS, build_dscnn
 from optsuite.recipes import RECIPES
 from optsuite.spec import Invariant, Recipe, Stage
 from optsuite.stages.prune import Prune
@@ -86,6 +86,17 @@ class FalsePQAT(Stage):
         return QAT().apply(model, task)
 
 
+def halved_dscnn() -> Any:
+    """The network with half of its filters."""
+    from optsuite.keras import keras
+
+    config = build_dscnn().get_config()
+    for layer in config["layers"]:
+        if "filters" in layer["config"]:
+            layer["config"]["filters"] //= 2
+    return keras.Sequential.from_config(config)
+
+
 DONE = os.environ.get("SABOTAGE", "").split(",")
 RECIPES["ruin"] = Recipe(name="ruin", stages=(Ruin(),), budget=0.0)
 RECIPES["false-pqat"] = Recipe(name="false-pqat", stages=(Prune(sparsity=0.8), FalsePQAT()), budget=0.005)
@@ -97,6 +108,16 @@ RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FI
 if "break pruning" in DONE:
     for name, model in MODELS.items():
         MODELS[name] = replace(model, stages={**model.stages, "prune": replace(model.finetune, peak_lr=1e-9)})
+for stage in [what.removeprefix("hurry ") for what in DONE if what.startswith("hurry ")]:
+    for name, model in MODELS.items():
+        if stage == "train" and model.train:
+            MODELS[name] = replace(model, train=replace(model.train, peak_lr=10 * model.train.peak_lr))
+        else:
+            schedule = model.stages.get(stage, model.finetune)
+            hurried = replace(schedule, peak_lr=10 * schedule.peak_lr)
+            MODELS[name] = replace(model, stages={**model.stages, stage: hurried})
+if "halve filters" in DONE:
+    MODELS["dscnn"] = replace(MODELS["dscnn"], build=halved_dscnn)
 if "hide tensorflow" in DONE:
     for module in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "h5py"):
         sys.modules[module] = None  # type: ignore[assignment]

@@ -21,7 +21,7 @@ from optsuite.variants import VARIANTS
 
 TINY = Profile(name="tiny", train_images=15_000, eval_images=100, max_epochs=1)
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # TensorFlow's and Keras's own
 
 
 @pytest.fixture(scope="module")

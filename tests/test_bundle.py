@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -165,8 +166,7 @@ def test_measuring_from_a_bundle(smoke: Smoke, tmp_path: Path) -> None:
         f"--optsuite-cache={tmp_path / 'cache'}",
     )
     assert done.returncode == 0, done.stdout
-    assert "building 1 steps" not in done.stdout
-    assert "optsuite: building took 0 s" in done.stdout
+    assert not re.search(r"building \d+ steps|built \d+", done.stdout)
 
 
 def test_a_measured_file_is_copied_out(smoke: Smoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
-from runs import ROOT, Smoke
+from runs import HANGS_S, ROOT, Smoke
 
 from optsuite import cluster, scheduler
 from optsuite.build import Step, Task
@@ -23,6 +23,8 @@ from optsuite.experiments import PROFILES, select, step_of
 from optsuite.spec import Action, Artifact, OptsuiteError, Split
 from optsuite.store import Store
 from optsuite.variants import VARIANTS
+
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,9 @@ def dask() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def address(dask: LocalCluster) -> str:
+    """Of the scheduler, once both workers are there: a test before may have killed one."""
+    with Client(dask.scheduler_address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=HANGS_S)
     return str(dask.scheduler_address).removeprefix("tcp://")
 
 
@@ -125,7 +130,7 @@ def test_runs_on_one_cluster_do_not_meet(address: str, tmp_path: Path) -> None:
     second = cluster.Cluster(address, [COUNT])
     answer = second.submit(COUNT, [], 1.0)
     first.close()
-    assert answer.result(timeout=60).artifact["found"].endswith(b" (6000, 500)")
+    assert answer.result(timeout=HANGS_S).artifact["found"].endswith(b" (6000, 500)")
     second.close()
 
 
@@ -160,9 +165,8 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
         cluster.Cluster("127.0.0.1:9", [COUNT])
 
 
-def test_a_scheduler_that_goes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_goes_is_named(tmp_path: Path) -> None:
     """In the middle of a build; this one had no workers yet, for which the build would have waited."""
-    monkeypatch.setattr(cluster, "_CONNECT_S", 1)
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -185,7 +189,7 @@ def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smo
             assert run.poll() is None
             time.sleep(0.05)
         os.kill(before[busy[0]], signal.SIGKILL)
-        output, _ = run.communicate(timeout=150)
+        output, _ = run.communicate(timeout=HANGS_S)
         assert before[busy[0]] not in client.run(os.getpid).values()
     assert run.returncode == 0, output
     assert "on 2 workers of the Dask scheduler" in output

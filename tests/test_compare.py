@@ -17,10 +17,12 @@ from runs import answering, answers, benchmark, built, layer
 from optsuite import config, results
 from optsuite.__main__ import main
 from optsuite.ab import Ratio
-from optsuite.compare import Side, compare, holm, latency_verdict
+from optsuite.chance import holm
+from optsuite.compare import compare, latency_verdict
 from optsuite.config import Config, Tolerances
 from optsuite.drop import Flips, pooled
 from optsuite.experiments import select
+from optsuite.pairs import Side
 from optsuite.pareto import hypervolume
 from optsuite.records import Answers, Measured
 from optsuite.report import verdicts
@@ -137,11 +139,18 @@ def test_accuracy(base: Run, lost: int, gained: int, tolerance: float, verdict: 
 )
 def test_size(base: Run, metric: str, before: int, after: int, tolerances: dict[str, float], verdict: Verdict) -> None:
     """Raw and gzip against one tolerance, the last pattern that matches."""
-    old = changed(base, "conv_qat_s0", "int8", **{metric: before})
+    old = changed(base, "conv_qat_s0", "int8", sha256="old", **{metric: before})
     new = changed(base, "conv_qat_s0", "int8", **{metric: after})
     one = of(judged(old, new, tolerances=Tolerances(size=tolerances)), "conv_qat", "int8", metric)
     assert one.verdict == verdict
     assert one.value == pytest.approx(after / before - 1)
+
+
+def test_the_sizes_of_the_same_file_are_the_same(base: Run) -> None:
+    """Whatever another machine's zlib makes of it."""
+    new = changed(base, "conv_qat_s0", "int8", sha256="bytes of conv_qat_s0 int8", gzip_bytes=3_000)
+    one = of(judged(base, new), "conv_qat", "int8", "gzip_bytes")
+    assert (one.verdict, one.detail) == (Verdict.SAME, "identical bytes")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +324,7 @@ def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -
     """Another profile or dataset has nothing in common to compare."""
     new = copy.deepcopy(base)
     (new["optsuite"] if what == "profile" else new["optsuite"]["asked"])[what] = value
-    with pytest.raises(OptsuiteError, match=f"different {what}s"):
+    with pytest.raises(OptsuiteError, match=f"expected runs of the same {what}"):
         judged(base, new)
 
 
@@ -325,7 +334,7 @@ def test_runs_of_other_data_are_refused(base: Run, before: str, after: str, refu
     old, new = copy.deepcopy(base), copy.deepcopy(base)
     old["optsuite"]["data_sha256"], new["optsuite"]["data_sha256"] = before, after
     if refused:
-        with pytest.raises(OptsuiteError, match="different test splits, a and b"):
+        with pytest.raises(OptsuiteError, match="expected runs of the same test split, got a and b"):
             judged(old, new)
     else:
         assert judged(old, new)
@@ -491,7 +500,8 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert printed[2] == f"NOT COMPARABLE, 1 times: not both artifacts are in {tmp_path / 'cache'}"
     assert re.fullmatch(r"conv: hypervolume 0\.\d+ -> 0\.\d+, by each run's own times", printed[3])
     assert printed[4] == (
-        "tolerances: accuracy 0.001 for *; size 0.01 for *; latency 0.05 for *; accuracy at p 0.01 (Holm)"
+        "tolerances: accuracy 0.001 for *; size 0.01 for *; latency 0.05 for *; "
+        "accuracy, and the gzip size of other trainings, at p 0.01 (Holm)"
     )
     text = (tmp_path / "verdicts.md").read_text()
     assert text.startswith("## optsuite: something got worse\n")

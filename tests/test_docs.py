@@ -10,10 +10,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from runs import ROOT, SMOKE_KINDS, Smoke
+from runs import HANGS_S, ROOT, SMOKE_KINDS, Smoke
 
 from optsuite import config, results
 from optsuite.__main__ import main
+
+pytestmark = pytest.mark.slow
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -68,7 +70,7 @@ def test_every_command_runs(page: Path, commands: Path, project: Path) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGS_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from runs import ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
+from runs import HANGS_S, ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
 
 from optsuite import report, results
 from optsuite.__main__ import main
@@ -26,6 +26,8 @@ from optsuite.measure import LiteRTRunner
 from optsuite.spec import OptsuiteError, Split
 from optsuite.store import Store
 from optsuite.suite import Suite
+
+pytestmark = pytest.mark.slow
 
 VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
 LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
@@ -140,7 +142,7 @@ def test_an_interrupted_build_goes_on_where_it_was(tmp_path: Path) -> None:
             assert run.poll() is None
             time.sleep(0.02)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-        output, _ = run.communicate(timeout=20)
+        output, _ = run.communicate(timeout=HANGS_S)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output
     assert _ends(run.pid)
     kept = store.stored()
@@ -150,8 +152,8 @@ def test_an_interrupted_build_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def _ends(group: int) -> bool:
-    """Whether no process of the group is left after a moment, which multiprocessing's own helper needs."""
-    for _ in range(50):
+    """Wait for the last process of the group to end: multiprocessing's own helper needs a moment."""
+    for _ in range(10 * HANGS_S):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:

@@ -19,7 +19,7 @@ from optsuite.stages import load
 from optsuite.stages.load import SAME_IN_BOTH, Load, translated
 from optsuite.stages.train import check
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # TensorFlow's and Keras's own
 
 
 @pytest.fixture(scope="module")

@@ -171,6 +171,7 @@ def nothing(split: str) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+@pytest.mark.slow
 def test_tfdata(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in a process of its own where TensorFlow is not loaded, or here: in the same order, shuffled as it is."""
     found = []

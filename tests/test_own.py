@@ -11,10 +11,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from runs import ROOT
+from runs import HANGS_S, ROOT
 
 from optsuite import results
 from optsuite.datasets import load_mnist
+
+pytestmark = pytest.mark.slow
 
 _PAGE = (ROOT / "docs" / "your-model.md").read_text()
 # One job, as by `run_pytest`.
@@ -45,7 +47,7 @@ def _run(script: str, project: Path, commands: Path, **environment: str) -> subp
         env=os.environ | {"PATH": path, "PYTEST_ADDOPTS": _SMOKE} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGS_S,
         check=False,
     )
 

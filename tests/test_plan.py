@@ -156,6 +156,7 @@ def test_the_command_plans_what_pytest_would_build(smoke: Smoke) -> None:
     assert Store(smoke.cache, print).stored() == before
 
 
+@pytest.mark.slow
 def test_the_command_says_when_there_is_nothing_to_plan() -> None:
     """Pytest's arguments may name no benchmark at all."""
     done = _plan("tests/test_spec.py")

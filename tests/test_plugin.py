@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from runs import SMOKE, Smoke, run_pytest
 
+pytestmark = pytest.mark.slow
+
 ONE = ("--optsuite-recipes=baseline", "--optsuite-variants=int8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from optsuite import build, scheduler
+from optsuite import build, progress, scheduler
 from optsuite.build import Done, Step, Task
 from optsuite.experiments import PROFILES, select, step_of
 from optsuite.processes import Processes, Work
@@ -77,13 +78,12 @@ def _run(
 ) -> tuple[dict[str, str], list[tuple[Event, str]]]:
     events: list[tuple[Event, str]] = []
     todo = scheduler.missing(steps, store)
-    failures = scheduler.run(
-        todo,
-        store,
-        builders,
-        lambda event, step, done: events.append((event, step.label)),
-        seconds or dict.fromkeys(todo, 1.0),
-    )
+
+    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+        if step:
+            events.append((event, step.label))
+
+    failures = scheduler.run(todo, store, builders, observe, seconds or dict.fromkeys(todo, 1.0))
     return failures, events
 
 
@@ -211,8 +211,8 @@ def test_a_worker_killed_between_two_steps_costs_nothing(store: Store, tmp_path:
     builders = _processes(1, tmp_path)
     (first,) = builders._places
 
-    def observe(event: Event, step: Step, done: Done | None) -> None:
-        if (event, step.label) == ("stored", "a"):
+    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+        if step and (event, step.label) == ("stored", "a"):
             for process in (first._processes or {}).values():
                 process.kill()
                 process.join()
@@ -225,11 +225,37 @@ def test_a_worker_killed_between_two_steps_costs_nothing(store: Store, tmp_path:
     assert _content(store, C) == b"a>b>c"
 
 
+def test_without_a_terminal_there_is_a_line_a_minute(store: Store) -> None:
+    """A log says what is done and left, and how long that may take; nothing before the first minute is over."""
+    todo = scheduler.missing([C], store)
+    seconds = dict(zip(todo, (10.0, 10.0, 20.0), strict=True))
+    stream, now = io.StringIO(), 0.0
+    with progress.building(seconds, stream, clock=lambda: now) as observe:
+
+        def passing(event: Event, step: Step | None, done: Done | None) -> None:
+            nonlocal now
+            now += 20
+            observe(event, step, done)
+
+        assert scheduler.run(todo, store, Threads(1, _work), passing, seconds) == {}
+    # Three events a step, 20 s each: it is started, waited for and stored.
+    assert stream.getvalue().splitlines() == [
+        "optsuite: built 1 of 3 steps in 60 s, about 180 s left",
+        "optsuite: built 2 of 3 steps in 120 s, about 120 s left",
+        "optsuite: built 3 of 3 steps in 180 s, about 0 s left",
+    ]
+    waiting = io.StringIO()
+    with progress.building(seconds, waiting, clock=lambda: now) as observe:
+        now += 60
+        observe("waiting", None, None)
+    assert waiting.getvalue() == "optsuite: built 0 of 3 steps in 60 s, no estimate yet\n"
+
+
 def test_an_interrupt_keeps_what_was_finished(store: Store) -> None:
     """Ctrl-C loses the steps in progress and no other."""
 
-    def observe(event: Event, step: Step, done: Done | None) -> None:
-        if (event, step.label) == ("started", "c"):
+    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+        if step and (event, step.label) == ("started", "c"):
             raise KeyboardInterrupt
 
     todo = scheduler.missing([C], store)

@@ -60,7 +60,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compared.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as Markdown too")
     compared.add_argument("--json", type=Path, metavar="FILE", help="write all of them as JSON too")
     compared.add_argument("--all", action="store_true", help="print what is the same, too")
+    compared.add_argument(
+        "--spread",
+        type=Path,
+        metavar="SEEDS.json",
+        help="a run of several seeds: how much trainings of the same code differ (default: BASE.json)",
+    )
+    compared.add_argument(
+        "--allow-not-comparable",
+        action="store_true",
+        help="exit with 0 although an accuracy or a size could not be judged",
+    )
     compared.set_defaults(command=_compare)
+    spread = commands.add_parser(
+        "spread", help="how much trainings of the same code differ, from a run of several seeds"
+    )
+    spread.add_argument("seeds", type=Path, metavar="SEEDS.json", help="a run with --optsuite-seeds=0,1,2,...")
+    spread.add_argument(
+        "--add-to",
+        type=Path,
+        metavar="RUN.json",
+        help="a run of fewer seeds by the same code: `compare` knows them then",
+    )
+    spread.set_defaults(command=_spread)
     history = commands.add_parser("history", help="each model over the runs that --benchmark-autosave kept")
     history.add_argument("folder", type=Path, metavar="DIR", help="what --benchmark-storage was")
     history.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
@@ -151,27 +173,47 @@ def _compare(given: argparse.Namespace) -> int:
     import msgspec
 
     from optsuite import ab, config
-    from optsuite.compare import Side, compare
+    from optsuite.compare import compare
     from optsuite.history import before_and_after
+    from optsuite.pairs import Side
     from optsuite.report import verdicts
     from optsuite.results import read
+    from optsuite.verdict import passes
 
+    read_paths = [path.resolve() for path in (given.base, given.new, given.spread) if path]
     for path in (given.markdown, given.json):
-        if path and path.resolve() in (given.base.resolve(), given.new.resolve()):
+        if path and path.resolve() in read_paths:
             raise OptsuiteError(f"{path} is one of the runs; accepted is another file to write to")
     base, new = read(given.base), read(given.new)
     if new.date < base.date:
         raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
     tolerances = config.read(_PYPROJECT).tolerances
     retime = ab.side_by_side(open_store(given))
-    judged = compare(Side.of(base), Side.of(new), tolerances, retime)
+    spread = Side.of(read(given.spread)) if given.spread else None
+    judged = compare(Side.of(base), Side.of(new), tolerances, retime, spread)
     volumes = before_and_after(base, new, judged)
     print(verdicts.text(judged, volumes, tolerances, everything=given.all))
     if given.markdown:
         write_file(given.markdown, verdicts.markdown(judged, volumes, tolerances, everything=given.all).encode())
     if given.json:
         write_file(given.json, msgspec.json.format(msgspec.json.encode(judged)))
-    return int(any(one.verdict.fails for one in judged))
+    return int(not passes(judged, allow_not_comparable=given.allow_not_comparable))
+
+
+def _spread(given: argparse.Namespace) -> int:
+    from optsuite import spread
+    from optsuite.results import read
+
+    rows = spread.of_run(read(given.seeds))
+    added = spread.add(given.add_to, given.seeds) if given.add_to else b""
+    from optsuite.report import tables
+    from optsuite.report.spread import table
+
+    print(tables.markdown(table(rows)))
+    if given.add_to:
+        write_file(given.add_to, added)
+        print(f"{given.add_to} has the seeds of {given.seeds} now")
+    return 0
 
 
 def _plan(given: argparse.Namespace) -> int:

@@ -85,9 +85,9 @@ class Artifacts:
         self._say(f"building {len(todo)} steps, {builders.title}")
         with progress.building(seconds, stream) as show:
 
-            def observe(event: Event, step: Step, done: Done | None) -> None:
+            def observe(event: Event, step: Step | None, done: Done | None) -> None:
                 show(event, step, done)
-                if done:
+                if step and done:
                     times.add(step, done)
 
             self._failures |= scheduler.run(todo, self._store, builders, observe, seconds)

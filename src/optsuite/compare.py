@@ -2,86 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Literal
 
+from optsuite import chance
 from optsuite.ab import Ratio
 from optsuite.config import Tolerances
-from optsuite.drop import pooled
 from optsuite.invariants import broken, owed
+from optsuite.pairs import Pair, Side, matched
 from optsuite.records import Built, Header, Measured
-from optsuite.results import Run
 from optsuite.spec import OptsuiteError
-from optsuite.verdict import ALPHA, Judgement, Metric, Verdict
+from optsuite.verdict import Judgement, Verdict
 
 Retime = Callable[[Measured, Measured], Ratio]
 """Times two files side by side, the first being the reference; OptsuiteError says why it can't."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """What a comparison takes of a run."""
+def compare(
+    base: Side, new: Side, tolerances: Tolerances, retime: Retime, spread: Side | None = None
+) -> list[Judgement]:
+    """Judge every row of both; OptsuiteError where the two runs can't be compared at all.
 
-    header: Header
-    machine: str
-    rows: Mapping[tuple[str, str], Measured]
-    built: Mapping[str, Built]
-
-    @classmethod
-    def of(cls, run: Run) -> Side:
-        """All rows of a run."""
-        return cls.now(run.header, run.machine, [row.measured for row in run.rows])
-
-    @classmethod
-    def now(cls, header: Header, machine: str, rows: Iterable[Measured]) -> Side:
-        """Of a run that is not written yet."""
-        found = {(row.experiment, row.variant): row for row in rows}
-        return cls(header=header, machine=machine, rows=found, built={one.id: one for one in header.built})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A variant of an experiment in both runs, a (before, after) a seed; `built` are the baseline's."""
-
-    experiment: str
-    variant: str
-    before: Sequence[Measured]
-    after: Sequence[Measured]
-    built: Sequence[Built]
-
-    @property
-    def identical(self) -> bool:
-        """Whether all files are the same to the byte."""
-        return all(old.sha256 == new.sha256 for old, new in zip(self.before, self.after, strict=True))
-
-    @property
-    def answers_the_same(self) -> bool:
-        """Whether the files are the same and answer the same: another runtime may not."""
-        return self.identical and all(old.test == new.test for old, new in zip(self.before, self.after, strict=True))
-
-    def judge(self, metric: Metric, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
-        """A verdict on this pair."""
-        return Judgement(
-            experiment=self.experiment, variant=self.variant, metric=metric, verdict=verdict, detail=detail, **figures
-        )
-
-
-def compare(base: Side, new: Side, tolerances: Tolerances, retime: Retime) -> list[Judgement]:
-    """Judge every row of both; OptsuiteError where the two runs can't be compared at all."""
-    for name, was in base.header.kind.items():
-        if "" != was != (now := new.header.kind[name]) != "":
-            raise OptsuiteError(f"the runs have different {name}s, {was} and {now}; accepted are two of the same")
-    pairs, presence = _pairs(base, new), list(_presence(base, new))
+    `spread` is a run of several seeds, which tells how much trainings differ; by default `base` is.
+    """
+    _check_same_kind(base.header, new.header)
+    if spread:
+        _check_same_kind(base.header, spread.header)
+    pairs, presence = matched(base, new, (spread or base).trainings), list(_presence(base, new))
     if not pairs and not any(one.verdict.fails for one in presence):
         raise OptsuiteError("nothing was compared: the runs have no row in common")
     return [
         *presence,
-        *_accuracy(pairs, tolerances),
-        *(_size(pair, metric, tolerances) for pair in pairs for metric in ("bytes", "gzip_bytes")),
+        *chance.judgements(pairs, tolerances),
+        *(_size(pair, "bytes", tolerances) for pair in pairs),
+        *(_size(pair, "gzip_bytes", tolerances) for pair in pairs if not pair.redrawn),
         *(judged for pair in pairs if (judged := _invariants(pair))),
         *(_latency(pair, base, new, tolerances, retime) for pair in pairs),
     ]
+
+
+def _check_same_kind(one: Header, other: Header) -> None:
+    """Refuse two runs of other profiles, data or metrics; what one of them does not tell is not compared."""
+    for name, first in one.kind.items():
+        second = other.kind[name]
+        if first and second and first != second:
+            raise OptsuiteError(f"expected runs of the same {name}, got {first} and {second}")
 
 
 def _presence(base: Side, new: Side) -> Iterable[Judgement]:
@@ -124,67 +89,11 @@ def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
     return ""
 
 
-def _pairs(base: Side, new: Side) -> list[Pair]:
-    found: dict[tuple[str, str], list[tuple[Measured, Measured, Built]]] = {}
-    for pair, before in base.rows.items():
-        if (after := new.rows.get(pair)) is not None:
-            one = base.built[pair[0]]
-            found.setdefault((one.unit, pair[1]), []).append((before, after, one))
-    return [
-        Pair(
-            experiment=unit,
-            variant=variant,
-            before=[before for before, _, _ in seeds],
-            after=[after for _, after, _ in seeds],
-            built=[one for _, _, one in seeds],
-        )
-        for (unit, variant), seeds in found.items()
-    ]
-
-
-def _accuracy(pairs: Sequence[Pair], tolerances: Tolerances) -> Iterable[Judgement]:
-    changed = [pair for pair in pairs if not pair.answers_the_same]
-    drops = [
-        pooled([(old.test, new.test) for old, new in zip(pair.before, pair.after, strict=True)]) for pair in changed
-    ]
-    worse = holm([drop.p_worse() for drop in drops])
-    better = holm([drop.p_better() for drop in drops])
-    for pair in pairs:
-        if pair.answers_the_same:
-            yield pair.judge("accuracy", Verdict.SAME, "identical bytes")
-    for pair, drop, p_worse, p_better in zip(changed, drops, worse, better, strict=True):
-        tolerance = tolerances.of("accuracy", pair.experiment, pair.variant)
-        verdict, p = Verdict.SAME, p_worse if drop.value >= 0 else p_better
-        if drop.over(tolerance) and p_worse <= ALPHA:
-            verdict = Verdict.REGRESSED
-        elif -drop.value > tolerance and p_better <= ALPHA:
-            verdict = Verdict.IMPROVED
-        low, high = drop.interval()
-        yield pair.judge(
-            "accuracy",
-            verdict,
-            str(drop),
-            value=drop.value,
-            low=low,
-            high=high,
-            p=p,
-            detectable=drop.detectable(ALPHA / len(changed), tolerance),
-            tolerance=tolerance,
-        )
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted so that the chance of any false alarm is what one p would have had (Holm 1979)."""
-    adjusted, largest = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
-        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
-        adjusted[place] = largest
-    return adjusted
-
-
 def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolerances) -> Judgement:
-    before, after = (sum(getattr(one, metric) for one in side) for side in (pair.before, pair.after))
     tolerance = tolerances.of("size", pair.experiment, pair.variant)
+    if pair.identical:  # another zlib may compress the same file otherwise
+        return pair.judge(metric, Verdict.SAME, "identical bytes", tolerance=tolerance)
+    before, after = (sum(getattr(one, metric) for one in side) for side in (pair.before, pair.after))
     value = after / max(1, before) - 1
     verdict = Verdict.SAME
     if abs(after - before) > tolerance * before + 1e-6:  # in bytes: no rounding error decides

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from optsuite.ab import Ratio
-from optsuite.compare import Side, compare, holm
+from optsuite.chance import holm
+from optsuite.compare import compare
 from optsuite.config import Tolerances
+from optsuite.pairs import Side
 from optsuite.pareto import hypervolume
 from optsuite.records import Measured
 from optsuite.results import Row, Run, read

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -12,6 +13,9 @@ from rich.table import Column
 
 from optsuite.build import Done, Step
 from optsuite.scheduler import Event, Observer
+
+Clock = Callable[[], float]
+_LINE_EVERY_S = 60
 
 
 def bar(doing: str, stream: TextIO, *, redraw: bool = True) -> Progress:
@@ -32,16 +36,54 @@ def bar(doing: str, stream: TextIO, *, redraw: bool = True) -> Progress:
     )
 
 
+class _Lines:
+    """A line a minute, for a log that nobody watches: what is done, what is left, how long that may take.
+
+    `seconds` is what each step may take, by key.
+    """
+
+    def __init__(self, seconds: Mapping[str, float], stream: TextIO, clock: Clock) -> None:
+        self._seconds = dict(seconds)
+        self._stream = stream
+        self._clock = clock
+        self._start = self._last = clock()
+        self._steps, self._work_s = len(seconds), sum(seconds.values())
+
+    def observe(self, event: Event, step: Step | None, done: Done | None) -> None:
+        if step and event != "started":
+            self._seconds.pop(step.key, None)
+        now = self._clock()
+        if now - self._last < _LINE_EVERY_S:
+            return
+        self._last = now
+        left_s = sum(self._seconds.values())
+        done_s = self._work_s - left_s
+        estimate = f"about {left_s / done_s * (now - self._start):.0f} s left" if done_s else "no estimate yet"
+        finished = self._steps - len(self._seconds)
+        self._stream.write(
+            f"optsuite: built {finished} of {self._steps} steps in {now - self._start:.0f} s, {estimate}\n"
+        )
+        self._stream.flush()
+
+
 @contextmanager
-def building(seconds: Mapping[str, float], stream: TextIO) -> Iterator[Observer]:
-    """A bar of steps, and also elsewhere than on a terminal what failed. `seconds` is what each may take, by key."""
+def building(seconds: Mapping[str, float], stream: TextIO, clock: Clock = time.monotonic) -> Iterator[Observer]:
+    """A bar of steps on a terminal, a line a minute elsewhere, and what failed on both.
+
+    `seconds` is what each step may take, by key.
+    """
     progress = bar("building", stream)
     task = progress.add_task("", total=sum(seconds.values()), left=len(seconds), now="")
     at_work: dict[str, None] = {}
     left = len(seconds)
+    lines = None if stream.isatty() else _Lines(seconds, stream, clock)
 
-    def observe(event: Event, step: Step, done: Done | None) -> None:
+    def observe(event: Event, step: Step | None, done: Done | None) -> None:
         nonlocal left
+        if lines:
+            lines.observe(event, step, done)
+        if step is None:
+            return
         if event == "started":
             at_work[step.label] = None  # once, also when it was begun twice
         else:

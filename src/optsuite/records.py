@@ -303,6 +303,17 @@ class Watch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trainings:
+    """A row, MODEL_RECIPE and variant, trained with several seeds: one test accuracy and gzip size per seed."""
+
+    experiment: str
+    variant: str
+    seeds: tuple[Count, ...]
+    accuracy: tuple[float, ...]
+    gzip_bytes: tuple[Count, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asked:
     """What the user narrowed a run to; an empty tuple where to nothing. `known` are all names that there were."""
 
@@ -321,7 +332,8 @@ class Header:
     """What was asked for, on what it was run, and what is not in the benchmarks. `labels` are the test images'.
 
     `metric` is what is called accuracy everywhere else. Where it is not one of classes there are no labels.
-    `data_sha256` is that of the test split.
+    `data_sha256` is that of the test split. `trainings` are rows of which more seeds are known than were measured here
+    (`optsuite spread --add-to`).
     """
 
     schema: int
@@ -339,6 +351,7 @@ class Header:
     absences: tuple[Absence, ...]
     metric: str = "accuracy"
     data_sha256: str = ""
+    trainings: tuple[Trainings, ...] = field(default=(), repr=False)
 
     @property
     def kind(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from optsuite.records import Answers, Built, Count, Duration, Header, Measured, Seconds
+from optsuite.records import Answers, Built, Count, Duration, Header, Measured, Seconds, Trainings
 from optsuite.spec import OptsuiteError
 
 SCHEMA = 3
@@ -141,7 +141,7 @@ class _Versioned(msgspec.Struct):
     optsuite: _Schema
 
 
-def plain(value: Header | Measured) -> Any:
+def plain(value: Header | Measured | Sequence[Trainings]) -> Any:
     """The record as the dicts, lists and numbers that go into the JSON."""
     return msgspec.to_builtins(value)
 
@@ -220,6 +220,11 @@ def _check(run: Run, path: Path) -> None:
             raise OptsuiteError(f"{path}: {name} is there twice")
     if unknown := {experiment for experiment, _ in pairs} - (set(known) & set(run.header.experiments)):
         raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
+    for one in run.header.trainings:
+        if not len(set(one.seeds)) == len(one.seeds) == len(one.accuracy) == len(one.gzip_bytes) > 0:
+            raise OptsuiteError(
+                f"{path}: trainings of {one.experiment} {one.variant}: expected one accuracy and one gzip size per seed"
+            )
     try:
         owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
         for owner in owners:

@@ -13,9 +13,9 @@ from optsuite.build import Done, Step
 from optsuite.spec import Artifact, OptsuiteError
 from optsuite.store import Store
 
-Event = Literal["started", "stored", "failed"]
-Observer = Callable[[Event, Step, Done | None], None]
-"""Told of every event; what was stored comes with it."""
+Event = Literal["started", "stored", "failed", "waiting"]
+Observer = Callable[[Event, Step | None, Done | None], None]
+"""Called at every event with its step, and with what was stored; and while there is nothing but waiting, every 5 s."""
 
 _LOOK_S = 5
 """How long a builder that comes in the middle may wait for work."""
@@ -147,6 +147,7 @@ def run(
                 running[builders.submit(todo[key], inputs, agenda.urgency[key])] = key
             if not running:
                 return failures
+            observe("waiting", None, None)
             for future in wait(running, _LOOK_S, FIRST_COMPLETED).done:
                 key = running.pop(future)
                 error = BrokenExecutor() if future.cancelled() else future.exception()

@@ -15,11 +15,12 @@ import optsuite
 from optsuite import build, execution, experiments, flatbuffer, invariants, machine, vet
 from optsuite.ab import side_by_side
 from optsuite.artifacts import Artifacts, OpenBuilders, Pair
-from optsuite.compare import Side, compare
+from optsuite.compare import compare
 from optsuite.config import Config
 from optsuite.convert import TFLITE
 from optsuite.experiments import Selection
 from optsuite.measure import LiteRTRunner, Runner, answers, record, run_pass
+from optsuite.pairs import Side
 from optsuite.records import Absence, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant

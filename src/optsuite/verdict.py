@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 ALPHA = 0.01
-"""The chance that a comparison calls any row's accuracy worse where none is, over all its rows.
+"""The chance that a comparison calls any accuracy, or any gzip size of a new training, worse where none is.
 
-Of these trained models, on images like these: how a model trained anew would come out is not in it.
+It is over all rows together. A model of the same training is judged on images like these; one that was trained anew,
+against the spread of trainings.
 """
 
 Metric = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
@@ -37,7 +39,8 @@ class Judgement:
     """A verdict on one metric of a variant of an experiment, all its seeds together, and what it rests on.
 
     Accuracy: the drop with its 95 % interval, Holm's p, and the smallest drop that could have been found. Sizes: how
-    much larger, a fraction. Latency: the ratio less one. `tolerance` is what was allowed of `value`.
+    much larger, a fraction; a gzip size of another training has an interval and p as well. Latency: the ratio less one.
+    `tolerance` is what was allowed of `value`.
     """
 
     experiment: str
@@ -54,9 +57,14 @@ class Judgement:
 
     @property
     def may_be_chance(self) -> bool:
-        """Whether it is a drop over the tolerance that is not significant."""
+        """Whether it was tested, and is over the tolerance but not significant."""
         over = self.value is not None and self.tolerance is not None and self.value > self.tolerance
-        return over and self.metric == "accuracy" and self.verdict is Verdict.SAME
+        return over and self.p is not None and self.verdict is Verdict.SAME
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether it is an accuracy or a size that could not be judged: a gate does not pass on that in silence."""
+        return self.verdict is Verdict.NOT_COMPARABLE and self.metric in ("accuracy", "bytes", "gzip_bytes")
 
     @property
     def reason(self) -> str:
@@ -67,7 +75,14 @@ class Judgement:
         if self.may_be_chance:
             words.append("over the tolerance, but may be chance")
         if self.detectable is not None and self.verdict is not Verdict.IMPROVED:
-            words.append(f"a drop of {self.detectable:.4f} would have been found")
+            words.append(
+                f"a {'drop' if self.metric == 'accuracy' else 'growth'} of {self.detectable:.4f} would be found"
+            )
         if self.tolerance is not None and self.verdict is not Verdict.SAME:
             words.append(f"tolerance {self.tolerance:g}")
         return "; ".join(words)
+
+
+def passes(judged: Iterable[Judgement], *, allow_not_comparable: bool) -> bool:
+    """Whether a gate passes: nothing got worse or went missing, and every accuracy and size has a verdict."""
+    return not any(one.verdict.fails or (one.unjudged and not allow_not_comparable) for one in judged)

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from runs import FAULTS, ROOT, SMOKE
+from runs import FAULTS, HANGS_S, ROOT, SMOKE
 
 
 @pytest.mark.parametrize("count", [2, 4] if FAULTS else [2])
@@ -21,7 +21,7 @@ def test_at_once(count: int, tmp_path: Path, tally: Counter[str]) -> None:
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(count)
     ]
-    outputs = [run.communicate(timeout=200)[0] for run in runs]
+    outputs = [run.communicate(timeout=HANGS_S)[0] for run in runs]
     assert [run.returncode for run in runs] == [0] * count, outputs
     tally["runs at once on one store"] += count
     built = [json.loads(line)["step"] for line in (tmp_path / "cache/times.jsonl").read_text().splitlines()]

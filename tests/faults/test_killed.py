@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import ROOT, SMOKE, Smoke
+from runs import HANGS_S, ROOT, SMOKE, Smoke
 
 from optsuite import results
 from optsuite.spec import OptsuiteError
@@ -76,7 +76,7 @@ def test_builds(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], 
             assert run.returncode == 0
             shutil.rmtree(cache)
     before = _state(cache)
-    assert _start(cache).wait(timeout=150) == 0, (tmp_path / "output.log").read_text()
+    assert _start(cache).wait(timeout=HANGS_S) == 0, (tmp_path / "output.log").read_text()
     after = _state(cache)
     assert {key: after[key] for key in before} == before
     assert {key: digest for key, (_, digest) in after.items()}.items() <= expected.items()
@@ -99,7 +99,7 @@ def test_measurements(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], 
         except OptsuiteError:
             continue  # none, or cut short: it says so, and is not believed
         assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in found.rows)
-    assert _start(cache, f"--benchmark-json={path}").wait(timeout=60) == 0
+    assert _start(cache, f"--benchmark-json={path}").wait(timeout=HANGS_S) == 0
     rows = results.read(path).rows
     assert len(rows) == 4
     assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in rows)

@@ -27,8 +27,12 @@ def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, 
 def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
     """The same as a table, for the summary of a CI job."""
     shown = _shown(judged, everything)
-    failed = any(one.verdict.fails for one in judged)
-    lines = [f"## optsuite: {'something got worse' if failed else 'nothing got worse'}", ""]
+    heading = "nothing got worse"
+    if any(one.verdict.fails for one in judged):
+        heading = "something got worse"
+    elif any(one.unjudged for one in judged):
+        heading = "something could not be judged"
+    lines = [f"## optsuite: {heading}", ""]
     if shown:
         lines += ["| verdict | experiment | variant | metric | |", "|---|---|---|---|---|"]
         for one in shown:
@@ -53,9 +57,14 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
     counts = Counter(one.verdict for one in judged)
     counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     reasons = Counter(one.detail for one in judged if one.verdict is Verdict.NOT_COMPARABLE)
+    unjudged = sum(one.unjudged for one in judged)
     return [
         counted,
         *(f"NOT COMPARABLE, {count} times: {reason}" for reason, count in reasons.most_common()),
+        *(
+            [f"{unjudged} accuracies and sizes have no verdict; a gate passes with --allow-not-comparable only"]
+            * bool(unjudged)
+        ),
         *(
             f"{model}: hypervolume {' -> '.join(map(_volume, both))}, by each run's own times"
             for model, both in volumes.items()
@@ -65,7 +74,7 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
             f"{name} {', '.join(f'{value:g} for {pattern}' for pattern, value in patterns.items())}"
             for name, patterns in tolerances.effective().items()
         )
-        + f"; accuracy at p {ALPHA:g} (Holm)",
+        + f"; accuracy, and the gzip size of other trainings, at p {ALPHA:g} (Holm)",
     ]
 
 

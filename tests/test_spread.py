@@ -1,0 +1,263 @@
+"""What was trained anew is judged against the spread of trainings: golden tables, the command, false alarms."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import ROOT, answering, answers, benchmark, built, layer
+
+from optsuite import results, spread
+from optsuite.__main__ import main
+from optsuite.compare import compare
+from optsuite.config import Tolerances
+from optsuite.pairs import Side
+from optsuite.records import Measured
+from optsuite.spec import OptsuiteError
+from optsuite.verdict import Judgement, Verdict
+
+Run = dict[str, Any]
+
+COUNT = 10_000
+ROW = ("conv_qat", "int8")
+ACCURACIES = (0.980, 0.981, 0.982, 0.983, 0.984, 0.985, 0.986)
+SIZES = (1_440, 1_460, 1_480, 1_500, 1_520, 1_540, 1_560)
+REFERENCE = ROOT / "reports/mnist/run.json"
+
+
+def never(before: Measured, after: Measured) -> Any:
+    raise OptsuiteError("not both artifacts are in the store")
+
+
+def trained(run: Run, where: str, **changes: Any) -> Run:
+    """A copy whose models were all trained by a process of that arithmetic; `changes` are those of conv_qat int8."""
+    new = copy.deepcopy(run)
+    for one in new["optsuite"]["built"]:
+        for stage in one["info"]["stages"]:
+            stage["arithmetic"] = [where]
+    for one in new["benchmarks"][:4]:
+        row = one["extra_info"]["optsuite"]
+        row["sha256"] = f"{row['experiment']} {row['variant']} trained on {where}"
+        if (row["experiment"], row["variant"]) == ("conv_qat_s0", "int8"):
+            row.update(changes)
+    return new
+
+
+def knowing(run: Run, accuracy: Sequence[float] = ACCURACIES, gzip_bytes: Sequence[int] = SIZES) -> Run:
+    """A copy whose header has trainings of every row."""
+    new = copy.deepcopy(run)
+    rows = [one["extra_info"]["optsuite"] for one in new["benchmarks"][:4]]
+    new["optsuite"]["trainings"] = [
+        {
+            "experiment": row["experiment"].removesuffix("_s0"),
+            "variant": row["variant"],
+            "seeds": list(range(len(accuracy))),
+            "accuracy": list(accuracy),
+            "gzip_bytes": list(gzip_bytes),
+        }
+        for row in rows
+    ]
+    return new
+
+
+@pytest.fixture
+def base(run_json: Run) -> Run:
+    """A run of ten thousand images whose every row has an accuracy of 0.983 and 1,500 bytes."""
+    for one in run_json["benchmarks"][:4]:
+        one["extra_info"]["optsuite"] |= {**answering(COUNT, range(170)), "validation": answers(COUNT)}
+    run_json["optsuite"]["labels"] = [0] * COUNT
+    run_json["benchmarks"].pop()
+    return trained(run_json, "here")
+
+
+def side(content: Run) -> Side:
+    return Side.of(results.decode(json.dumps(content).encode(), Path("unused")))
+
+
+def judged(base: Run, new: Run, several: Run | None = None) -> list[Judgement]:
+    """What `compare` says of JSON contents."""
+    return compare(side(base), side(new), Tolerances(), never, side(several) if several else None)
+
+
+def of(found: Sequence[Judgement], metric: str) -> Judgement:
+    """The only one of conv_qat int8 and a metric."""
+    (one,) = (j for j in found if (j.experiment, j.variant, j.metric) == (*ROW, metric))
+    return one
+
+
+@pytest.mark.parametrize(
+    ("wrong", "gzip_bytes", "accuracy", "size"),
+    [
+        (170, 1_500, Verdict.SAME, Verdict.SAME),
+        # The standard deviations are 0.00216 and 2.88 %. Of 8 tests, p 0.01 / 8 is a t of 4.98 with 6 degrees of
+        # freedom; times the standard deviation, times the root of 1 + 1/7: 0.0115 and 15.3 %.
+        (285, 1_500, Verdict.SAME, Verdict.SAME),
+        (286, 1_500, Verdict.REGRESSED, Verdict.SAME),
+        (55, 1_500, Verdict.SAME, Verdict.SAME),
+        (54, 1_500, Verdict.IMPROVED, Verdict.SAME),
+        (170, 1_730, Verdict.SAME, Verdict.SAME),
+        (170, 1_731, Verdict.SAME, Verdict.REGRESSED),
+        (170, 1_269, Verdict.SAME, Verdict.IMPROVED),
+    ],
+)
+def test_another_training_is_judged_against_the_spread(
+    base: Run, wrong: int, gzip_bytes: int, accuracy: Verdict, size: Verdict
+) -> None:
+    """Accuracy and gzip size by Student's t, over the tolerance and beyond chance, both."""
+    new = trained(base, "there", **answering(COUNT, range(wrong)), gzip_bytes=gzip_bytes)
+    found = judged(knowing(base), new)
+    assert (of(found, "accuracy").verdict, of(found, "gzip_bytes").verdict) == (accuracy, size)
+    assert "trained anew, with other arithmetic (CPU or oneDNN)" in of(found, "accuracy").detail
+    assert "against the mean of 7 trainings" in of(found, "accuracy").detail
+    assert of(found, "accuracy").value == pytest.approx(0.983 - (1 - wrong / COUNT))
+
+
+def test_raw_sizes_and_invariants_stay_exact(base: Run) -> None:
+    """They do not depend on what the training came out as."""
+    base["optsuite"]["experiments"].append("conv_prune-0.8_s0")
+    base["optsuite"]["built"].append(built("conv", "prune-0.8"))
+    base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8", count=COUNT))
+    base = trained(base, "here")
+    new = trained(base, "there", bytes=2_021)
+    new["benchmarks"][-1]["extra_info"]["optsuite"]["weights"] = [layer("conv2d", 300, zeros=239)]
+    found = judged(knowing(base), new)
+    assert of(found, "bytes").verdict is Verdict.REGRESSED
+    (invariants,) = (one for one in found if one.metric == "invariants" and one.experiment == "conv_prune-0.8")
+    assert invariants.verdict is Verdict.REGRESSED
+
+
+def test_the_same_arithmetic_is_judged_as_strictly_as_ever(base: Run) -> None:
+    """The code differs, and 40 images are no chance, whatever spread is known."""
+    new = trained(base, "here", sha256="other bytes", gzip_bytes=1_520, **answering(COUNT, range(210)))
+    found = judged(knowing(base), new)
+    assert of(found, "accuracy").verdict is Verdict.REGRESSED
+    assert of(found, "gzip_bytes").verdict is Verdict.REGRESSED
+
+
+def test_the_same_file_is_the_same_wherever_it_was_trained(base: Run) -> None:
+    """Its sizes are; its answers are judged image by image, as a new LiteRT may answer worse."""
+    identical = {"sha256": "conv_qat_s0 int8 trained on here"}
+    new = trained(base, "there", **identical, gzip_bytes=3_000, **answering(COUNT, range(210)))
+    found = judged(base, new)
+    assert of(found, "accuracy").verdict is Verdict.REGRESSED
+    assert of(found, "bytes").verdict is of(found, "gzip_bytes").verdict is Verdict.SAME
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "tf-keras"])
+def test_another_version_trains_anew(base: Run, name: str) -> None:
+    """Of TensorFlow or tf-keras, on the same CPU."""
+    new = trained(base, "here", sha256="other bytes")
+    for run, version in ((base, "1"), (new, "2")):
+        for one in run["optsuite"]["built"]:
+            one["info"]["versions"][name] = version
+    found = of(judged(knowing(base), new), "accuracy")
+    assert found.verdict is Verdict.SAME
+    assert f"trained anew, with {name} 2 instead of 1" in found.detail
+
+
+def test_what_was_loaded_is_not_trained_anew(base: Run) -> None:
+    """A model from a file is the same everywhere; its files are judged strictly."""
+    old, new = copy.deepcopy(base), trained(base, "there", **answering(COUNT, range(210)))
+    for one in (*old["optsuite"]["built"], *new["optsuite"]["built"]):
+        for stage in one["info"]["stages"]:
+            stage["arithmetic"] = []
+    assert of(judged(old, new), "accuracy").verdict is Verdict.REGRESSED
+
+
+@pytest.mark.parametrize("seeds", [0, 1, 4, 5])
+def test_without_a_known_spread_there_is_no_verdict(base: Run, seeds: int) -> None:
+    """Fewer than five trainings tell nothing, and it is said."""
+    known = knowing(base, ACCURACIES[:seeds], SIZES[:seeds]) if seeds else base
+    found = judged(known, trained(base, "there", **answering(COUNT, range(2_000)), gzip_bytes=3_000))
+    for metric in ("accuracy", "gzip_bytes"):
+        one = of(found, metric)
+        assert one.verdict is (Verdict.NOT_COMPARABLE if seeds < 5 else Verdict.REGRESSED)
+        assert one.unjudged == (seeds < 5)
+    if seeds < 5:
+        assert f"it takes 5 seeds, got {max(1, seeds)}" in of(found, "accuracy").detail
+
+
+def test_the_seeds_of_the_reference_run_are_a_spread(base: Run) -> None:
+    """No header is needed where the run itself has several seeds."""
+    several = copy.deepcopy(base)
+    for seed in range(1, 7):
+        for one in base["optsuite"]["built"]:
+            identity = {"id": one["id"].replace("_s0", f"_s{seed}"), "seed": seed}
+            several["optsuite"]["built"].append(one | identity)
+            several["optsuite"]["experiments"].append(identity["id"])
+        for one in base["benchmarks"]:
+            new = copy.deepcopy(one)
+            row = new["extra_info"]["optsuite"]
+            row["experiment"] = row["experiment"].replace("_s0", f"_s{seed}")
+            row |= answering(COUNT, range(170 + 10 * seed))
+            several["benchmarks"].append(new)
+    known = side(several).trainings[ROW]
+    assert known.seeds == tuple(range(7))
+    assert known.accuracy == pytest.approx([0.983 - 0.001 * seed for seed in range(7)])
+    new = trained(base, "there", **answering(COUNT, range(200)))
+    assert of(judged(several, new), "accuracy").verdict is Verdict.SAME
+    # Or it tells the spread of two runs of one seed: twice the variance, as neither has a mean of several.
+    one = of(judged(base, new, several), "accuracy")
+    assert one.verdict is Verdict.SAME
+    assert "against one training" in one.detail
+    assert one.detectable == pytest.approx(5.0 * 0.00216 * 2**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [([], 1), (["--allow-not-comparable"], 0), (["--spread", "several.json"], 0)]
+)
+def test_a_gate_that_could_not_judge_does_not_pass_in_silence(
+    base: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    code: int,
+) -> None:
+    """Exit 1, a line that says so, and two ways out."""
+    monkeypatch.chdir(tmp_path)
+    Path("base.json").write_text(json.dumps(base))
+    Path("several.json").write_text(json.dumps(knowing(base)))
+    Path("new.json").write_text(json.dumps(trained(base, "there") | {"datetime": "2026-01-02"}))
+    assert main(["compare", "base.json", "new.json", *options]) == code
+    printed = capsys.readouterr().out
+    assert ("8 accuracies and sizes have no verdict" in printed) == ("--spread" not in options)
+
+
+def test_trainings_are_added_to_a_run(
+    base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`optsuite spread` prints them; the run they are added to stays the same otherwise. Other files are refused."""
+    monkeypatch.chdir(tmp_path)
+    run, seeds = Path("run.json"), Path("seeds.json")
+    run.write_text(json.dumps(base))
+    seeds.write_text(json.dumps(knowing(base)))
+    assert main(["spread", "seeds.json", "--add-to", "run.json"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"conv_qat +\| int8 +\| 7 +\| 0.9830 ± 0.0022 +\| 1500 ± 43 ", printed)
+    content = json.loads(run.read_text())
+    assert content["optsuite"].pop("trainings") == knowing(base)["optsuite"]["trainings"]
+    assert content == base
+    assert main(["spread", "run.json", "--add-to", "run.json"]) == 2
+    assert "expected a run of several seeds" in capsys.readouterr().err
+    seeds.write_text(json.dumps(knowing(trained(base, "here", sha256="other bytes"))))
+    assert main(["spread", "seeds.json", "--add-to", "run.json"]) == 2
+    assert "conv_qat_s0 int8 is another file in seeds.json" in capsys.readouterr().err
+
+
+def test_impossible_trainings_are_refused(base: Run) -> None:
+    """One accuracy and one size per seed."""
+    with pytest.raises(OptsuiteError, match="conv_baseline fp32: expected one accuracy and one gzip size per seed"):
+        side(knowing(base, gzip_bytes=SIZES[:6]))
+
+
+def _gate_rows() -> spread.Rows:
+    """What the committed reference run knows of several trainings."""
+    return {
+        place: one for place, one in spread.of_run(results.read(REFERENCE)).items() if len(one.seeds) >= spread.LEAST
+    }
