@@ -6,18 +6,20 @@ import copy
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from runs import ROOT, answering, answers, benchmark, built, layer
 
-from optsuite import results, spread
+from optsuite import chance, results, spread
 from optsuite.__main__ import main
 from optsuite.compare import compare
 from optsuite.config import Tolerances
-from optsuite.pairs import Side
-from optsuite.records import Measured
+from optsuite.pairs import Pair, Side
+from optsuite.records import Answers, Measured, Trainings
 from optsuite.spec import OptsuiteError
 from optsuite.verdict import Judgement, Verdict
 
@@ -256,8 +258,102 @@ def test_impossible_trainings_are_refused(base: Run) -> None:
         side(knowing(base, gzip_bytes=SIZES[:6]))
 
 
-def _gate_rows() -> spread.Rows:
-    """What the committed reference run knows of several trainings."""
-    return {
-        place: one for place, one in spread.of_run(results.read(REFERENCE)).items() if len(one.seeds) >= spread.LEAST
-    }
+class _Trainings:
+    """Trainings as they may come out: normal, with the means and covariances of those in the committed run."""
+
+    def __init__(self) -> None:
+        run = results.read(REFERENCE)
+        known = spread.of_run(run)
+        self.rows = {place: one for place, one in known.items() if len(one.seeds) >= spread.LEAST}
+        self.known = np.array([[*one.accuracy, *one.gzip_bytes] for one in self.rows.values()]).T.reshape(
+            2, -1, len(self.rows)
+        )
+        """float64 (2, seeds, rows): accuracies, gzip sizes."""
+        found = run.row(f"{next(iter(self.rows))[0]}_s0", next(iter(self.rows))[1])
+        assert found
+        self._measured = found.measured
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """float64 (2, count, rows)."""
+        both = np.concatenate(list(self.known), axis=1)  # correlated with each other, too
+        seeds = len(both)
+        drawn = both.mean(axis=0) + rng.normal(size=(count, seeds)) @ (both - both.mean(axis=0)) / (seeds - 1) ** 0.5
+        return np.stack(np.split(drawn, 2, axis=1))
+
+    def judged(self, before: np.ndarray, after: np.ndarray) -> list[Judgement]:
+        """What is said of one new training, (2, rows), against others, (2, count, rows)."""
+        pairs = []
+        for place, (experiment, variant) in enumerate(self.rows):
+            accuracy, gzip_bytes = before[:, :, place]
+            known = Trainings(
+                experiment=experiment,
+                variant=variant,
+                seeds=tuple(range(len(accuracy))),
+                accuracy=tuple(accuracy.tolist()),
+                gzip_bytes=tuple(gzip_bytes.tolist()),
+            )
+            answered = Answers(accuracy=float(after[0, place]), count=COUNT)
+            new = replace(self._measured, sha256="new", test=answered, gzip_bytes=float(after[1, place]))  # type: ignore[arg-type]
+            pairs.append(
+                Pair(
+                    experiment=experiment,
+                    variant=variant,
+                    before=[self._measured],
+                    after=[new],
+                    built=[],
+                    anew="trained anew",
+                    trainings=known,
+                    spread=known,
+                )
+            )
+        return list(chance.judgements(pairs, Tolerances()))
+
+
+def _regressed(judged: Sequence[Judgement]) -> set[tuple[str, str, str]]:
+    return {(one.experiment, one.variant, one.metric) for one in judged if one.verdict is Verdict.REGRESSED}
+
+
+@pytest.fixture(scope="module")
+def reference() -> _Trainings:
+    return _Trainings()
+
+
+def test_the_reference_run_has_what_the_gate_needs(reference: _Trainings) -> None:
+    """Twenty trainings of every row that `make gate` judges."""
+    recipes, variants = ("baseline", "qat", "prune-0.8", "cluster-8"), ("fp32", "fp16", "dynamic", "int8", "uint8")
+    rows = {(f"dscnn_{recipe}", variant) for recipe in recipes for variant in variants}
+    rows |= {(f"dscnn_{recipe}", "int16x8") for recipe in recipes if recipe != "qat"}
+    assert {place: len(one.seeds) for place, one in reference.rows.items()} == dict.fromkeys(rows, 20)
+
+
+def test_trainings_of_the_same_code_are_hardly_ever_called_worse(reference: _Trainings) -> None:
+    """Of 2,000 simulated comparisons at most 1 % call any row worse."""
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(2_000):
+        before, after = reference.draw(rng, 20), reference.draw(rng, 1)[:, 0]
+        alarms += bool(_regressed(reference.judged(before, after)))
+    assert alarms <= 20
+
+
+def test_each_training_of_the_reference_run_passes_against_the_others(reference: _Trainings) -> None:
+    """Real trainings need not be normal: none of the twenty is called worse than the other nineteen."""
+    for one in range(20):
+        others = np.delete(reference.known, one, axis=1)
+        assert _regressed(reference.judged(others, reference.known[:, one])) == set()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "drop"),
+    [("dscnn_baseline", 0.010), ("dscnn_qat", 0.010), ("dscnn_cluster-8", 0.021), ("dscnn_prune-0.8", 0.034)],
+)
+def test_drops_across_arithmetics_are_found(reference: _Trainings, experiment: str, drop: float) -> None:
+    """An experiment lost so much in all its files: that is found in its int8 file in 95 of 100 comparisons."""
+    rng = np.random.default_rng(0)
+    lost = np.array([drop if name == experiment else 0.0 for name, _ in reference.rows])
+    found = 0
+    for _ in range(1_000):
+        before, after = reference.draw(rng, 20), reference.draw(rng, 1)[:, 0]
+        after[0] -= lost
+        found += (experiment, "int8", "accuracy") in _regressed(reference.judged(before, after))
+    assert found >= 950
