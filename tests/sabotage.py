@@ -108,14 +108,11 @@ RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FI
 if "break pruning" in DONE:
     for name, model in MODELS.items():
         MODELS[name] = replace(model, stages={**model.stages, "prune": replace(model.finetune, peak_lr=1e-9)})
-for stage in [what.removeprefix("hurry ") for what in DONE if what.startswith("hurry ")]:
+for _, stage, factor in (what.split() for what in DONE if what.startswith("hurry ")):  # as in "hurry cluster 10"
     for name, model in MODELS.items():
-        if stage == "train" and model.train:
-            MODELS[name] = replace(model, train=replace(model.train, peak_lr=10 * model.train.peak_lr))
-        else:
-            schedule = model.stages.get(stage, model.finetune)
-            hurried = replace(schedule, peak_lr=10 * schedule.peak_lr)
-            MODELS[name] = replace(model, stages={**model.stages, stage: hurried})
+        schedule = model.stages.get(stage, model.finetune)
+        hurried = replace(schedule, peak_lr=float(factor) * schedule.peak_lr)
+        MODELS[name] = replace(model, stages={**model.stages, stage: hurried})
 if "halve filters" in DONE:
     MODELS["dscnn"] = replace(MODELS["dscnn"], build=halved_dscnn)
 if "hide tensorflow" in DONE:
