@@ -185,8 +185,6 @@ def _compare(given: argparse.Namespace) -> int:
         if path and path.resolve() in read_paths:
             raise OptsuiteError(f"{path} is one of the runs; accepted is another file to write to")
     base, new = read(given.base), read(given.new)
-    if new.date < base.date:
-        raise OptsuiteError(f"{given.new} is of {new.date}, older than {given.base}; accepted is a run after the other")
     tolerances = config.read(_PYPROJECT).tolerances
     retime = ab.side_by_side(open_store(given))
     spread = Side.of(read(given.spread)) if given.spread else None
