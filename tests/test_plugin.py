@@ -146,6 +146,24 @@ def test_the_users_own_timing_options_win(smoke: Smoke, given: str, environment:
     assert f'"rounds": {rounds},' in done.stdout
 
 
+def test_fixtures_of_the_same_names_are_somebody_elses(tmp_path: Path) -> None:
+    """A test of a project that knows nothing of optsuite, beside a section that optsuite could not read."""
+    (tmp_path / "pyproject.toml").write_text("[tool.optsuite]\nnothing = 'known'\n")
+    (tmp_path / "test_theirs.py").write_text(
+        "import pytest\n\n"
+        "@pytest.fixture\ndef suite():\n    return 'theirs'\n\n"
+        "@pytest.fixture(params=[1, 2])\ndef experiment(request):\n    return request.param\n\n"
+        "@pytest.fixture\ndef variant():\n    return 'theirs'\n\n"
+        "def test_theirs(suite, experiment, variant):\n    assert suite == variant == 'theirs'\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+    assert "optsuite:" not in done.stdout
+    assert not (tmp_path / ".optsuite-cache").exists()
+
+
 def test_other_peoples_tests_are_left_alone(tmp_path: Path) -> None:
     """Where nothing of ours is collected the plugin does nothing: names may clash, -n and --benchmark-only work."""
     (tmp_path / "test_theirs.py").write_text(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from pathlib import Path, PurePath
 
@@ -68,6 +70,23 @@ def test_damage_is_said_and_set_aside(store: Store, said: list[str], file: str, 
     assert store.get(KEY) == ARTIFACT
 
 
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES])
+def test_what_can_not_be_read_now_is_not_damaged(
+    store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Too many open files, or another user's: it is left where it is, and can be read later."""
+
+    def fail(path: Path) -> bytes:
+        raise OSError(code, os.strerror(code), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", fail)
+        with pytest.raises(OptsuiteError, match=f"can't be read: {os.strerror(code)}; it is left as it is"):
+            store.get(KEY)
+    assert said == []
+    assert store.get(KEY) == ARTIFACT
+
+
 def test_an_artifact_under_anothers_key_is_damage(store: Store, said: list[str]) -> None:
     """The manifest knows whose it is."""
     (store.root / "objects" / KEY).rename(store.root / "objects" / OTHER)
@@ -91,12 +110,12 @@ def test_the_index_points_to_the_newest(store: Store) -> None:
     assert store.newest(name) == OTHER
 
 
-@pytest.mark.parametrize("content", ["", "../..", "a" * 63, "A" * 64])
-def test_an_index_entry_that_is_no_key_leads_nowhere(store: Store, said: list[str], content: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"../..", b"a" * 63, b"A" * 64, b"\xff" * 64])
+def test_an_index_entry_that_is_no_key_leads_nowhere(store: Store, said: list[str], content: bytes) -> None:
     """An empty one would name the folder of all artifacts, and have it set aside."""
     name = PurePath("full", "mnist", "conv_qat_s0", "int8")
     store.point(name, KEY)
-    (store.root / "index" / name).write_text(content)
+    (store.root / "index" / name).write_bytes(content)
     assert store.newest(name) is None
     assert "damaged index entry" in said[0]
     assert store.get(KEY) == ARTIFACT

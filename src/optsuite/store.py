@@ -11,6 +11,7 @@ vetted.txt               what LiteRT was seen to run
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -27,6 +28,10 @@ from optsuite.spec import Artifact, OptsuiteError
 
 MANIFEST = "manifest.json"
 KEY = re.compile("[0-9a-f]{64}")
+
+
+_SAYS_NOTHING = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
+"""Errors of the process that reads, or of its user: the artifact may be as good as ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,8 @@ class Store:
         except (DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
             found = str(error)
         except OSError as error:
+            if error.errno in _SAYS_NOTHING:
+                raise OptsuiteError(f"{folder} can't be read: {error.strerror}; it is left as it is") from error
             found = str(error.strerror)
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
         try:
@@ -142,6 +149,8 @@ class Store:
             key = (self.root / "index" / name).read_text()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except UnicodeDecodeError:
+            key = ""
         if not KEY.fullmatch(key):
             self._say(f"damaged index entry {name}: not a key")
             return None
