@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import re
 from collections.abc import Sequence
@@ -18,9 +19,11 @@ from optsuite import chance, results, spread
 from optsuite.__main__ import main
 from optsuite.compare import compare
 from optsuite.config import Tolerances
+from optsuite.experiments import select
 from optsuite.pairs import Pair, Side
 from optsuite.records import Answers, Measured, Trainings
 from optsuite.spec import OptsuiteError
+from optsuite.variants import VARIANTS
 from optsuite.verdict import Judgement, Verdict
 
 Run = dict[str, Any]
@@ -357,3 +360,18 @@ def test_drops_across_arithmetics_are_found(reference: _Trainings, experiment: s
         after[0] -= lost
         found += (experiment, "int8", "accuracy") in _regressed(reference.judged(before, after))
     assert found >= 950
+
+
+@pytest.mark.parametrize("allow", [False, True])
+@pytest.mark.parametrize("metric", ["accuracy", "gzip_bytes", "latency"])
+def test_the_gate_inside_pytest_does_not_pass_in_silence_either(
+    base: Run, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, metric: Any, allow: bool
+) -> None:
+    """A latency that can't be judged is skipped, an accuracy or a size fails unless --optsuite-allow-not-comparable."""
+    (experiment,) = select(models=["conv"], recipes=["qat"]).experiments
+    found = judged(base, trained(base, "there"))
+    monkeypatch.setattr(pytestconfig.option, "optsuite_allow_not_comparable", allow)
+    gate = importlib.import_module("optsuite.benchmarks.test_not_worse")
+    outcome = pytest.skip.Exception if allow or metric == "latency" else pytest.fail.Exception
+    with pytest.raises(outcome):
+        gate.test_not_worse(found, experiment, VARIANTS["int8"], metric, pytestconfig)
