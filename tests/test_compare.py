@@ -541,6 +541,26 @@ def test_what_can_not_be_used(
     assert said in printed.err
 
 
+@pytest.mark.parametrize("traceback", [False, True])
+def test_an_error_of_our_own_is_exit_3(
+    base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, traceback: bool
+) -> None:
+    """One line that says how to see more: 1 would be an answer, and no gate failed."""
+
+    def fail(path: Path) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(results, "read", fail)
+    if traceback:
+        with pytest.raises(ZeroDivisionError):
+            main(["--traceback", "compare", *_files(base, base, tmp_path)])
+    else:
+        assert main(["compare", *_files(base, base, tmp_path)]) == 3
+        assert capsys.readouterr().err == (
+            "optsuite: unexpected ZeroDivisionError: division by zero; `optsuite --traceback ...` shows where\n"
+        )
+
+
 def test_the_order_of_the_runs_is_that_of_the_arguments(base: Run, tmp_path: Path) -> None:
     """Jobs that run beside each other finish in any order: the dates do not count."""
     old, new = _files(base, changed(base, "conv_qat_s0", "int8", **answering(COUNT, range(40))), tmp_path)

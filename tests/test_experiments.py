@@ -84,6 +84,13 @@ def test_what_is_of_ones_own_is_run_by_default(monkeypatch: pytest.MonkeyPatch) 
     assert [one.id for one in asked.experiments] == ["dscnn_slow_s0"]
 
 
+def test_two_experiments_never_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is called as another with the beginning of a recipe: one of the two vanished without a word."""
+    monkeypatch.setitem(MODELS, "tutorial_kd", replace(MODELS["tutorial"], name="tutorial_kd"))
+    with pytest.raises(OptsuiteError, match=r"are both called tutorial_kd_prune-0\.8_pqat; expected names that"):
+        select(models=["conv"])
+
+
 def test_no_model_takes_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told with what it is."""
     monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data", kind="9x9x9"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from runs import ROOT, answering, answers, benchmark, built, layer
 
 from optsuite import chance, results, spread
 from optsuite.__main__ import main
+from optsuite.benchmarks import test_not_worse as gate  # type: ignore[import-not-found]
 from optsuite.compare import compare
 from optsuite.config import Tolerances
 from optsuite.experiments import select
@@ -371,7 +371,6 @@ def test_the_gate_inside_pytest_does_not_pass_in_silence_either(
     (experiment,) = select(models=["conv"], recipes=["qat"]).experiments
     found = judged(base, trained(base, "there"))
     monkeypatch.setattr(pytestconfig.option, "optsuite_allow_not_comparable", allow)
-    gate = importlib.import_module("optsuite.benchmarks.test_not_worse")
     outcome = pytest.skip.Exception if allow or metric == "latency" else pytest.fail.Exception
     with pytest.raises(outcome):
         gate.test_not_worse(found, experiment, VARIANTS["int8"], metric, pytestconfig)

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from optsuite import __version__, store_command
-from optsuite.spec import OptsuiteError
+from optsuite.spec import OptsuiteError, first_line
 from optsuite.store_command import cache_option, open_store, write_file
 
 _CANNOT_USE_INPUT = 2
+_UNEXPECTED = 3
 _PYPROJECT = Path("pyproject.toml")
 """Whose section is read: that of the folder that the command is run in."""
 
@@ -21,9 +22,11 @@ _PYPROJECT = Path("pyproject.toml")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0, 1 where the answer is no, or 2 where the input can't be used.
 
-    No is a gate that failed, or that nothing is within the limits. The code of `plan` is pytest's.
+    No is a gate that failed, or that nothing is within the limits. The code of `plan` is pytest's. An error that is
+    none of these is an error of optsuite: 3.
     """
     parser = argparse.ArgumentParser(prog="optsuite", description="What came of `pytest benchmarks/`.")
+    parser.add_argument("--traceback", action="store_true", help="show where an unexpected error comes from")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     init = commands.add_parser(
@@ -115,6 +118,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return _CANNOT_USE_INPUT
+    except Exception as error:
+        if given.traceback:
+            raise
+        print(
+            f"optsuite: unexpected {type(error).__name__}: {first_line(error)}; `optsuite --traceback ...` shows where",
+            file=sys.stderr,
+        )
+        return _UNEXPECTED
 
 
 def _init(given: argparse.Namespace) -> int:

@@ -68,6 +68,7 @@ def select(
     Where there are `own` datasets and models, it is of these, and own recipes are run too. Raises OptsuiteError for
     what is unknown, and for a selection that leaves nothing to run.
     """
+    _check_names()
     data = pick(DATASETS, [dataset or next(iter(own.get("DATASETS") or DATASETS))], "dataset")[0]
     (planned,) = pick(MATRICES, [matrix], "matrix")
     usual = [name for name in own.get("MODELS") or MODELS if MODELS[name].kind == data.kind]
@@ -102,6 +103,19 @@ def select(
         reasons = dict.fromkeys([*refused.values(), *absences]) or [f"no model takes {data.kind}, as {data.name} is"]
         raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
     return selection
+
+
+def _check_names() -> None:
+    """Refuse names of which two experiments would have one id: one would vanish, or be compared with the other."""
+    known: dict[str, tuple[str, str]] = {}
+    for model in MODELS:
+        for recipe in RECIPES:
+            other = known.setdefault(f"{model}_{recipe}", (model, recipe))
+            if other != (model, recipe):
+                raise OptsuiteError(
+                    f"model {other[0]} with recipe {other[1]} and model {model} with recipe {recipe} are both called "
+                    f"{model}_{recipe}; expected names that can be told apart: rename a model"
+                )
 
 
 def misfit(dataset: Dataset, model: Model, recipe: Recipe) -> str:

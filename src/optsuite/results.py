@@ -161,7 +161,7 @@ def decode(content: bytes, path: Path) -> Run:
         if schema != SCHEMA:
             raise OptsuiteError(f"{path}: schema version {schema}; accepted: {SCHEMA}")
         file = msgspec.json.decode(content, type=_File)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
     run = Run(
         header=file.optsuite,

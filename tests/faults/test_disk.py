@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from runs import SMOKE, Smoke, run_pytest
 
+from optsuite import results
 from optsuite.__main__ import main
 
 _FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8")
@@ -100,6 +101,18 @@ def test_a_report(
     assert "can't be written to" in said
     assert said.count("\n") == 1
     assert _content(out) == before
+
+
+def test_somebody_elses_file(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
+    """A report of pytest's own that can't be written costs no finished run, and is not said of its JSON."""
+    tally["another plugin's file that can't be written"] += 1
+    path, folder = tmp_path / "run.json", tmp_path / "junit.xml"
+    folder.mkdir()
+    done = run_pytest(*_FEW, f"--optsuite-cache={smoke.cache}", f"--benchmark-json={path}", f"--junitxml={folder}")
+    assert done.returncode != 0
+    assert "Is a directory" in done.stdout + done.stderr
+    assert "run.json can't be written" not in done.stdout
+    assert results.read(path).rows
 
 
 def test_a_json(small_disk: Callable[[int], Path], smoke: Smoke, tally: Counter[str]) -> None:
