@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -160,3 +161,14 @@ def run_sabotaged(what: str, *arguments: str | Path, **environment: str) -> subp
     """`run_pytest` with the plugin `sabotage`, doing `what` it knows."""
     loaded = {"PYTHONPATH": str(ROOT / "tests"), "SABOTAGE": what}
     return run_pytest("-p", "sabotage", *arguments, **loaded, **environment)
+
+
+def group_ends(group: int) -> bool:
+    """Wait for the last process of the group to end: multiprocessing's own helper needs a moment."""
+    for _ in range(10 * HANGS_S):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False

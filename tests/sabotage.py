@@ -76,6 +76,18 @@ class Die(Stage):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hang(Stage):
+    """Begins, which it writes down, and never ends."""
+
+    begun: str
+
+    def apply(self, model: Any, task: Task) -> Any:
+        Path(self.begun).touch()
+        while True:
+            time.sleep(60)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FalsePQAT(Stage):
     """Plain QAT that says it preserves sparsity."""
 
@@ -104,6 +116,7 @@ RECIPES["nan"] = Recipe(name="nan", stages=(Fill(number="nan"),), budget=0.0)
 RECIPES["constant"] = Recipe(name="constant", stages=(Fill(number="0"),), budget=0.0)
 RECIPES["raise"] = Recipe(name="raise", stages=(Raise(),), budget=0.0)
 RECIPES["die"] = Recipe(name="die", stages=(Die(once=os.environ.get("SABOTAGE_FILE", "")),), budget=0.0)
+RECIPES["hang"] = Recipe(name="hang", stages=(Hang(begun=os.environ.get("SABOTAGE_FILE", "")),), budget=0.0)
 
 if "break pruning" in DONE:
     for name, model in MODELS.items():

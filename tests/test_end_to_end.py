@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from runs import HANGS_S, ROOT, SMOKE, SMOKE_KINDS, Smoke, run_pytest, run_sabotaged
+from runs import HANGS_S, ROOT, SMOKE, SMOKE_KINDS, Smoke, group_ends, run_pytest, run_sabotaged
 
 from optsuite import report, results
 from optsuite.__main__ import main
@@ -144,22 +144,11 @@ def test_an_interrupted_build_goes_on_where_it_was(tmp_path: Path) -> None:
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
         output, _ = run.communicate(timeout=HANGS_S)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output
-    assert _ends(run.pid)
+    assert group_ends(run.pid)
     kept = store.stored()
     assert not list((tmp_path / "new").iterdir())
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"building {14 - len(kept)} steps" in done.stdout
-
-
-def _ends(group: int) -> bool:
-    """Wait for the last process of the group to end: multiprocessing's own helper needs a moment."""
-    for _ in range(10 * HANGS_S):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_a_warm_run_builds_nothing_and_needs_no_tensorflow(smoke: Smoke) -> None:

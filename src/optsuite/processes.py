@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from optsuite import build
@@ -37,7 +38,7 @@ class Processes:
 
     def _opened(self) -> ProcessPoolExecutor:
         # Spawned: TensorFlow does not survive a fork.
-        place = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_redirect, initargs=(self._log,))
+        place = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_prepare, initargs=(self._log,))
         place.submit(_begin, self._start, time.monotonic())
         return place
 
@@ -68,13 +69,23 @@ class Processes:
             place.shutdown(cancel_futures=True)
 
 
-def _redirect(log: Path) -> None:
+def _prepare(log: Path) -> None:
+    """End with the parent, whatever ends that, and write to the log."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # TensorFlow and the converter write from C++; only the file descriptors catch all of it.
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.dup2(target, 1)
     os.dup2(target, 2)
+
+
+def _end_with_parent() -> None:
+    """Else the workers of a run that was killed would go on to the end of their steps, for minutes, on every core."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 _starts_s: list[float] = []

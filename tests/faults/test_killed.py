@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import HANGS_S, ROOT, SMOKE, Smoke
+from runs import HANGS_S, ROOT, SMOKE, Smoke, group_ends
 
 from optsuite import results
 from optsuite.spec import OptsuiteError
@@ -104,3 +105,19 @@ def test_measurements(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], 
     assert len(rows) == 4
     assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in rows)
     assert _state(cache) == before
+
+
+def test_the_workers_of_a_killed_run_end(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
+    """Only the parent is killed, in the middle of a step that has no end: nothing is left running."""
+    begun = tmp_path / "begun"
+    cache = shutil.copytree(smoke.cache, tmp_path / "cache")
+    command = [sys.executable, "-m", "pytest", "-p", "sabotage", "benchmarks/test_invariants.py", *SMOKE]
+    command += ["--optsuite-recipes=hang", f"--optsuite-cache={cache}", "-p", "no:cacheprovider"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests"), "SABOTAGE_FILE": str(begun)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+        while not begun.exists():
+            assert run.poll() is None
+            time.sleep(0.1)
+        run.kill()
+    tally["a run killed without its workers"] += 1
+    assert group_ends(run.pid)
