@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from runs import Smoke
 
-from optsuite import results
+from optsuite import plain, probes, results
 from optsuite.__main__ import main
 from optsuite.datasets import load_mnist
 from optsuite.loaders import to_evaluate
@@ -110,12 +110,27 @@ def test_what_can_not_be_measured(files: list[Path], tmp_path: Path, capsys: pyt
     for arguments, said in (
         ([tmp_path / "none.tflite", "--data", data], "none.tflite: No such file or directory; accepted is a .tflite"),
         ([files[0], "--data", tmp_path / "none.npz"], "none.npz: No such file"),
-        ([files[0], "--data", other], "net: it takes inputs of (1, 28, 28, 1); accepted for this data: (1, 4)"),
+        ([files[0], "--data", other], "net: it takes inputs of (1, 28, 28, 1); expected (1, 4) for this data"),
         ([files[0], tmp_path / "more" / "net.tflite", "--data", data], "have one name"),
         ([files[0], "--data", data, "--json", tmp_path / "no" / "run.json"], "no such folder"),
     ):
         assert main(["measure", *map(str, arguments)]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_all_files_are_checked_before_the_first_is_measured(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second file with another input shape was refused after six minutes."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the first file was measured")
+
+    monkeypatch.setattr(plain, "_row", fail)
+    other = tmp_path / "other.tflite"
+    other.write_bytes(probes.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
+    assert main(["measure", str(files[0]), str(other), "--data", str(tmp_path / "test.npz")]) == 2
+    assert "other: it takes inputs of (1, 4); expected (1, 28, 28, 1) for this data" in capsys.readouterr().err
 
 
 def test_images_are_set_aside_to_choose_by(tmp_path: Path) -> None:

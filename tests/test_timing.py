@@ -43,6 +43,19 @@ def test_rounds_are_single_calls() -> None:
     assert (seconds >= 0).all()
 
 
+@pytest.mark.parametrize(("call_s", "count"), [(0.001, 1_000), (0.041, 122), (1.0, 30)])
+def test_rounds_are_bounded_by_time_too(monkeypatch: pytest.MonkeyPatch, call_s: float, count: int) -> None:
+    """1,000 of them or 5 s, whichever is less, but 30 at least."""
+    now = 0.0
+
+    def call() -> None:
+        nonlocal now
+        now += call_s
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    assert len(rounds(call, 1_000, at_most_s=5.0, at_least=30)) == count
+
+
 def test_the_memory_of_a_known_model() -> None:
     """A megabyte of weights is packed into about a megabyte; what others hold is not counted, nor is what was freed."""
     if not execution._heap_reader()():

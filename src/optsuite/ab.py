@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from optsuite import shipped
-from optsuite.measure import Call, LiteRTRunner
+from optsuite.measure import Call, LiteRTRunner, no_garbage_collection
 from optsuite.records import Measured
 from optsuite.spec import OptsuiteError
 from optsuite.store import Store
@@ -49,7 +47,7 @@ def interleaved(makers: Sequence[Callable[[], Call]], *, sessions: int = 40, cyc
         drawn: list[int] = rng.permutation(len(makers)).tolist()
         return drawn
 
-    with _no_garbage_collection():
+    with no_garbage_collection():
         for session in range(sessions):
             calls = {one: makers[one]() for one in order()}
             counts = {one: _calls_a_block(call) for one, call in calls.items()}
@@ -96,17 +94,6 @@ def side_by_side(store: Store) -> Callable[[Measured, Measured], Ratio]:
         return ratio(*files(contents))
 
     return retime
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _timed(call: Call, count: int) -> float:

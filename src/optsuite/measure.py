@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -123,15 +125,33 @@ def run_pass(runner: Runner, x: np.ndarray) -> Pass:
     return Pass(outputs=runner.interpret(np.concatenate(answers)), total_time_s=total)
 
 
-def rounds(call: Call, count: int) -> np.ndarray:
-    """The seconds of `count` calls, float64 (count,), the clock read around each as for a benchmark's rounds."""
+def rounds(call: Call, count: int, *, at_most_s: float = float("inf"), at_least: int = 0) -> np.ndarray:
+    """The seconds of `count` calls, float64 (count,), the clock read around each as for a benchmark's rounds.
+
+    It stops earlier when `at_most_s` is over and `at_least` so many calls were made.
+    """
     clock = time.perf_counter
     seconds = np.empty(count)
+    end = clock() + at_most_s
     for index in range(count):
         start = clock()
+        if start > end and index >= at_least:
+            return seconds[:index]
         call()
         seconds[index] = clock() - start
     return seconds
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Switch Python's garbage collector off, and leave it as it was."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def mistakes(outputs: np.ndarray, answers: Answers) -> tuple[int, ...]:

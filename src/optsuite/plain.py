@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import gc
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,8 @@ from optsuite.vet import crashing
 VARIANT = "tflite"
 _KIND = "file"
 _ROUNDS = 1_000
+_ROUNDS_S = 5.0
+_ROUNDS_LEAST = 30
 
 
 def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
@@ -40,6 +41,9 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     contents = [_read(path) for path in files]
     if bad := crashing(dict(zip(files, contents, strict=True))):
         raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
+    for name, content in zip(names, contents, strict=True):  # all of them, before minutes are spent on the first
+        with _naming(name):
+            _check(content, metric, splits)
     load = machine.load()
     monitor = machine.Monitor(load)
     rows = [_row(name, content, metric, splits, monitor) for name, content in zip(names, contents, strict=True)]
@@ -101,57 +105,62 @@ def _read(path: Path) -> bytes:
         raise OptsuiteError(f"{path}: {error.strerror}; accepted is a .tflite file") from error
 
 
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Say of which file an error is; LiteRT's own are of inputs that the model can't take."""
+    try:
+        yield
+    except (OptsuiteError, RuntimeError, ValueError) as error:
+        raise OptsuiteError(f"{name}: {first_line(error)}") from error
+
+
+def _check(content: bytes, metric: Metric, splits: dict[str, Split]) -> None:
+    """OptsuiteError for a file that can't be run on the data, or does not answer as the metric needs it."""
+    runner = LiteRTRunner(content)
+    shape = (1, *splits["test"].x.shape[1:])
+    if runner.input_shape != shape:
+        raise OptsuiteError(f"it takes inputs of {runner.input_shape}; expected {shape} for this data")
+    for split in splits.values():
+        runner.set(runner.prepare(split.x)[:1])
+        runner.invoke()
+        metric.check(runner.get().shape[1:], split.y)
+
+
 def _row(
     name: str, content: bytes, metric: Metric, splits: dict[str, Split], monitor: machine.Monitor
 ) -> tuple[Measured, flatbuffer.Contents, np.ndarray]:
     """What is recorded of a file, what is in it, and the seconds of its rounds."""
-    try:
-        return _measured(name, content, metric, splits, monitor)
-    except (OptsuiteError, RuntimeError, ValueError) as error:  # LiteRT's own, of inputs that the model can't take
-        raise OptsuiteError(f"{name}: {first_line(error)}") from error
+    with _naming(name):
+        runner, contents = LiteRTRunner(content), flatbuffer.read(content)
+        passes = {split: measure.run_pass(runner, splits[split].x) for split in splits}
+        ran = execution.observe(content, contents)
+        measured = measure.record(
+            content,
+            metric,
+            splits,
+            {split: one.outputs for split, one in passes.items()},
+            [ran.note],
+            experiment=_id(name),
+            variant=VARIANT,
+            key="",
+            budget=0.0,
+            total_time_s=passes["test"].total_time_s,
+            validation_time_s=passes["validation"].total_time_s,
+            execution=ran,
+            weights=contents.weights,
+        )
+        with monitor.watch(_id(name), VARIANT), measure.no_garbage_collection():
+            _rounds(runner, _ROUNDS // 5)  # warm
+            return measured, contents, _rounds(runner, _ROUNDS)
 
 
-def _measured(
-    name: str, content: bytes, metric: Metric, splits: dict[str, Split], monitor: machine.Monitor
-) -> tuple[Measured, flatbuffer.Contents, np.ndarray]:
-    runner, contents = LiteRTRunner(content), flatbuffer.read(content)
-    shape = splits["test"].x.shape[1:]
-    if runner.input_shape != (1, *shape):
-        raise OptsuiteError(f"it takes inputs of {runner.input_shape}; accepted for this data: {(1, *shape)}")
-    passes = {split: measure.run_pass(runner, splits[split].x) for split in splits}
-    ran = execution.observe(content, contents)
-    measured = measure.record(
-        content,
-        metric,
-        splits,
-        {split: one.outputs for split, one in passes.items()},
-        [ran.note],
-        experiment=_id(name),
-        variant=VARIANT,
-        key="",
-        budget=0.0,
-        total_time_s=passes["test"].total_time_s,
-        validation_time_s=passes["validation"].total_time_s,
-        execution=ran,
-        weights=contents.weights,
-    )
-    with monitor.watch(_id(name), VARIANT), _no_garbage_collection():
-        measure.rounds(runner.invoke, _ROUNDS // 5)  # warm
-        seconds = measure.rounds(runner.invoke, _ROUNDS)
-    return measured, contents, seconds
+def _rounds(runner: LiteRTRunner, count: int) -> np.ndarray:
+    """So many timed calls, or as many as fit into 5 s, but 30 at least: a slow model takes no minute."""
+    return measure.rounds(runner.invoke, count, at_most_s=_ROUNDS_S, at_least=_ROUNDS_LEAST)
 
 
 def _id(name: str) -> str:
     return f"{name}_{_KIND}_s0"
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _known(name: str, dataset: str, measured: Measured, contents: flatbuffer.Contents) -> Built:
