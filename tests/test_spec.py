@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from optsuite.experiments import PROFILES
+from optsuite.build import Task
+from optsuite.experiments import PROFILES, select, step_of
 from optsuite.spec import OptsuiteError, Profile, Schedule, catalogue, pick
+from optsuite.stages.train import total_steps
+from optsuite.variants import VARIANTS
 
 
 def test_pick_keeps_the_catalogues_order() -> None:
@@ -36,3 +41,11 @@ def test_catalogue_refuses_a_name_twice() -> None:
 def test_a_profile_only_ever_shortens(cap: int | None, epochs: int) -> None:
     """`max_epochs` is a cap, not a number of epochs."""
     assert Profile(name="p", max_epochs=cap).epochs(Schedule(epochs=8, peak_lr=1.0)) == epochs
+
+
+@pytest.mark.parametrize(("batch", "epochs", "steps"), [(16, 8, 100), (16, 1, 100), (128, 8, 92), (6_000, 2, 2)])
+def test_a_profile_caps_optimiser_steps(batch: int, epochs: int, steps: int) -> None:
+    """The smoke profile has 6,000 images and two epochs, and at most 100 steps over them, however small the batch."""
+    smoke = step_of(select().experiments[0], VARIANTS["keras"], PROFILES["smoke"])
+    task = Task(step=replace(smoke, schedule=Schedule(epochs=epochs, peak_lr=1.0, batch=batch)), inputs=[])
+    assert total_steps(task) == steps
