@@ -27,11 +27,10 @@ def test_not_worse(
     found = [one for one in judgements if (one.experiment, one.variant, one.metric) == row]
     if not found:
         pytest.skip("nothing was promised" if metric == "invariants" else "not measured in this run")
-    allow = pytestconfig.getoption("optsuite_allow_not_comparable")
-    if found[0].verdict is Verdict.NOT_COMPARABLE and (allow or not found[0].unjudged):
-        pytest.skip(found[0].detail)
-    if not passes(found, allow_not_comparable=allow):
+    if not passes(found, allow_not_comparable=pytestconfig.getoption("optsuite_allow_not_comparable")):
         pytest.fail(f"{found[0].verdict}: {found[0].reason}", pytrace=False)
+    if found[0].verdict is Verdict.NOT_COMPARABLE:
+        pytest.skip(found[0].detail)
 
 
 def test_nothing_is_missing(judgements: Sequence[Judgement]) -> None:

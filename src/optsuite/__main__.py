@@ -213,12 +213,12 @@ def _spread(given: argparse.Namespace) -> int:
     from optsuite import spread
     from optsuite.results import read
 
-    rows = spread.of_run(read(given.seeds))
-    added = spread.add(given.add_to, given.seeds) if given.add_to else b""
+    several = read(given.seeds)
+    added = spread.add(given.add_to, several, given.seeds) if given.add_to else b""
     from optsuite.report import tables
     from optsuite.report.spread import table
 
-    print(tables.markdown(table(rows)))
+    print(tables.markdown(table(spread.of_run(several))))
     if given.add_to:
         write_file(given.add_to, added)
         print(f"{given.add_to} has the seeds of {given.seeds} now")

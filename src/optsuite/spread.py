@@ -65,12 +65,13 @@ def of_run(run: Run) -> Rows:
     )
 
 
-def add(run_path: Path, seeds_path: Path) -> bytes:
+def add(run_path: Path, several: Run, seeds_path: Path) -> bytes:
     """The JSON of a run with what a run of more seeds knows of the same rows; OptsuiteError where they do not match.
 
-    The two must have been made by the same code on the same machine: where both have a row, it is the same file.
+    `several` is what was read from `seeds_path`. The two must have been made by the same code on the same machine:
+    where both have a row, it is the same file.
     """
-    run, several = read(run_path), read(seeds_path)
+    run = read(run_path)
     if run.header.kind != several.header.kind:
         raise OptsuiteError(f"expected two runs of the same kind, got {run.header.kind} and {several.header.kind}")
     for row in run.rows:
