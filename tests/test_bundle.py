@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import re
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -16,7 +20,7 @@ from runs import Smoke, run_pytest
 from optsuite import bundle
 from optsuite.__main__ import main
 from optsuite.results import read
-from optsuite.spec import OptsuiteError
+from optsuite.spec import IMPORTED, Artifact, OptsuiteError
 from optsuite.store import Store
 
 KEY, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64
@@ -38,13 +42,18 @@ def empty(tmp_path: Path) -> Store:
     return Store(tmp_path / "another", pytest.fail)
 
 
+def _imported(store: Store, key: str) -> Artifact:
+    """An artifact of a store, as it is after it was imported."""
+    return {**(store.get(key) or {}), IMPORTED: b""}
+
+
 def test_there_and_back(store: Store, empty: Store, tmp_path: Path) -> None:
     """All artifacts and the index; taking them over twice changes nothing."""
     path = tmp_path / "a bundle.zip"
     assert bundle.export(store, path) == 2
     for _ in range(2):
         assert bundle.load(empty, path) == 2
-        assert {key: empty.get(key) for key in empty.stored()} == {key: store.get(key) for key in (KEY, OTHER)}
+        assert {key: empty.get(key) for key in empty.stored()} == {key: _imported(store, key) for key in (KEY, OTHER)}
         assert empty.index() == {NAME: KEY}
     assert bundle.export(store, path, [OTHER, OTHER]) == 1
     with zipfile.ZipFile(path) as content:
@@ -84,6 +93,10 @@ GOOD = {f"objects/{KEY}/f": b"content", f"objects/{KEY}/manifest.json": _manifes
         ({"index/smoke/mnist/conv/int8": OTHER.encode()}, "its index names what it does not have"),
         ({"index/smoke/mnist/conv/int8": b"\xff"}, "can't decode"),
         ({f"objects/{'A' * 64}/f": b""}, "has no place in a store"),
+        ({f"objects/{OTHER}/manifest.json": _manifest(OTHER)}, "its manifest names no file"),
+        ({"index/smoke/mnist/.conv/int8": KEY.encode()}, "has no place in a store"),
+        ({"index/smoke/mnist/conv\u202e8tni/int8": KEY.encode()}, "has no place in a store"),
+        ({f"index/smoke/mnist/{'c' * 300}/int8": KEY.encode()}, "has no place in a store"),
     ],
 )
 def test_what_is_no_bundle_is_refused_whole(empty: Store, tmp_path: Path, changes: dict[str, bytes], said: str) -> None:
@@ -95,6 +108,63 @@ def test_what_is_no_bundle_is_refused_whole(empty: Store, tmp_path: Path, change
     with pytest.raises(OptsuiteError, match=said):
         bundle.load(empty, path)
     assert [found.name for found in tmp_path.iterdir()] == ["bundle.zip"]
+
+
+def test_a_damaged_artifact_is_repaired(store: Store, tmp_path: Path) -> None:
+    """By the bundle that has it whole; what is whole is kept as it is."""
+    said: list[str] = []
+    damaged = Store(store.root, said.append)
+    path = tmp_path / "bundle.zip"
+    bundle.export(store, path)
+    file = store.root / "objects" / KEY / "model.tflite"
+    file.write_bytes(b"damaged")
+    assert bundle.load(damaged, path) == 2
+    assert "damaged artifact, set aside" in said[0]
+    assert store.get(KEY) == {"model.tflite": b"weights" * 1000, IMPORTED: b""}
+    assert IMPORTED not in (store.get(OTHER) or {})
+
+
+def test_what_is_written_half_is_taken_back(
+    store: Store, empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be full at any file, also at that of the index."""
+    path = tmp_path / "bundle.zip"
+    bundle.export(store, path)
+    empty.put(THIRD, {"f": b"1"})
+    empty.point(NAME, THIRD)
+    before = sorted(empty.root.rglob("*"))
+    real, allowed = os.replace, {"point": 0}
+
+    def full(*paths: Any) -> None:
+        if allowed["point"] <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        allowed["point"] -= 1
+        real(*paths)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OptsuiteError, match="No space left on device"):
+        bundle.load(empty, path)
+    assert empty.stored() == [THIRD]
+    assert empty.index() == {NAME: THIRD}
+    left = set(empty.root.rglob("*")) - set(before)
+    assert {one.name for one in left if not one.name.startswith(".")} <= {"build.lock", "new"}
+
+
+def test_importing_waits_for_a_run_that_builds(store: Store, empty: Store, tmp_path: Path) -> None:
+    """Both write artifacts: one at a time."""
+    path = tmp_path / "bundle.zip"
+    bundle.export(store, path)
+    said: list[str] = []
+    waiting = Store(empty.root, said.append)
+    with empty.building():
+        thread = threading.Thread(target=bundle.load, args=(waiting, path))
+        thread.start()
+        while not said:
+            time.sleep(0.01)
+        assert empty.stored() == []
+    thread.join()
+    assert said == [f"another run is building in {empty.root}; waiting for it"]
+    assert empty.stored() == [KEY, OTHER]
 
 
 def test_every_damage_of_the_file_is_noticed(store: Store, empty: Store, tmp_path: Path) -> None:
@@ -109,7 +179,7 @@ def test_every_damage_of_the_file_is_noticed(store: Store, empty: Store, tmp_pat
                 bundle.load(empty, path)
             except OptsuiteError:
                 continue
-            assert all(empty.get(key) == store.get(key) for key in empty.stored())
+            assert all(empty.get(key) == _imported(store, key) for key in empty.stored())
     path.unlink()
     with pytest.raises(OptsuiteError, match="No such file"):
         bundle.load(empty, path)

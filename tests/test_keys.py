@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import functools
+import importlib
+import inspect
+import itertools
+import pickle
+import types
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import loaded
 import pytest
+from runs import HANGS_S
 
-from optsuite import build, experiments
+from optsuite import build, experiments, sources
 from optsuite.build import Step, canonical
 from optsuite.experiments import PROFILES, step_of
 from optsuite.models import MODELS
-from optsuite.spec import Experiment, OptsuiteError, Profile
+from optsuite.processes import Processes
+from optsuite.recipes import RECIPES
+from optsuite.spec import Artifact, Experiment, OptsuiteError, Profile
+from optsuite.stages.prune import Prune
 from optsuite.variants import VARIANTS
 
 
@@ -53,7 +65,12 @@ def test_keys_are_the_same_each_time_and_all_different() -> None:
         ("convert.py", lambda label: label.rpartition("> ")[2] in VARIANTS),
         ("keras.py", lambda label: True),
         ("build.py", lambda label: True),
+        ("spec.py", lambda label: True),
+        ("metrics.py", lambda label: True),
+        ("records.py", lambda label: True),
+        ("datasets.py", lambda label: True),
         ("weights.py", lambda label: True),
+        ("loaders.py", lambda label: False),
         ("models.py", lambda label: False),
         ("recipes.py", lambda label: False),
         ("variants.py", lambda label: False),
@@ -66,8 +83,13 @@ def test_a_changed_file_rebuilds_its_stage_and_what_follows(
     """A stage's module: that stage and its descendants. A shared file: all. A catalogue: nothing."""
     before = _steps()
     expected = {label for label, step in before.items() if step.key and rebuilt(label)}
-    real = build._file_sha256
-    monkeypatch.setattr(build, "_file_sha256", lambda path: "changed" if path.endswith(file) else real(path))
+    real = sources._read
+
+    def read(path: Path, *others: Any) -> tuple[str, tuple[str, ...]]:
+        digest, names = real(path, *others)
+        return "changed" if str(path).endswith(f"/{file}") else digest, names
+
+    monkeypatch.setattr(sources, "_read", read)
     assert _changed(before, _steps()) == expected
 
 
@@ -110,7 +132,138 @@ def test_what_is_in_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_canonical_refuses_what_has_no_lasting_form() -> None:
-    """An object's address would make every run a new key."""
-    with pytest.raises(OptsuiteError, match="type object can't be part of a key; accepted are"):
-        canonical(object())
+class Plain:
+    """Builds, and keeps its setting where nothing sees it."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def make(self) -> int:
+        return self.width
+
+
+@dataclass(frozen=True)
+class Net:
+    """Builds, by a method or when it is called."""
+
+    width: int
+
+    def make(self) -> int:
+        return self.width
+
+    def __call__(self) -> int:
+        return self.width
+
+    @classmethod
+    def default(cls) -> int:
+        return 1
+
+
+def make(width: int = 4, *, depth: int = 1) -> int:
+    return width * depth
+
+
+def closing_over(width: Any) -> Any:
+    def inner() -> Any:
+        return width
+
+    return inner
+
+
+def twice(function: Any, factor: int) -> Any:
+    @functools.wraps(function)
+    def doubled() -> Any:
+        return factor * function()
+
+    return doubled
+
+
+def with_defaults(width: int, depth: int) -> Any:
+    """The same function with other default arguments, as a decorator may set them."""
+    copy = types.FunctionType(make.__code__, globals(), "make", (width,))
+    copy.__kwdefaults__ = {"depth": depth}
+    return copy
+
+
+def test_functions_count_with_all_that_they_are_bound_to() -> None:
+    """Arguments, objects, closures, decorators: none of these two are the same."""
+    different = [
+        *(make, with_defaults(5, 1), with_defaults(4, 2)),
+        *(Net(4).make, Net(16).make, Net(4), Net(16), Net.default),
+        *(closing_over(4), closing_over(16), closing_over(make), closing_over(with_defaults(5, 1))),
+        *(twice(make, 2), twice(make, 3), twice(Net(4).make, 2), twice(Net(16).make, 2)),
+        *(functools.cache(make), functools.cache(with_defaults(5, 1))),
+        *(functools.partial(make, 4), functools.partial(make, 16), functools.partial(make, depth=4)),
+        *({1: 0.5}, {"1": 0.5}, {1: 0.5, "1": 0.5}),
+    ]
+    for one, other in itertools.combinations(different, 2):
+        assert canonical(one) != canonical(other), (one, other)
+    assert canonical(Net(4).make) == canonical(Net(4).make)
+    assert canonical({2: 1.0, 1: 0.5}) == canonical({1: 0.5, 2: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        (Plain(4).make, "Plain object .* of type Plain can't be part of a key: expected .* a dataclass"),
+        (Plain(4), "of type Plain can't be part of a key"),
+        (closing_over(Plain(4)), "of type Plain can't be part of a key"),
+        (lambda: 4, "expected a function written with `def`, got a lambda"),
+        (abs, "expected a function written with `def`, got builtin_function_or_method"),
+        (object(), "type object can't be part of a key: expected a number"),
+    ],
+)
+def test_what_two_settings_may_hide_is_refused(setting: Any, said: str) -> None:
+    """An object's address would make every run a new key; what it holds can't be seen."""
+    with pytest.raises(OptsuiteError, match=said):
+        canonical(setting)
+
+
+def test_built_in_models_use_nothing_else_of_their_module() -> None:
+    """A model in optsuite.models counts by its function's source alone."""
+    builders = [model.build for model in MODELS.values() if model.build]
+    assert len(builders) == 3
+    for builder in builders:
+        found = inspect.getclosurevars(builder)
+        assert (found.globals, found.nonlocals) == ({}, {}), builder
+
+
+@pytest.mark.slow
+def test_a_key_covers_every_module_that_the_step_loads(tmp_path: Path) -> None:
+    """In a process that does nothing else: training, a stage after it, and a conversion."""
+    profile = Profile(name="tiny", train_images=256, eval_images=100, max_epochs=1, max_steps=2)
+    experiment = _conv(model=replace(MODELS["conv"], build=loaded.small_network), recipe=RECIPES["prune-0.8_pqat"])
+    todo = [step_of(experiment, VARIANTS["int8"], profile)]
+    while todo[0].inputs:
+        todo.insert(0, todo[0].inputs[0])
+    artifacts: dict[str, Artifact] = {}
+    for step in todo:
+        processes = Processes(1, tmp_path / "log", loaded.modules)
+        try:
+            inputs = [artifacts[one.key] for one in step.inputs]
+            artifacts[step.key] = processes.submit(step, inputs, 0).result(HANGS_S).artifact
+        finally:
+            processes.close()
+        found = set(artifacts[step.key]["loaded"].decode().split())
+        assert {"optsuite.build", "optsuite.spec", "optsuite.keras", "optsuite.metrics"} <= found
+        # The first has its version alone; the second starts the process.
+        assert found - {name for name, _ in step._tools()} <= {"optsuite", "optsuite.processes"}
+
+
+def test_an_edit_after_the_run_began_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that imports the file later would store the new code's model under the old code's key."""
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "catalogue_of_this_test.py"
+    file.write_text("WIDTH = 16\ndef build():\n    return WIDTH\n")
+    build_model = importlib.import_module(file.stem).build
+    step = step_of(
+        replace(_conv(), model=replace(_conv().model, build=build_model)), VARIANTS["keras"], PROFILES["smoke"]
+    )
+    child = replace(step, action=Prune(sparsity=0.5), inputs=(step,))
+    keys = step.key, child.key
+    child.check_unchanged()
+    file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
+    for one in (step, child):
+        with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the run began"):
+            pickle.loads(pickle.dumps(one)).check_unchanged()
+    assert (step.key, child.key) == keys

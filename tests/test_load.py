@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from optsuite import build
+from optsuite.allowed import SAME_IN_BOTH
 from optsuite.build import Step, Task
 from optsuite.datasets import DATASETS
 from optsuite.experiments import PROFILES
 from optsuite.spec import File, OptsuiteError, Split
 from optsuite.stages import load
-from optsuite.stages.load import SAME_IN_BOTH, Load, translated
+from optsuite.stages.load import Load, translated
 from optsuite.stages.train import check
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # TensorFlow's and Keras's own
@@ -38,15 +39,14 @@ def keras3(keras: Any) -> Any:
     return keras3
 
 
-def _task(path: Path) -> Task:
-    step = Step(
-        label="net", action=Load(file=File.of(path)), dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0
-    )
+def _task(path: Path, *, trust: bool = False) -> Task:
+    action = Load(file=File.of(path))
+    step = Step(label="net", action=action, dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0, trust=trust)
     return Task(step=step, inputs=[])
 
 
-def _loaded(path: Path) -> tuple[Any, Task]:
-    task = _task(path)
+def _loaded(path: Path, *, trust: bool = False) -> tuple[Any, Task]:
+    task = _task(path, trust=trust)
     return task.step.action.apply(None, task), task  # type: ignore[attr-defined]
 
 
@@ -164,7 +164,10 @@ def test_kinds_of_files(name: str, version: int, keras: Any, keras3: Any, tmp_pa
             _loaded(path)
         return
     model.save(path)
-    found, task = _loaded(path)
+    if name == "net":
+        with pytest.raises(OptsuiteError, match=r"is a SavedModel, which may run any code: .* Model\(trust=True\)"):
+            _loaded(path)
+    found, task = _loaded(path, trust=name == "net")
     x = DATASETS["mnist"].load("test").x[:5]
     np.testing.assert_allclose(found.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
     assert bool(task.note) == (version == 3)
@@ -267,6 +270,37 @@ def test_an_own_layer_in_a_file_of_keras_3_is_named(keras3: Any, tmp_path: Path)
             model.save(tmp_path / name)
             with pytest.raises(OptsuiteError, match=f"layer odd, {type(odd).__name__}, can't be translated"):
                 _loaded(tmp_path / name)
+
+
+def _touch(x: Any) -> Any:
+    with open("written", "w"):
+        return x
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5"])
+def test_a_lambda_layer_needs_trust(name: str, keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file of Keras 2, and in a model that a function builds, before it is trained."""
+    monkeypatch.chdir(tmp_path)
+    layers = keras.layers
+    inputs = [layers.Input((28, 28, 1)), layers.Flatten(), layers.Lambda(_touch, name="own"), layers.Dense(10)]
+    model = keras.Sequential(inputs)
+    model.save(tmp_path / name)
+    with pytest.raises(OptsuiteError, match="its configuration names Lambda"):
+        check(model, _task(tmp_path / name))
+    (tmp_path / "written").unlink()
+    with pytest.raises(OptsuiteError, match=f"{name}: its configuration names Lambda of name own.*, which may run any"):
+        _loaded(tmp_path / name)
+    assert not (tmp_path / "written").exists()
+    found, _ = _loaded(tmp_path / name, trust=True)
+    assert found.layers[1].name == "own"
+
+
+def test_a_compiled_model_loads(keras: Any, tmp_path: Path) -> None:
+    """Keras does not look at the optimiser and the loss, which may be the user's own."""
+    model = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.compile(optimizer="adam", loss=lambda y, answers: answers)
+    model.save(tmp_path / "net.keras")
+    _loaded(tmp_path / "net.keras")
 
 
 def test_a_layer_used_twice(keras: Any, tmp_path: Path) -> None:

@@ -321,4 +321,4 @@ def test_builds_need_the_packages_that_build() -> None:
     """On this machine they are there; that they are looked up, not imported, is what counts."""
     versions = build.builder_versions()
     assert versions is not None
-    assert set(versions) == {"tensorflow", "tf-keras", "tensorflow-model-optimization"}
+    assert set(versions) == {"tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy"}

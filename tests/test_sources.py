@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
 from optsuite import sources
 from optsuite.build import canonical
+from optsuite.datasets import load_mnist
 from optsuite.models import build_dscnn
 from optsuite.spec import OptsuiteError
+from optsuite.stages.prune import Prune
 
 FILES = {
     "mine.py": "import theirs\nfrom beside import block\ndef build():\n    import inside\n    return block(3)\n",
@@ -78,22 +81,39 @@ def test_nobody_elses_package_is_imported(tmp_path: Path, monkeypatch: pytest.Mo
     sys.modules.pop("mine")
 
 
-def test_keys_follow(build: Callable[[str], Any]) -> None:
-    """Of a builder, and of what is given to a partial one; equal where nothing changed."""
-    assert canonical(build("")) == canonical(build(""))
-    assert canonical(build("")) != canonical(build("far/near.py"))
-    assert canonical(functools.partial(build(""), 1)) != canonical(functools.partial(build(""), 2))
+def test_imports_for_type_checkers_alone_do_not_count(build: Callable[[str], Any], tmp_path: Path) -> None:
+    """They are never executed."""
+    found = build("")
+    (tmp_path / "mine.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import unused\n")
+    assert sources.of(found).keys() == {"mine"}
 
 
-def test_our_own_count_by_themselves() -> None:
-    """No file is in their key: ours are under `tools`."""
+def test_a_module_that_is_not_loaded_stays_so(build: Callable[[str], Any]) -> None:
+    """Looking for what a function imports runs none of it."""
+    sources.of(build(""))
+    assert "inside" not in sys.modules
+
+
+def test_a_built_in_model_counts_by_its_own_source() -> None:
+    """Another model in the same module changes no key; a loader, and all that it uses, counts by its files."""
     assert sources.of(build_dscnn) == {}
-    assert canonical(build_dscnn).keys() == {"source"}
+    assert {"optsuite.datasets", "optsuite.spec", "optsuite.metrics"} <= sources.of(load_mnist).keys()
+
+
+def test_a_class_counts_with_its_bases() -> None:
+    """A stage of the user's goes on from one of ours."""
+    assert {"optsuite.stages.prune", "optsuite.stages.train", "optsuite.spec"} <= sources.of(Prune).keys()
+
+
+def test_a_function_of_another_package_counts_by_its_version() -> None:
+    """Its files are not the user's to edit."""
+    assert sources.of(filelock.FileLock) == {"filelock": version("filelock")}
 
 
 def test_what_is_in_no_file() -> None:
     """As typed at a prompt."""
     names: dict[str, Any] = {"__name__": "typed"}
     exec("def build(): return 1", names)
-    with pytest.raises(OptsuiteError, match=r"build .*is in no file; accepted are functions of a file"):
-        sources.of(names["build"])
+    for refuse in (sources.of, canonical):
+        with pytest.raises(OptsuiteError, match="expected functions of a file that can be imported"):
+            refuse(names["build"])

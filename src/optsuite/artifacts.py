@@ -32,6 +32,8 @@ class Artifacts:
         self._store = store
         self._say = say
         self._failures: dict[str, str] = {}
+        self._steps: dict[tuple[str, str], Step] = {}
+        """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
 
     def plan(self, rows: Iterable[Pair]) -> Plan:
         """What `build` would do, and how long it may take; OptsuiteError where nothing can be built."""
@@ -95,7 +97,10 @@ class Artifacts:
         self._say(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
 
     def _step(self, experiment: Experiment, variant: Variant) -> Step:
-        return experiments.step_of(experiment, variant, self._profile)
+        row = experiment.id, variant.name
+        if row not in self._steps:
+            self._steps[row] = experiments.step_of(experiment, variant, self._profile)
+        return self._steps[row]
 
     def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
         return PurePath(self._profile.name, experiment.dataset.name, experiment.id, variant.name)

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import inspect
 import io
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from optsuite import sources
-from optsuite.records import LayerWeights, ModelInfo, StageRecord
+from optsuite.records import ModelInfo, StageRecord
 from optsuite.spec import (
+    IMPORTED,
     Action,
     Artifact,
     Dataset,
     OptsuiteError,
     Profile,
-    Promise,
     Schedule,
     Split,
     Stage,
@@ -34,67 +33,93 @@ from optsuite.spec import (
 MODEL, INFO, OUTPUTS = "model.h5", "info.json", "outputs.npz"
 """The files of a model's artifact: the model, what is known of it, its answers on validation and test inputs."""
 
-_BUILDERS = ("tensorflow", "tf-keras", "tensorflow-model-optimization")
-_BESIDE = ("numpy", "h5py")
+_BUILDERS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
+"""The packages that every step may use: numpy draws and scales the data."""
+_BESIDE = ("h5py",)
 """Packages that take part in building, without a say in what is built."""
-_RECORDS = (ModelInfo, StageRecord, LayerWeights, Promise)
-"""What is in info.json: an artifact of another format is another artifact."""
-_SHARED = ("build.py", "datasets.py", "keras.py", "loaders.py", "metrics.py", "stages/train.py", "weights.py")
 
 
 @functools.cache
 def builder_versions() -> dict[str, str] | None:
     """The versions of the packages that build, or None where one is missing and nothing can be built."""
     try:
-        return {name: importlib.metadata.version(name) for name in _BUILDERS}
-    except importlib.metadata.PackageNotFoundError:
+        return {name: version(name) for name in _BUILDERS}
+    except PackageNotFoundError:
         return None
 
 
-@functools.cache
-def _file_sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def canonical(value: Any, code: list[Any] | None = None) -> Any:
+    """Return a setting as plain JSON that is equal when, and only when, it determines the same result.
 
+    A dataclass stands for the fields that it compares by. A function stands for its source, its default arguments,
+    and what it is bound to or closes over.
 
-def canonical(value: Any) -> Any:
-    """A setting as plain JSON that is equal when, and only when, it determines the same result.
+    Args:
+        value: The setting.
+        code: Collects the functions and classes that the setting refers to: their files count besides.
 
-    Of a dataclass the fields that count are those that it compares by. Functions stand for their source, so that a
-    key follows the code of a builder and not its name alone; one of the user's for that of its module and all modules
-    of theirs that this imports, and so does a class.
+    Raises:
+        OptsuiteError: Two settings of this kind could look the same and differ.
+
     """
+    code = [] if code is None else code
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(name): canonical(item) for name, item in sorted(value.items())}
+        return sorted(([canonical(name, code), canonical(item, code)] for name, item in value.items()), key=json.dumps)
     if isinstance(value, tuple | list):
-        return [canonical(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            "type": type(value).__qualname__,
-            **_theirs(type(value)),
-            **{part.name: canonical(getattr(value, part.name)) for part in fields(value) if part.compare},
-        }
+        return [canonical(item, code) for item in value]
+    if isinstance(value, type):
+        code.append(value)
+        return {"class": f"{value.__module__}.{value.__qualname__}"}
+    if is_dataclass(value):
+        counted = {part.name: canonical(getattr(value, part.name), code) for part in fields(value) if part.compare}
+        return canonical(type(value), code) | counted
     if isinstance(value, functools.partial):
-        return {"function": canonical(value.func), "given": canonical([value.args, value.keywords])}
+        return {"function": canonical(value.func, code), "given": canonical([value.args, value.keywords], code)}
+    if inspect.ismethod(value):
+        return {"method": canonical(value.__func__, code), "of": canonical(value.__self__, code)}
+    if hasattr(value, "__wrapped__"):  # a decorated function: what the decorator adds, and what it was given
+        added = _bound(value, code) if inspect.isfunction(value) else None
+        return {"wrapped": canonical(value.__wrapped__, code), "by": added}
     if inspect.isroutine(value):
-        return {"source": inspect.getsource(value), **_theirs(value)}
+        return _canonical_function(value, code)
     raise OptsuiteError(
-        f"setting {value!r} of type {type(value).__name__} can't be part of a key; accepted are numbers, strings, "
-        "tuples, mappings, dataclasses, functions and partial functions"
+        f"setting {value!r} of type {type(value).__name__} can't be part of a key: expected a number, a string, a "
+        "tuple, a mapping, a dataclass, or a function or method of these"
     )
 
 
-def _theirs(value: Any) -> dict[str, Any]:
-    files = sources.of(value)
-    return {"files": files} if files else {}
+def _canonical_function(function: Any, code: list[Any]) -> dict[str, Any]:
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+        raise OptsuiteError(
+            f"setting {function!r} can't be part of a key: expected a function written with `def`, got "
+            f"{'a lambda' if inspect.isfunction(function) else type(function).__name__}"
+        )
+    try:
+        source = inspect.getsource(function)
+    except OSError as error:
+        raise OptsuiteError(f"expected functions of a file that can be imported, got {function!r}") from error
+    code.append(function)
+    return {"function": f"{function.__module__}.{function.__qualname__}", "source": source, **_bound(function, code)}
+
+
+def _bound(function: Any, code: list[Any]) -> dict[str, Any]:
+    """What a function uses besides its source and its module: its default arguments and what it closes over."""
+    closure = inspect.getclosurevars(function).nonlocals
+    return {
+        "defaults": canonical([function.__defaults__, function.__kwdefaults__], code),
+        # A local function that calls itself closes over itself.
+        "closure": canonical({name: one for name, one in closure.items() if one is not function}, code),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """A build step: an action, what it is trained with, and the steps whose results it starts from.
 
-    `label` is for people and is not part of the key.
+    `label` is for people, and `trust` says whether the model may have layers that run any code. Neither is part of
+    the key.
     """
 
     label: str
@@ -104,29 +129,55 @@ class Step:
     seed: int
     schedule: Schedule | None = None
     inputs: tuple[Step, ...] = ()
+    trust: bool = False
+
+    @functools.cached_property
+    def parts(self) -> Mapping[str, Any]:
+        """All that determines the result, as plain JSON; what is not in here rebuilds nothing."""
+        code: list[Any] = [run, type(self.action)]
+        settings = {
+            "action": canonical(self.action, code),
+            "schedule": canonical(self.schedule, code),
+            "dataset": canonical(self.dataset, code),
+        }
+        return {
+            **settings,
+            "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_steps],
+            "epochs": self.schedule and self.profile.epochs(self.schedule),
+            "seed": self.seed,
+            "inputs": [step.key for step in self.inputs],
+            "code": sources.of(*code),
+            "packages": {**(builder_versions() or {}), **{name: version(name) for name in self.action.packages}},
+        }
 
     @functools.cached_property
     def key(self) -> str:
-        """SHA-256 over everything that determines the result, as hex; what is not in here rebuilds nothing."""
-        parts = {
-            "action": [self.action.name, canonical(self.action)],
-            "schedule": canonical(self.schedule),
-            "dataset": canonical(self.dataset),
-            "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_steps],
-            "epochs": self.schedule and self.profile.epochs(self.schedule),
-            "format": [[part.name for part in fields(record)] for record in _RECORDS],
-            "seed": self.seed,
-            "inputs": [step.key for step in self.inputs],
-            "tools": self.tools,
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of `parts`, as hex."""
+        return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
 
-    @property
-    def tools(self) -> dict[str, str]:
-        """What does the step: the hash of each file of code, the version of each package."""
-        code = [Path(__file__).parent / name for name in _SHARED]
-        code.append(Path(inspect.getfile(type(self.action))))
-        return {path.name: _file_sha256(str(path)) for path in code} | (builder_versions() or {})
+    def _tools(self) -> set[tuple[str, str]]:
+        """The files and packages, with their hashes and versions, of the step and of all that it starts from."""
+        mine = {*self.parts["code"].items(), *self.parts["packages"].items()}
+        return mine.union(*(step._tools() for step in self.inputs))
+
+    def _anew(self) -> Step:
+        """The step without what it knows of its parts: they travel with it to other processes."""
+        return replace(self, inputs=tuple(step._anew() for step in self.inputs))
+
+    def check_unchanged(self) -> None:
+        """Refuse to do in this process a step whose key was made elsewhere, from other code or settings.
+
+        Raises:
+            OptsuiteError: The key would be another here; the message names the files and packages that differ.
+
+        """
+        here = self._anew()
+        if here.key != self.key:
+            differ = sorted({name for name, _ in here._tools() ^ self._tools()}) or ["its settings"]
+            raise OptsuiteError(
+                f"{', '.join(differ)} changed since the run began, or differ in the process that builds: expected "
+                "the code and packages that the run began with; start the run again"
+            )
 
     @property
     def weight(self) -> int:
@@ -159,7 +210,9 @@ class Task:
         """The first input's Keras model, loaded anew (TFMOT's wrappers share variables); None for a first step."""
         from optsuite import keras
 
-        return keras.load(self.inputs[0][MODEL]) if self.inputs else None
+        if not self.inputs:
+            return None
+        return keras.load(self.inputs[0][MODEL], trust=self.step.trust and IMPORTED not in self.inputs[0])
 
     def probabilities(self, model: Any) -> bool:
         """Whether the step's model, a new one or its first input's, answers with probabilities instead of logits."""
@@ -209,7 +262,7 @@ class Task:
             parameters=parent.parameters if parent else model.count_params(),
             macs=parent.macs if parent else keras.macs(model),
             keras_bytes=len(content),
-            versions={name: importlib.metadata.version(name) for name in (*_BUILDERS, *_BESIDE)},
+            versions={name: version(name) for name in (*_BUILDERS, *_BESIDE)},
             stages=(*(parent.stages if parent else ()), record),
             data_sha256={name: split.sha256 for name, split in splits.items()},
         )
@@ -236,19 +289,35 @@ def import_tensorflow() -> None:
     keras.arithmetic_fingerprint()
 
 
-def timed(step: Step, inputs: Sequence[Artifact]) -> Done:
-    """`run`, and how long it took where TensorFlow was imported before."""
+def timed(step: Step, inputs: Sequence[Artifact], splits: Mapping[str, Split] | None = None) -> Done:
+    """Do a step as `run` does, and time it without TensorFlow's import.
+
+    Raises:
+        OptsuiteError: The code is not that of the process which made the step's key, before or after.
+
+    """
     import_tensorflow()
+    step.check_unchanged()
     start = time.perf_counter()
-    artifact = run(step, inputs)
-    return Done(artifact=artifact, seconds=time.perf_counter() - start)
+    artifact = run(step, inputs, splits)
+    seconds = time.perf_counter() - start
+    step.check_unchanged()  # a module that the step imported late may have been edited in between
+    return Done(artifact=artifact, seconds=seconds)
 
 
-def run(step: Step, inputs: Sequence[Artifact]) -> Artifact:
-    """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before."""
+def run(step: Step, inputs: Sequence[Artifact], splits: Mapping[str, Split] | None = None) -> Artifact:
+    """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before.
+
+    Args:
+        step: What to do.
+        inputs: The artifacts of the step's inputs.
+        splits: The data that the profile allows, where it is at hand; else the dataset loads it.
+
+    """
     from optsuite import keras
 
     task = Task(step=step, inputs=inputs)
+    task._splits |= splits or {}
     for name in ("train", "validation", "test"):
         task.split(name)  # which may draw random numbers: before the step's own seed
     keras.reset(step.seed)

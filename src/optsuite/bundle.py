@@ -15,14 +15,12 @@ from pathlib import Path, PurePath
 import msgspec
 
 from optsuite.results import Run
-from optsuite.spec import Artifact, OptsuiteError
-from optsuite.store import KEY, MANIFEST, DamagedError, Store, verified
+from optsuite.spec import IMPORTED, Artifact, OptsuiteError
+from optsuite.store import FILE_NAME, KEY, MANIFEST, DamagedError, Store, verified
 
 _ACCEPTED = "accepted is a file that `optsuite store export` wrote"
-_NAME = r"[^/\\:\0]*[^/\\:\0.][^/\\:\0]*"
-"""A plain name: not a path, and not made of dots alone."""
-_OBJECT = re.compile(f"objects/({KEY.pattern})/({_NAME})")
-_INDEX = re.compile("index/(" + "/".join([_NAME] * 4) + ")")
+_OBJECT = re.compile(f"objects/({KEY.pattern})/({FILE_NAME.pattern})")
+_INDEX = re.compile("index/(" + "/".join([FILE_NAME.pattern] * 4) + ")")
 
 
 def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int:
@@ -59,9 +57,10 @@ def keys_of(run: Run, store: Store) -> set[str]:
 
 
 def load(store: Store, path: Path) -> int:
-    """Take over all artifacts of a bundle, and its index; how many they are.
+    """Take over all artifacts of a bundle, and its index, or none of it; how many they are.
 
-    All of it or nothing: OptsuiteError, before anything lands, for what is no bundle, is damaged or names other places.
+    Each is marked as imported: nothing in it is ever executed. OptsuiteError, before anything lands, for what is no
+    bundle, is damaged or names other places.
     """
     try:
         with zipfile.ZipFile(path) as bundle:
@@ -73,10 +72,7 @@ def load(store: Store, path: Path) -> int:
         *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error),
     ) as error:
         raise OptsuiteError(f"{path}: {error}; {_ACCEPTED}") from error
-    for key, artifact in artifacts.items():
-        store.put(key, artifact)
-    for name, key in index.items():
-        store.point(name, key)
+    store.put_all({key: {**artifact, IMPORTED: b""} for key, artifact in artifacts.items()}, index)
     return len(artifacts)
 
 

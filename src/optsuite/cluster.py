@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -122,7 +121,7 @@ class Cluster:
         # A teacher's answers are more than Dask likes to send with a task; as data of their own they could be lost.
         with self._asking(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
             asked = self._executor.submit(
-                *(_do, step, inputs, step.key, step.tools, self._name(step)),
+                *(_do, step, inputs, self._name(step)),
                 key=f"{self._run}-{step.key}-{uuid.uuid4().hex}",
                 priority=urgency,
             )
@@ -154,18 +153,9 @@ def _pass_on(future: Future[Done], asked: Future[Done]) -> None:
         future.set_exception(error)
 
 
-def _anew(step: Step) -> Step:
-    """The step, its key to be computed here: a key travels with its step."""
-    return replace(step, inputs=tuple(_anew(one) for one in step.inputs))
-
-
-def _do(step: Step, inputs: list[Artifact], key: str, tools: Mapping[str, str], data: str) -> Done:
+def _do(step: Step, inputs: list[Artifact], data: str) -> Done:
     """On a worker: the step, with the data that came here before."""
-    here = _anew(step)
-    if here.key != key:
-        other = sorted({name for name, _ in here.tools.items() ^ tools.items()}) or ["its catalogues or stages"]
-        raise OptsuiteError(f"the worker differs in {', '.join(other)}; accepted is what asks it to build")
     if data not in _data:
         raise OptsuiteError("its data is not on the worker: the Dask scheduler was started again; start the run again")
     with _alone:
-        return build.timed(replace(step, dataset=replace(step.dataset, load=_data[data].__getitem__)), inputs)
+        return build.timed(step, inputs, _data[data])

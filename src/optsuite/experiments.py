@@ -164,6 +164,7 @@ def _model_step(experiment: Experiment, profile: Profile) -> Step:
         profile=profile,
         seed=experiment.seed,
         schedule=model.train,
+        trust=model.trust,
     )
     if not stages:
         return first

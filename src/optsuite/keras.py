@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import json
 import math
 import os
 import warnings
@@ -39,6 +40,7 @@ with warnings.catch_warnings():
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_transforms
     from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
 
+from optsuite import allowed
 from optsuite.records import LayerWeights
 from optsuite.weights import describe
 
@@ -117,9 +119,20 @@ def dump(model: Any) -> bytes:
     return buffer.getvalue()
 
 
-def load(content: bytes) -> Any:
-    """The model of `dump`, fake-quantised ones included; not compiled."""
+def load(content: bytes, *, trust: bool = False) -> Any:
+    """Load the model of `dump`, fake-quantised ones included; it is not compiled.
+
+    Args:
+        content: An .h5 file.
+        trust: Whether the model may have layers that run any code, as `Lambda` does.
+
+    Raises:
+        OptsuiteError: The model has such layers, and is not trusted.
+
+    """
     with h5py.File(io.BytesIO(content), "r") as file, tfmot.quantization.keras.quantize_scope():
+        if not trust:
+            allowed.check(json.loads(file.attrs["model_config"]), keras.saving.get_registered_object)
         return keras.models.load_model(file, compile=False)
 
 
@@ -157,8 +170,8 @@ def macs(model: Any) -> int:
 class KerasRunner:
     """A Keras model as `measure.Runner`: batch 1, through a compiled function."""
 
-    def __init__(self, content: bytes) -> None:
-        model = load(content)
+    def __init__(self, content: bytes, *, trust: bool = False) -> None:
+        model = load(content, trust=trust)
         shape = (1, *model.input_shape[1:])
         self._call = tf.function(
             lambda x: model(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]

@@ -41,6 +41,8 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 Artifact = Mapping[str, bytes]
 """What a build step makes: file name -> content."""
+IMPORTED = "imported"
+"""The file of an artifact that says that it was imported from a bundle, not built here. It is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,9 @@ class Model:
     or a SavedModel of Keras 2. The kernels of either are those of Conv1D, Conv2D, DepthwiseConv2D (of multiplier 1)
     and Dense layers, none nested or used twice. `finetune` is for what stages do to it; `stages` replaces it for those
     that it names (their module's name, e.g. "prune"). `recipes` are those that are run of it when none are asked for.
+
+    `trust` allows layers that run any code, such as `Lambda`, in `build` or `file` and in what is built from them on
+    this machine; a SavedModel always needs it. It never covers what `optsuite store import` brought.
     """
 
     name: str
@@ -145,6 +150,7 @@ class Model:
     finetune: Schedule
     stages: Mapping[str, Schedule] = field(default_factory=dict)
     recipes: tuple[str, ...] = ("baseline", "qat", "prune-0.8", "cluster-8")
+    trust: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is neither to be trained nor trained, or both."""
@@ -158,6 +164,9 @@ class Model:
 
 class Action(ABC):
     """What one build step does. Subclasses are frozen dataclasses of settings, one module each."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """The packages whose version takes part in the result, besides those that every step uses."""
 
     @property
     def name(self) -> str:

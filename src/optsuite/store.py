@@ -28,7 +28,8 @@ from optsuite.spec import Artifact, OptsuiteError
 
 MANIFEST = "manifest.json"
 KEY = re.compile("[0-9a-f]{64}")
-
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""A file of an artifact, or a part of a name in the index: neither hidden, nor a path, nor too long for a folder."""
 
 _SAYS_NOTHING = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
 """Errors of the process that reads, or of its user: the artifact may be as good as ever."""
@@ -113,11 +114,32 @@ class Store:
 
     def put(self, key: str, artifact: Artifact) -> None:
         """Store an artifact, whole or not at all."""
-        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
         with self._writing():
-            self._put(key, artifact, files)
+            self._put(key, artifact)
 
-    def _put(self, key: str, artifact: Artifact, files: Mapping[str, str]) -> None:
+    def put_all(self, artifacts: Mapping[str, Artifact], index: Mapping[PurePath, str]) -> None:
+        """Store all of these artifacts, and point the index to them, or change nothing.
+
+        An artifact that is already there is kept, unless it is damaged.
+        """
+        with self.building():
+            missing = {key: artifact for key, artifact in artifacts.items() if self.get(key) is None}
+            before = {name: self.newest(name) for name in index}
+            try:
+                for key, artifact in missing.items():
+                    self.put(key, artifact)
+                for name, key in index.items():
+                    self.point(name, key)
+            except BaseException:
+                for key in missing:
+                    shutil.rmtree(self._objects / key, ignore_errors=True)
+                for name, old in before.items():
+                    with contextlib.suppress(OSError, OptsuiteError):
+                        (self.root / "index" / name).unlink() if old is None else self.point(name, old)
+                raise
+
+    def _put(self, key: str, artifact: Artifact) -> None:
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
         new, target = self.root / "new" / uuid.uuid4().hex, self._objects / key
         try:
             new.mkdir(parents=True)
@@ -207,9 +229,11 @@ def verified(key: str, read: Callable[[str], bytes]) -> Artifact:
     manifest = msgspec.json.decode(read(MANIFEST), type=_Manifest)
     if manifest.key != key:
         raise DamagedError(f"it says that it is {manifest.key}")
+    if not manifest.files:
+        raise DamagedError("its manifest names no file")
     artifact = {}
     for name, digest in manifest.files.items():
-        if PurePath(name).name != name:
+        if not FILE_NAME.fullmatch(name):
             raise DamagedError(f"file name {name!r}")
         artifact[name] = read(name)
         if hashlib.sha256(artifact[name]).hexdigest() != digest:

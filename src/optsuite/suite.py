@@ -23,7 +23,7 @@ from optsuite.measure import LiteRTRunner, Runner, answers, record, run_pass
 from optsuite.pairs import Side
 from optsuite.records import Absence, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
-from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
+from optsuite.spec import IMPORTED, Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
 from optsuite.variants import KERAS, VARIANTS
 from optsuite.verdict import Judgement
@@ -100,7 +100,8 @@ class Suite:
                 raise UnavailableError("TensorFlow is not installed")
             from optsuite.keras import KerasRunner
 
-            return KerasRunner(self.artifacts.get(experiment, variant)[build.MODEL])
+            artifact = self.artifacts.get(experiment, variant)
+            return KerasRunner(artifact[build.MODEL], trust=experiment.model.trust and IMPORTED not in artifact)
 
     def built(self, experiment: Experiment) -> Built:
         """The experiment's Keras model, as the build knows it; its baseline goes into the record with it."""

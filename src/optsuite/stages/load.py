@@ -16,21 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from optsuite import allowed
+from optsuite.allowed import SAME_IN_BOTH
 from optsuite.spec import File, OptsuiteError, Stage, first_line
 from optsuite.stages.train import check
 
 if TYPE_CHECKING:
     from optsuite.build import Task
 
-SAME_IN_BOTH = (
-    *("Activation", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "BatchNormalization", "Concatenate"),
-    *("Conv1D", "Conv2D", "Cropping1D", "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "ELU", "Flatten"),
-    *("GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D"),
-    *("GlobalMaxPooling2D", "LeakyReLU", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "Permute"),
-    *("ReLU", "Rescaling", "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "Subtract", "UpSampling1D"),
-    *("UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"),
-)
-"""The layers of Keras 3 that are translated: those that Keras 2 has under the same name."""
 _SYMBOLS = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 """Operations between two tensors (`x + y`) that Keras 2 has a layer for."""
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
@@ -43,6 +36,7 @@ _TOLERANCE = 1e-4
 class Load(Stage):
     """Take the model out of its file, uncompiled."""
 
+    packages = ("keras",)
     file: File
 
     def apply(self, model: Any, task: Task) -> Any:
@@ -50,9 +44,11 @@ class Load(Stage):
 
         path = Path(self.file.path)
         version, config = _described(path)
+        if not task.step.trust:
+            _check_trusted(path, version, config)
         if version.startswith("2."):
             try:
-                model = keras.models.load_model(path, compile=False)
+                model = keras.models.load_model(path, compile=False, safe_mode=not task.step.trust)
             except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, say
                 raise OptsuiteError(f"{path}: Keras 2 can't load it: {first_line(error)}") from error
         else:
@@ -61,6 +57,31 @@ class Load(Stage):
             raise OptsuiteError(f"{path} was changed while it was read; start the run again")
         check(model, task)
         return model
+
+
+def _check_trusted(path: Path, version: str, config: Any) -> None:
+    """OptsuiteError for a file that could run any code when Keras loads it."""
+    from optsuite.keras import keras
+
+    if path.is_dir():
+        raise OptsuiteError(
+            f"{path} is a SavedModel, which may run any code: expected a .keras or .h5 file; Model(trust=True) allows "
+            "it for your own model"
+        )
+    if not version.startswith("2."):
+        _check_translated(config)
+    try:
+        # Keras does not look at the settings of the compiler where it does not compile.
+        allowed.check({**config, "compile_config": None}, keras.saving.get_registered_object)
+    except OptsuiteError as error:
+        raise OptsuiteError(f"{path}: {error}") from None
+
+
+def _check_translated(config: Any) -> None:
+    """OptsuiteError for the first layer of a Keras 3 model that can't be translated."""
+    for layer in config.get("config", {}).get("layers", ()):
+        if layer["class_name"] not in ("InputLayer", *_SYMBOLS, *SAME_IN_BOTH):
+            raise _untranslated(layer["config"].get("name"), layer["class_name"])
 
 
 def _described(path: Path) -> tuple[str, Any]:
@@ -95,9 +116,7 @@ def _translated_file(path: Path, version: str, config: Any) -> tuple[Any, str]:
     try:
         original = keras3.saving.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, or a function in a Lambda
-        for layer in config.get("config", {}).get("layers", ()):
-            if layer["class_name"] not in ("InputLayer", *_SYMBOLS, *SAME_IN_BOTH):
-                raise _untranslated(layer["config"].get("name"), layer["class_name"]) from error
+        _check_translated(config)
         raise OptsuiteError(f"{path}: Keras {keras3.__version__} can't load it: {first_line(error)}") from error
     model = translated(original)
     x = np.random.default_rng(0).normal(size=(_TRIALS, *model.input_shape[1:])).astype(np.float32)

@@ -5,12 +5,14 @@ Every model descends from this stage, so that a change here is a change to all o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from optsuite import allowed
 from optsuite.spec import OptsuiteError, Schedule, Stage
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def check(model: Any, task: Task) -> None:
             raise OptsuiteError(f"layer {layer.name}, {kind}, has weights; accepted of these are {accepted}")
         if kind == "DepthwiseConv2D" and layer.depth_multiplier != 1:
             raise OptsuiteError(f"layer {layer.name} has a depth multiplier of {layer.depth_multiplier}; accepted is 1")
+    if not task.step.trust:  # as the next stage would, after all the training
+        allowed.check(json.loads(model.to_json()), keras.saving.get_registered_object)
 
 
 @dataclass(frozen=True, kw_only=True)
