@@ -97,6 +97,22 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "not selected": (change("optsuite.experiments", []), "nothing is known of conv_baseline_s0"),
         "no bytes": (change(f"{measured}.bytes", 0), ">= 1"),
         "no stages": (change("optsuite.built.0.info.stages", []), "length >= 1"),
+        "no rounds": (change("benchmarks.0.stats.rounds", 0), ">= 1"),
+        "min above max": (change("benchmarks.0.stats.min", 1.0), "fp32: impossible timing: median"),
+        "mean above max": (change("benchmarks.0.stats.mean", 1.0), "fp32: impossible timing: median"),
+        "rounds that are not there": (change("benchmarks.0.stats.rounds", 7), "100 rounds recorded of 7"),
+        "31 years": (change("benchmarks.0.stats.median", 1e300), "<= 1000000000.0"),
+        "negative parameters": (change("optsuite.built.0.info.parameters", -1), ">= 0"),
+        "negative MACs": (change("optsuite.built.0.info.macs", -1), ">= 0"),
+        "zeros over weights": (change(f"{measured}.weights.0.zeros", 1_000), "1000 zeros"),
+        "values over weights": (change(f"{measured}.weights.0.unique", 1_000), "1000 values"),
+        "zeros of a stage": (
+            change("optsuite.built.0.info.stages.0.weights.0.zeros", 301),
+            "layer conv2d: expected no",
+        ),
+        "negative entropy": (change(f"{measured}.weights.0.entropy_bits", -1.0), ">= 0"),
+        "no peak": (change("optsuite.environment.peak_macs_per_s.int8", 0.0), "> 0"),
+        "no date": (change("datetime", "zzz"), "datetime: expected a date as ISO 8601 has it, got 'zzz'"),
     }
 
 
@@ -124,6 +140,19 @@ CASES = (
     "not selected",
     "no bytes",
     "no stages",
+    "no rounds",
+    "min above max",
+    "mean above max",
+    "rounds that are not there",
+    "31 years",
+    "negative parameters",
+    "negative MACs",
+    "zeros over weights",
+    "values over weights",
+    "zeros of a stage",
+    "negative entropy",
+    "no peak",
+    "no date",
 )
 
 

@@ -134,7 +134,7 @@ class Step:
     @functools.cached_property
     def parts(self) -> Mapping[str, Any]:
         """All that determines the result, as plain JSON; what is not in here rebuilds nothing."""
-        code: list[Any] = [run, type(self.action)]
+        code: list[Any] = [Task, type(self.action)]
         settings = {
             "action": canonical(self.action, code),
             "schedule": canonical(self.schedule, code),

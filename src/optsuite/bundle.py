@@ -29,7 +29,7 @@ def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int
     OptsuiteError for a key that is not in the store, or is damaged there, and where `path` can't be written.
     """
     chosen = store.stored() if keys is None else sorted(set(keys))
-    new = path.with_name(path.name + ".new")
+    new = Path(f"{path}.new")
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as bundle:
             for key in chosen:

@@ -80,6 +80,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ]
 
 
+class _Tool(msgspec.Struct):
+    optsuite: Config = msgspec.field(default_factory=Config)
+
+
+class _Pyproject(msgspec.Struct):
+    tool: _Tool = msgspec.field(default_factory=_Tool)
+
+
 def _last_match(patterns: Mapping[str, float], name: str, default: float) -> float:
     return next((value for pattern, value in reversed(list(patterns.items())) if fnmatchcase(name, pattern)), default)
 
@@ -87,8 +95,7 @@ def _last_match(patterns: Mapping[str, float], name: str, default: float) -> flo
 def read(pyproject: Path) -> Config:
     """The section, or the defaults where there is no file or no section; OptsuiteError for what it doesn't know."""
     try:
-        section = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {}).get("optsuite", {})
-        return msgspec.convert(section, Config)
+        return msgspec.convert(tomllib.loads(pyproject.read_text("utf-8")), _Pyproject).tool.optsuite
     except FileNotFoundError:
         return Config()
     except OSError as error:

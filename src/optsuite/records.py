@@ -12,10 +12,14 @@ from msgspec import Meta
 
 from optsuite.spec import Fraction, Invariant, OptsuiteError, Promise
 
-Seconds = Annotated[float, Meta(ge=0)]
-Duration = Annotated[float, Meta(gt=0)]
+_LONGEST_S = 1e9
+_MOST = 2**53
+"""Larger integers are not exact as float."""
+Seconds = Annotated[float, Meta(ge=0, le=_LONGEST_S)]
+Duration = Annotated[float, Meta(gt=0, le=_LONGEST_S)]
 """Seconds that something took, and that others are divided by."""
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=_MOST)]
+Positive = Annotated[int, Meta(ge=1, le=_MOST)]
 Precision = Literal["float32", "int8", "int16x8"]
 """What kernels compute in."""
 
@@ -30,11 +34,11 @@ class LayerWeights:
     """
 
     name: str
-    size: Annotated[int, Meta(ge=1)]
-    zeros: int
-    unique: int
-    channel_unique: int
-    entropy_bits: float
+    size: Positive
+    zeros: Count
+    unique: Positive
+    channel_unique: Positive
+    entropy_bits: Annotated[float, Meta(ge=0)]
     low: float
     high: float
     histogram: Annotated[tuple[Count, ...], Meta(min_length=1)]
@@ -50,8 +54,8 @@ class StageRecord:
     """
 
     stage: str
-    epochs: int
-    batch: int
+    epochs: Count
+    batch: Count
     loss: tuple[float, ...]
     accuracy: tuple[float, ...]
     val_accuracy: tuple[float, ...]
@@ -72,9 +76,9 @@ class ModelInfo:
     biases.
     """
 
-    parameters: int
-    macs: int
-    keras_bytes: int | None
+    parameters: Count
+    macs: Count
+    keras_bytes: Positive | None
     versions: Mapping[str, str]
     stages: Annotated[tuple[StageRecord, ...], Meta(min_length=1)]
     data_sha256: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +107,7 @@ class Answers:
     """
 
     accuracy: float
-    count: Annotated[int, Meta(ge=1)]
+    count: Positive
     bits: str = field(default="", repr=False)
     numbers: str = field(default="", repr=False)
 
@@ -248,7 +252,7 @@ class Measured:
     total_time_s: Seconds
     validation_time_s: Seconds | None
     execution: Execution | None
-    bytes: Annotated[int, Meta(ge=1)]
+    bytes: Positive
     gzip_bytes: Count
     weights: tuple[LayerWeights, ...] = field(repr=False)
     note: str
@@ -282,7 +286,7 @@ class Environment:
     load: float | None
     threads: Count
     versions: Mapping[str, str]
-    peak_macs_per_s: Mapping[str, float]
+    peak_macs_per_s: Mapping[str, Annotated[float, Meta(gt=0)]]
 
 
 @dataclass(frozen=True, kw_only=True)

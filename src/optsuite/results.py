@@ -7,15 +7,16 @@ measured a model an `extra_info` of the same name (a `Measured`); the timings ar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from optsuite.records import Answers, Built, Count, Duration, Header, Measured, Seconds, Trainings
+from optsuite.records import Answers, Built, Duration, Header, LayerWeights, Measured, Positive, Seconds, Trainings
 from optsuite.spec import OptsuiteError
 
 SCHEMA = 3
@@ -36,8 +37,8 @@ class Timing:
     mean_s: Seconds
     min_s: Seconds
     max_s: Seconds
-    rounds: Count
-    iterations: Count
+    rounds: Positive
+    iterations: Positive
     rounds_s: tuple[Seconds, ...]
 
     @property
@@ -95,8 +96,8 @@ class _Stats(msgspec.Struct):
     mean: Seconds
     min: Seconds
     max: Seconds
-    rounds: Count
-    iterations: Count
+    rounds: Positive
+    iterations: Positive
     data: tuple[Seconds, ...] = ()
 
 
@@ -165,7 +166,7 @@ def decode(content: bytes, path: Path) -> Run:
         raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
     run = Run(
         header=file.optsuite,
-        date=file.datetime,
+        date=_utc(file.datetime, path),
         machine=_name(file.machine_info),
         instruction_sets=_vectors(file.machine_info.cpu.flags),
         frequency=file.machine_info.cpu.hz_actual_friendly,
@@ -174,6 +175,17 @@ def decode(content: bytes, path: Path) -> Run:
     )
     _check(run, path)
     return run
+
+
+def _utc(date: str, path: Path) -> str:
+    """A run's date in UTC, so that dates can be put in order as text; empty where the file has none."""
+    if not date:
+        return ""
+    try:
+        found = datetime.fromisoformat(date)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise OptsuiteError(f"{path}: datetime: expected a date as ISO 8601 has it, got {date[:40]!r}") from error
 
 
 def _vectors(flags: Sequence[str]) -> tuple[str, ...]:
@@ -211,8 +223,31 @@ def _agree(answers: Answers) -> bool:
     )
 
 
+_ROUNDING = 1e-9
+"""How far a mean may be outside of its numbers, relatively."""
+
+
+def _impossible(timing: Timing) -> str:
+    """Why no call can have taken these times, or an empty string."""
+    low, high = timing.min_s * (1 - _ROUNDING), timing.max_s * (1 + _ROUNDING)
+    if not (low <= timing.median_s <= high and low <= timing.mean_s <= high):
+        return f"median {timing.median_s:g} s and mean {timing.mean_s:g} s of {timing.min_s:g} to {timing.max_s:g} s"
+    if timing.rounds_s and len(timing.rounds_s) != timing.rounds:
+        return f"{len(timing.rounds_s)} rounds recorded of {timing.rounds}"
+    return ""
+
+
+def _check_kernels(layers: Iterable[LayerWeights]) -> None:
+    for layer in layers:
+        if layer.zeros > layer.size or not layer.channel_unique <= layer.unique <= layer.size:
+            raise OptsuiteError(
+                f"layer {layer.name}: expected no more zeros and distinct values than weights, got {layer.zeros} zeros "
+                f"and {layer.unique} values (a channel {layer.channel_unique}) of {layer.size} weights"
+            )
+
+
 def _check(run: Run, path: Path) -> None:
-    """What types can't say: rows belong to a known experiment and are there once, bits and labels have their length."""
+    """What types can't say: rows belong to a known experiment and are there once, numbers agree with each other."""
     known = [built.id for built in run.header.built]
     pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]
     for name, found in (("an experiment", known), ("a row", pairs)):
@@ -226,6 +261,12 @@ def _check(run: Run, path: Path) -> None:
                 f"{path}: trainings of {one.experiment} {one.variant}: expected one accuracy and one gzip size per seed"
             )
     try:
+        for row in run.rows:
+            if reason := _impossible(row.timing):
+                raise OptsuiteError(f"{row.measured.experiment} {row.measured.variant}: impossible timing: {reason}")
+            _check_kernels(row.measured.weights)
+        for stage in (stage for built in run.header.built for stage in built.info.stages):
+            _check_kernels(stage.weights)
         owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
         for owner in owners:
             for answers in (owner.test, owner.validation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,7 @@ def _gc(given: argparse.Namespace) -> int:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that the user named, whole or not at all; what is no file, a terminal say, is written to."""
-    beside = path.with_name(path.name + ".new")
+    beside = Path(f"{path}.new")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
@@ -124,6 +125,7 @@ def write_file(path: Path, content: bytes) -> None:
             beside.write_bytes(content)
             beside.replace(path)
     except OSError as error:
-        raise OptsuiteError(f"{path} can't be written: {error.strerror}; accepted is a file in a folder") from error
+        raise OptsuiteError(f"{path} can't be written: {error.strerror}; expected a file in a folder") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
