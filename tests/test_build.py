@@ -14,9 +14,11 @@ from optsuite import build, experiments
 from optsuite.convert import Convert, to_tflite
 from optsuite.experiments import step_of
 from optsuite.models import build_conv, build_dscnn, build_tutorial
-from optsuite.spec import OptsuiteError, Profile, Schedule
+from optsuite.spec import Dataset, OptsuiteError, Profile, Schedule, Split
 from optsuite.stages.cluster import Cluster
+from optsuite.stages.distill import TeacherLogits
 from optsuite.stages.prune import Prune
+from optsuite.stages.train import Train
 from optsuite.variants import VARIANTS
 
 TINY = Profile(name="tiny", train_images=15_000, eval_images=100, max_epochs=1)
@@ -180,3 +182,30 @@ def test_models_answer_with_logits(keras: Any, builder: Callable[[], Any]) -> No
     answer = keras.outputs(builder(), np.ones((2, 28, 28, 1), np.float32))
     assert answer.shape == (2, 10)
     assert not np.allclose(answer.sum(axis=1), 1)
+
+
+def test_batches_of_large_inputs_are_bounded(keras: Any) -> None:
+    """A fifth of 50,000 images of 96 x 96 x 3 would be one batch of a gigabyte."""
+    from optsuite.keras import batch_size
+
+    assert batch_size(np.empty((50_000, 96, 96, 3), np.float32), 10_000) == 578
+    assert batch_size(np.empty((5_000, 28, 28, 1), np.float32), 1_000) == 1_000
+    assert batch_size(np.empty((3, 1), np.float32), 0) == 1
+
+
+@pytest.mark.parametrize("stage", [None, TeacherLogits(copies=2, pixels=1)])
+def test_what_are_no_images_is_not_shifted(stage: Any, keras: Any) -> None:
+    """One line, before anything is trained."""
+    rows = Split(x=np.zeros((64, 4), np.float32), y=np.zeros(64, np.int32))
+    data = Dataset(name="rows", kind="4", fingerprint="", load=lambda split: rows)
+    schedule = Schedule(epochs=1, peak_lr=1e-3, batch=32, shift_pixels=1)
+    plain = step_of(experiments.select(models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY)
+    step = replace(plain, action=stage or Train(build=_dense), dataset=data, schedule=schedule)
+    with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
+        build.run(step, [] if stage is None else [{build.MODEL: keras.dump(_dense())}])
+
+
+def _dense() -> Any:
+    from optsuite.keras import keras
+
+    return keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])

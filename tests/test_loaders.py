@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from PIL import Image
 
 from optsuite import datasets, loaders
 from optsuite.build import canonical
-from optsuite.loaders import from_folder, from_npz, from_tfdata
+from optsuite.loaders import from_folder, from_npz, from_tfdata, to_evaluate
+from optsuite.metrics import MeanAbsoluteError
 from optsuite.spec import OptsuiteError
 
 
@@ -56,7 +58,10 @@ def test_a_validation_split_that_is_there_is_taken(tmp_path: Path) -> None:
         ({"y_test": np.zeros(19, int)}, "y is int64 .* accepted are 20 labels, whole numbers from 0"),
         ({"y_test": np.full(20, -1)}, "accepted are 20 labels"),
         ({"y_test": np.zeros(20)}, "y is float64"),
-        ({"x_test": np.full((20, 4), np.nan)}, "x has values that are not finite"),
+        ({"y_test": np.arange(20) + 2**32}, "expected labels up to 2147483647, got 4294967315"),
+        ({"y_test": np.full(20, 2**31, np.uint64)}, "expected labels up to 2147483647, got 2147483648"),
+        ({"x_test": np.full((20, 4), np.nan)}, "expected numbers that float32 can hold, got some that are not finite"),
+        ({"x_test": np.full((20, 4), 1e300)}, "expected numbers that float32 can hold"),
         ({"x_test": np.full((20, 4), "a")}, "x is <U1"),
         ({"x_test": np.empty((0, 4))}, "x is float64"),
         ({"x_test": np.full((20, 4), None)}, "can't be read: .*pickle"),
@@ -80,6 +85,37 @@ def test_no_npz(content: bytes | None, tmp_path: Path) -> None:
         (tmp_path / "data.npz").write_bytes(content)
     with pytest.raises(OptsuiteError, match=r"data\.npz"):
         from_npz("mine", tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("header", [b"{", b"{'descr': '<f4'}", b"[" * 5_000, b"0 0", b"f(", b"\xff", b"'a\n"])
+def test_an_array_with_a_malformed_header(header: bytes, tmp_path: Path) -> None:
+    """Numpy evaluates it as Python, and fails with Python's errors."""
+    np.savez(tmp_path / "data.npz", **_arrays())  # type: ignore[arg-type]
+    magic = np.lib.format.magic(2, 0) + len(header).to_bytes(4, "little")
+    with zipfile.ZipFile(tmp_path / "data.npz") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for broken in ("x_test.npy", "y_test.npy"):
+        with zipfile.ZipFile(tmp_path / "broken.npz", "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, magic + header if name == broken else content)
+        with pytest.raises(OptsuiteError, match=r"broken\.npz can't be read"):
+            to_evaluate(tmp_path / "broken.npz")
+        with pytest.raises(OptsuiteError, match=r"broken\.npz can't be read"):
+            from_npz("mine", tmp_path / "broken.npz").load("test")
+
+
+def test_another_decoder_is_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of Pillow may make other pixels of the same files."""
+    first = canonical(from_folder("pets", _folder(tmp_path), size=(4, 4)))
+    monkeypatch.setattr(loaders, "version", lambda name: "1.0")
+    assert canonical(from_folder("pets", tmp_path, size=(4, 4))) != first
+
+
+def test_a_regression_target_that_float32_can_not_hold(tmp_path: Path) -> None:
+    """It would be infinite."""
+    np.savez(tmp_path / "data.npz", **(_arrays() | {"y_test": np.full(20, 1e300)}))  # type: ignore[arg-type]
+    with pytest.raises(OptsuiteError, match="expected numbers that float32 can hold"):
+        to_evaluate(tmp_path / "data.npz", MeanAbsoluteError())
 
 
 def _folder(root: Path, splits: tuple[str, ...] = ("train", "test")) -> Path:

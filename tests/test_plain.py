@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,3 +143,30 @@ def test_images_are_set_aside_to_choose_by(tmp_path: Path) -> None:
     assert (len(splits["test"].y), len(splits["validation"].y)) == (40, 10)
     assert set(splits["test"].y) | set(splits["validation"].y) == set(range(50))
     assert np.array_equal(splits["test"].x[:, 0], splits["test"].y)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_a_model_of_several_inputs_and_outputs_is_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By `measure` without data, and by `ab`; it has no accuracy, and --json needs one."""
+    from optsuite.keras import tf
+
+    def both(x: Any, index: Any) -> Any:
+        return {"sum": tf.reduce_sum(x, axis=1), "row": tf.gather(x, index, axis=1)}
+
+    signature = tf.TensorSpec((1, 8, 4), tf.float32), tf.TensorSpec((1,), tf.int32)
+    function = tf.function(both).get_concrete_function(*signature)
+    content = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module()).convert()
+    files = [tmp_path / "two.tflite", tmp_path / "twin.tflite"]
+    for file in files:
+        file.write_bytes(content)
+    assert main(["measure", *map(str, files)]) == 0
+    assert re.fullmatch(r"(tw\w+: [\d,]+ bytes, \d+ gzipped, median \d+\.\d\d us\n){2}", capsys.readouterr().out)
+    assert main(["ab", *map(str, files)]) == 0
+    np.savez(tmp_path / "test.npz", x_test=np.zeros((9, 8, 4), np.float32), y_test=np.zeros(9, int))
+    for arguments, said in (
+        (["--data", str(tmp_path / "test.npz")], "two: the model has 2 inputs: an accuracy needs a model of one input"),
+        (["--json", str(tmp_path / "run.json")], "--json: expected --data, too"),
+    ):
+        assert main(["measure", str(files[0]), *arguments]) == 2
+        assert said in capsys.readouterr().err

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from runs import SMOKE, Smoke, run_pytest
+from runs import HANGS_S, ROOT, SMOKE, Smoke, run_pytest
 
 pytestmark = pytest.mark.slow
 
@@ -179,3 +180,36 @@ def test_other_peoples_tests_are_left_alone(tmp_path: Path) -> None:
         done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
         assert "optsuite:" not in done.stdout
+
+
+TWICE = """
+import sys, pytest
+rows = ["bench.py", "--optsuite-profile=smoke", "--optsuite-models=tutorial", "--optsuite-variants=int8", *sys.argv[1:]]
+codes = []
+for more in (["--optsuite-recipes=baseline", "--optsuite-catalog=catalogue.py"], ["--optsuite-recipes=baseline"]):
+    codes.append(int(pytest.main([*rows, *more])))
+codes.append(int(pytest.main([*rows, "--optsuite-recipes=mine", "--optsuite-catalog=catalogue.py"])))
+codes.append(int(pytest.main([*rows, "--optsuite-recipes=mine"])))
+print(codes)
+"""
+
+
+def test_pytest_main_twice_in_one_process(smoke: Smoke, tmp_path: Path) -> None:
+    """With a catalogue and without; the script that calls it does not run again in the processes that build."""
+    cache = shutil.copytree(smoke.cache, tmp_path / "cache")
+    shutil.copy(ROOT / "benchmarks" / "test_latency.py", tmp_path / "bench.py")
+    (tmp_path / "catalogue.py").write_text(
+        "from optsuite.catalog import Cluster, Recipe\nRECIPES = [Recipe(name='mine', stages=(Cluster(clusters=4),))]\n"
+    )
+    (tmp_path / "twice.py").write_text(TWICE)
+    done = subprocess.run(
+        [sys.executable, "twice.py", f"--optsuite-cache={cache}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=HANGS_S,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 4]"
+    assert "unknown recipe 'mine'" in done.stderr
+    assert "built 2 of 2 steps" in done.stdout

@@ -101,7 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     measured.add_argument("files", type=Path, nargs="+", metavar="FILE.tflite")
     measured.add_argument(
-        "--data", type=Path, required=True, metavar="DATA.npz", help="x_test and y_test, and x_validation if there is"
+        "--data",
+        type=Path,
+        metavar="DATA.npz",
+        help="x_test and y_test, and x_validation if there is; without it the files are timed on random inputs",
     )
     measured.add_argument("--metric", metavar="NAME", default="accuracy", help="accuracy (default), top-K, or mae")
     measured.add_argument("--json", type=Path, metavar="RUN.json", help="write a run, for all other commands")
@@ -254,6 +257,13 @@ def _measure(given: argparse.Namespace) -> int:
     from optsuite.results import decode
 
     metric = plain.metric(given.metric)
+    if given.data is None:
+        if given.json:
+            raise OptsuiteError("--json: expected --data, too: the rows of a run have an accuracy")
+        for one in plain.timed(given.files):
+            us = 1e6 * one.median_s
+            print(f"{one.name}: {one.bytes:,} bytes, {one.gzip_bytes:,} gzipped, median {us:.2f} us")
+        return 0
     if given.json and not given.json.parent.is_dir():  # known before a minute is spent
         raise OptsuiteError(f"{given.json.parent}: no such folder; accepted is a file in one that is there")
     content = msgspec.json.encode(plain.run(given.files, given.data, metric))

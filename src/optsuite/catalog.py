@@ -67,9 +67,11 @@ _OURS: dict[str, tuple[dict[str, Any], type]] = {
 def join(path: Path) -> Mapping[str, tuple[str, ...]]:
     """Import the file and add its entries to our catalogues; the names that are new, by catalogue.
 
-    It is a module like any other, under its own name, so that processes that build can import it too. Raises
-    OptsuiteError for a file that fails, declares none of the four, something else in them, or a name that is taken.
+    It is a module like any other, under its own name, so that processes that build can import it too. What was joined
+    before leaves. Raises OptsuiteError for a file that fails, declares none of the four, something else in them, or a
+    name that is taken.
     """
+    leave()
     module = _imported(path.absolute())
     found = {name: getattr(module, name) for name in _OURS if hasattr(module, name)}
     if not found:
@@ -93,13 +95,29 @@ def join(path: Path) -> Mapping[str, tuple[str, ...]]:
             )
     for name, new in joined.items():
         _OURS[name][0].update(new)
-    return {name: tuple(new) for name, new in joined.items()}
+        _joined[name] = tuple(new)
+    return dict(_joined)
+
+
+_joined: dict[str, tuple[str, ...]] = {}
+
+
+def leave() -> None:
+    """Remove from our catalogues what `join` added: another run of this process may have another file, or none."""
+    for name, entries in _joined.items():
+        for entry in entries:
+            _OURS[name][0].pop(entry, None)
+    _joined.clear()
 
 
 def _imported(path: Path) -> Any:
     if not path.is_file() or path.suffix != ".py" or not path.stem.isidentifier():
         raise OptsuiteError(f"{path}: no such catalogue; accepted is a Python file whose name can be imported")
-    sys.path.insert(0, str(path.parent))
+    if sys.path[:1] != [str(path.parent)]:
+        sys.path.insert(0, str(path.parent))
+    known = sys.modules.get(path.stem)
+    if known is not None and Path(getattr(known, "__file__", None) or "").absolute() == path:
+        del sys.modules[path.stem]  # it may have been edited since an earlier run of this process
     try:
         module = importlib.import_module(path.stem)
     except OptsuiteError as error:

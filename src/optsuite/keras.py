@@ -61,6 +61,7 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.experimental.enable_op_determinism()
 
 _PREDICT_BATCH = 1_000
+_BATCH_BYTES = 64_000_000
 _FINGERPRINT_STEPS = 40
 _FINGERPRINT_BATCH = 32
 
@@ -136,9 +137,15 @@ def load(content: bytes, *, trust: bool = False) -> Any:
         return keras.models.load_model(file, compile=False)
 
 
+def batch_size(x: np.ndarray, most: int) -> int:
+    """How many of the inputs x, (n, *shape), to ask a model about at once: at most so many, and 64 MB of them."""
+    size: int = x[0].nbytes
+    return max(1, min(most, _BATCH_BYTES // max(1, size)))
+
+
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
     """What the model answers, float32 (n, classes), for x of float32 (n, *shape)."""
-    answers: np.ndarray = model.predict(x, batch_size=_PREDICT_BATCH, verbose=0)
+    answers: np.ndarray = model.predict(x, batch_size=batch_size(x, _PREDICT_BATCH), verbose=0)
     return answers
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optsuite import spawn
 from optsuite.metrics import ACCURACY, Metric
 from optsuite.spec import Dataset, File, OptsuiteError, Split, first_line
 
@@ -70,7 +71,7 @@ def from_folder(
         name=name,
         kind=_kind((*size, channels)),
         fingerprint=file.sha256,
-        load=_Folder(file=file, size=size, channels=channels),
+        load=_Folder(file=file, size=size, channels=channels, decoder=f"pillow {version('pillow')}"),
         metric=metric,
         class_weights=class_weights or {},
     )
@@ -143,10 +144,13 @@ def _split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) -> Split:
         raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} labels, whole numbers from 0")
     if not classes and (y.shape != (len(x),) or y.dtype.kind not in "fiu" or not np.isfinite(y).all()):
         raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} numbers")
-    x = x.astype(np.float32)
-    if not np.isfinite(x).all():
-        raise OptsuiteError(f"{where}: x has values that are not finite")
-    return Split(x=x, y=y.astype(np.int32 if classes else np.float32))
+    if classes and y.max() > np.iinfo(np.int32).max:
+        raise OptsuiteError(f"{where}: expected labels up to {np.iinfo(np.int32).max}, got {y.max()}")
+    with np.errstate(over="ignore"):  # refused below
+        x, y = x.astype(np.float32), y.astype(np.int32 if classes else np.float32)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise OptsuiteError(f"{where}: expected numbers that float32 can hold, got some that are not finite")
+    return Split(x=x, y=y)
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,11 @@ def _npz_errors(file: File) -> Iterator[None]:
         if not zipfile.is_zipfile(file.path):
             raise ValueError("it is no .npz")
         yield
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # numpy evaluates the header of an array, which may be any text.
+    except (
+        *(OSError, ValueError, KeyError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError),
+        *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, NotImplementedError, RuntimeError),
+    ) as error:
         raise OptsuiteError(
             f"{file.path} can't be read: {error}; accepted is an .npz with x and y of each split, as x_test and y_test"
         ) from error
@@ -233,6 +241,8 @@ class _Folder(_Loader):
     file: File
     size: tuple[int, int]
     channels: int
+    decoder: str
+    """What reads and scales the images: another version may make other pixels, so it is part of the key."""
 
     def __str__(self) -> str:
         return self.file.path
@@ -282,7 +292,7 @@ class _TfData(_Loader):
         if "tensorflow" in sys.modules:
             arrays = _collected(self.make, split)
         else:  # the process that measures has none
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            with spawn.executor() as process:
                 arrays = process.submit(_collected, self.make, split).result()
         return None if arrays is None else _split(*arrays, f"{self}({split!r})", classes=self.classes)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,7 +48,13 @@ class Runner(Protocol):
 class LiteRTRunner:
     """A .tflite model on the LiteRT interpreter, one thread.
 
-    `load_s` is how long it took from the bytes to allocated tensors; `input_shape` is (1, *shape).
+    A model of several inputs or outputs can be invoked, on inputs drawn by chance; it has no accuracy.
+
+    Attributes:
+        interpreter: LiteRT's.
+        load_s: How long it took from the bytes to allocated tensors.
+        invoke: Runs the model once.
+
     """
 
     def __init__(self, content: bytes) -> None:
@@ -56,37 +63,50 @@ class LiteRTRunner:
             self.interpreter = Interpreter(model_content=content, num_threads=THREADS)
             self.interpreter.allocate_tensors()
             self.load_s = time.perf_counter() - start
-            (self._input,) = self.interpreter.get_input_details()
-            self.input_shape = tuple(int(size) for size in self._input["shape"])
-            (self._output,) = self.interpreter.get_output_details()
+            rng = np.random.default_rng(0)
+            for given in self.interpreter.get_input_details():
+                # Whatever the memory held might be numbers that some CPUs are slow with.
+                self.interpreter.set_tensor(given["index"], _drawn(given, rng))
         except (ValueError, RuntimeError) as error:
-            raise OptsuiteError(
-                f"LiteRT can't run this model: {str(error).strip()}; accepted: one input, one output"
-            ) from error
+            raise OptsuiteError(f"LiteRT can't run this model: {str(error).strip()}") from error
         self.invoke = self.interpreter.invoke
-        # Whatever the memory held might be numbers that some CPUs are slow with.
-        scale, _ = self._input["quantization"]
-        self.set(self.prepare(np.full(self._input["shape"], 0.5 if scale else 0.0, np.float32)))
+
+    @cached_property
+    def _input(self) -> dict[str, Any]:
+        return self._only("input", self.interpreter.get_input_details())
+
+    @cached_property
+    def _output(self) -> dict[str, Any]:
+        return self._only("output", self.interpreter.get_output_details())
+
+    @staticmethod
+    def _only(noun: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+        if len(found) != 1:
+            raise OptsuiteError(
+                f"the model has {len(found)} {noun}s: an accuracy needs a model of one input and one output; without "
+                "data it can be timed"
+            )
+        return found[0]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(1, *shape)."""
+        return tuple(int(size) for size in self._input["shape"])
 
     def prepare(self, x: np.ndarray) -> np.ndarray:
         """Quantised by round(x / scale) + zero point, then clipped, where the input is an integer.
 
         One without a scale takes whole numbers as they are; OptsuiteError for others.
         """
-        dtype = self._input["dtype"]
-        scale, zero_point = self._input["quantization"]
-        if not np.issubdtype(dtype, np.integer):
-            return x.astype(dtype)
-        limits = np.iinfo(dtype)
-        if not scale:
+        dtype, (scale, _) = self._input["dtype"], self._input["quantization"]
+        if np.issubdtype(dtype, np.integer) and not scale:
+            limits = np.iinfo(dtype)
             if (x != np.round(x)).any() or x.min() < limits.min or x.max() > limits.max:
                 raise OptsuiteError(
                     f"its input is {np.dtype(dtype).name} without a scale, the data {x.min():g} to {x.max():g}; "
                     f"accepted are whole numbers, {limits.min} to {limits.max}, as float (uint8 is brought to 0..1)"
                 )
-            return x.astype(dtype)
-        quantized: np.ndarray = np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
-        return quantized
+        return _as_input(x, self._input)
 
     def set(self, x: np.ndarray) -> None:
         self.interpreter.set_tensor(self._input["index"], x)
@@ -102,6 +122,25 @@ class LiteRTRunner:
             return raw.astype(np.float32)
         answers: np.ndarray = ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
         return answers
+
+
+def _as_input(x: np.ndarray, details: Mapping[str, Any]) -> np.ndarray:
+    """Numbers in the form that an input of a .tflite takes; see `LiteRTRunner.prepare`."""
+    dtype, (scale, zero_point) = details["dtype"], details["quantization"]
+    if not np.issubdtype(dtype, np.integer) or not scale:
+        return x.astype(dtype)
+    limits = np.iinfo(dtype)
+    quantized: np.ndarray = np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
+    return quantized
+
+
+def _drawn(details: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+    """An input of uniform random numbers in 0..1; zeros where it takes whole numbers, which may be indices."""
+    if np.dtype(details["dtype"]).kind not in "fiub":
+        raise ValueError(f"input {details['name']} takes {np.dtype(details['dtype']).name}, expected numbers")
+    shape = details["shape"]
+    whole = np.dtype(details["dtype"]).kind != "f" and not details["quantization"][0]
+    return _as_input(np.zeros(shape) if whole else rng.random(shape, np.float32), details)
 
 
 @dataclass(frozen=True, kw_only=True)

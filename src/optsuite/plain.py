@@ -6,6 +6,7 @@ import datetime
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,19 +35,15 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     Each is an experiment of its own, named after the file. Raises OptsuiteError for a file that can't be run on the
     data, and for two of one name.
     """
-    names = [path.stem for path in files]
-    if len(set(names)) < len(names):
-        raise OptsuiteError(f"two of {', '.join(map(str, files))} have one name; accepted are files of different names")
     splits = loaders.to_evaluate(data, metric)
-    contents = [_read(path) for path in files]
-    if bad := crashing(dict(zip(files, contents, strict=True))):
-        raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
-    for name, content in zip(names, contents, strict=True):  # all of them, before minutes are spent on the first
+    contents = _contents(files)
+    names = list(contents)
+    for name, content in contents.items():  # all of them, before minutes are spent on the first
         with _naming(name):
             _check(content, metric, splits)
     load = machine.load()
     monitor = machine.Monitor(load)
-    rows = [_row(name, content, metric, splits, monitor) for name, content in zip(names, contents, strict=True)]
+    rows = [_row(name, content, metric, splits, monitor) for name, content in contents.items()]
     header = Header(
         schema=SCHEMA,
         version=optsuite.__version__,
@@ -87,6 +84,40 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """A file without data: its sizes, and the median seconds of a call on inputs drawn by chance."""
+
+    name: str
+    bytes: int
+    gzip_bytes: int
+    median_s: float
+
+
+def timed(files: Sequence[Path]) -> list[Timed]:
+    """Time the files one after the other; they may have several inputs and outputs.
+
+    Raises:
+        OptsuiteError: A file can't be run, or two have one name.
+
+    """
+    contents = _contents(files)
+    runners = {}
+    for name, content in contents.items():
+        with _naming(name):
+            runners[name] = LiteRTRunner(content)
+            runners[name].invoke()
+    return [
+        Timed(
+            name=name,
+            bytes=len(content),
+            gzip_bytes=measure.gzip_bytes(content),
+            median_s=float(np.median(_timed_rounds(runners[name]))),
+        )
+        for name, content in contents.items()
+    ]
+
+
 def metric(name: str) -> Metric:
     """By the name that a person gives: accuracy, top-5, mae; OptsuiteError for another."""
     if name == "accuracy":
@@ -96,6 +127,17 @@ def metric(name: str) -> Metric:
     if match := re.fullmatch(r"top-([1-9]\d{0,3})", name):
         return TopK(k=int(match[1]))
     raise OptsuiteError(f"unknown metric {name!r}; accepted: accuracy, top-K, mae")
+
+
+def _contents(files: Sequence[Path]) -> dict[str, bytes]:
+    """The files' contents by the name that their experiments get; OptsuiteError for one that LiteRT crashes on."""
+    names = [path.stem for path in files]
+    if len(set(names)) < len(names):
+        raise OptsuiteError(f"two of {', '.join(map(str, files))} have one name; accepted are files of different names")
+    contents = [_read(path) for path in files]
+    if bad := crashing(dict(zip(files, contents, strict=True))):
+        raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
+    return dict(zip(names, contents, strict=True))
 
 
 def _read(path: Path) -> bytes:
@@ -149,9 +191,15 @@ def _row(
             execution=ran,
             weights=contents.weights,
         )
-        with monitor.watch(_id(name), VARIANT), measure.no_garbage_collection():
-            _rounds(runner, _ROUNDS // 5)  # warm
-            return measured, contents, _rounds(runner, _ROUNDS)
+        with monitor.watch(_id(name), VARIANT):
+            return measured, contents, _timed_rounds(runner)
+
+
+def _timed_rounds(runner: LiteRTRunner) -> np.ndarray:
+    """The seconds of each call, after some calls that are not timed."""
+    with measure.no_garbage_collection():
+        _rounds(runner, _ROUNDS // 5)
+        return _rounds(runner, _ROUNDS)
 
 
 def _rounds(runner: LiteRTRunner, count: int) -> np.ndarray:

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from pathlib import Path
 
-from optsuite import build
+from optsuite import build, spawn
 from optsuite.build import Done, Step
 from optsuite.spec import Artifact
 
@@ -37,8 +37,7 @@ class Processes:
         self._at_work: list[Future[Done] | None] = [None] * count
 
     def _opened(self) -> ProcessPoolExecutor:
-        # Spawned: TensorFlow does not survive a fork.
-        place = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_prepare, initargs=(self._log,))
+        place = spawn.executor(_prepare, self._log)
         place.submit(_begin, self._start, time.monotonic())
         return place
 

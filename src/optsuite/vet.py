@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from importlib.metadata import version
-from multiprocessing import get_context
 from typing import TypeVar
 
+from optsuite import spawn
 from optsuite.convert import TFLITE
 from optsuite.spec import OptsuiteError
 from optsuite.store import Store
@@ -25,7 +25,7 @@ def crashing(files: Mapping[Name, bytes]) -> list[Name]:
     """Which of the .tflite files kill the process that loads them and calls them once, or keep it for too long."""
     found, left = [], dict.fromkeys(files, _TRIES)
     while left:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_silence) as process:
+        with spawn.executor(_silence) as process:
             for name in list(left):
                 left[name] -= 1
                 try:

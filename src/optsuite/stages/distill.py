@@ -9,7 +9,7 @@ import numpy as np
 
 from optsuite.build import INFO, pack_arrays, unpack_arrays
 from optsuite.spec import Action, Artifact, Stage
-from optsuite.stages.train import Copies, fit, moved
+from optsuite.stages.train import Copies, check_images, fit, moved
 
 if TYPE_CHECKING:
     from optsuite.build import Task
@@ -34,6 +34,8 @@ class TeacherLogits(Action):
         from optsuite import keras
 
         images = task.split("train").x
+        if self.pixels:
+            check_images(images)
         rng = np.random.default_rng(task.step.seed)
         shifts = rng.integers(-self.pixels, self.pixels + 1, (self.copies, len(images), 2))
         shifts[0] = 0

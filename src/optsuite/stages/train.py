@@ -127,11 +127,11 @@ def fit(
     `copies` replaces both moves and targets by a fixed set. `labels` brings the validation targets into the form that
     `loss` takes.
     """
-    from optsuite.keras import keras, kernels, tf
+    from optsuite.keras import batch_size, keras, kernels, tf
 
     schedule, split, validation = schedule_of(task), task.split("train"), task.split("validation")
-    if (schedule.shift_pixels or schedule.turn_degrees) and split.x.ndim != 4:
-        raise OptsuiteError(f"its schedule moves images, but an input has the shape {split.x.shape[1:]}")
+    if schedule.shift_pixels or schedule.turn_degrees:
+        check_images(split.x)
     epochs, metric = task.step.profile.epochs(schedule), task.step.dataset.metric
     if schedule.l1:
         for _, kernel in kernels(model):
@@ -154,10 +154,18 @@ def fit(
         epochs=epochs,
         steps_per_epoch=steps_per_epoch(task),
         validation_data=(validation.x, labels(validation.y)),
-        validation_batch_size=len(validation.x) // 5 or 1,
+        validation_batch_size=batch_size(validation.x, len(validation.x) // 5),
         callbacks=list(callbacks),
         verbose=0,
     ).history
+
+
+def check_images(x: np.ndarray) -> None:
+    """OptsuiteError for inputs that can't be shifted or turned."""
+    if x.ndim != 4:
+        raise OptsuiteError(
+            f"the stage shifts or turns images: expected inputs of (height, width, channels), got {x.shape[1:]}"
+        )
 
 
 def _cosine(schedule: Schedule, steps: int) -> Any:
