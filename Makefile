@@ -1,6 +1,6 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: bench bench-cluster test test-fast test-page faults gate gate-fault reference lint constraints clean
+.PHONY: bench bench-cluster test test-fast test-lowest test-page faults gate gate-fault reference lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
@@ -32,6 +32,16 @@ test: .venv/installed
 # The long form of what `make test` does of it: a quarter of an hour.
 faults: .venv/installed
 	OPTSUITE_FAULTS=reports/faults.md $(IN_VENV) pytest tests/faults/
+
+# The real commands with the lowest versions that pyproject.toml allows, in an environment of their own.
+LOWEST = .venv-lowest/bin
+test-lowest:
+	rm -rf .venv-lowest
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -r pyproject.toml --extra build
+	$(LOWEST)/uv pip install --quiet --python .venv-lowest --no-deps --editable .
+	sh tests/lowest.sh $(LOWEST) $(LATEST)/lowest
 
 # report.html in Debian's chromium and chromium-driver.
 test-page: .venv/installed

@@ -169,8 +169,8 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _once(tmp_path_factory, "installed", _install) / "venv" / "bin"
 
 
-def _install(folder: Path) -> None:
-    source = folder / "source"
+def copy_source(source: Path) -> Path:
+    """Copy what the package is made from, as a checkout has it, tests included, and return the folder."""
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -178,10 +178,26 @@ def _install(folder: Path) -> None:
         text=True,
         check=True,
     ).stdout
+    kept = (
+        "src/",
+        "fixtures/",
+        "benchmarks/",
+        "docs/",
+        "tests/",
+        "pyproject.toml",
+        "MANIFEST.in",
+        "README.md",
+        "LICENSE",
+    )
     for name in tracked.split("\0"):
-        if name.startswith(("src/", "fixtures/", "benchmarks/", "docs/", "pyproject.toml", "README.md", "LICENSE")):
+        if name.startswith(kept):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
+    return source
+
+
+def _install(folder: Path) -> None:
+    source = copy_source(folder / "source")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
         [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source], check=True

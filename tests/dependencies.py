@@ -59,6 +59,44 @@ def _brought_by() -> dict[str, list[str]]:
     return {name: sorted(parents - {"optsuite"}) for name, parents in found.items()}
 
 
+READ = (
+    ("run.json, pyproject.toml, records of the build", "msgspec, tomllib", "no; types and ranges are checked"),
+    (".npz files", "numpy, with `allow_pickle=False`", "no"),
+    ("images", "Pillow", "no"),
+    (
+        "bundles (`optsuite store import`)",
+        "zipfile, msgspec",
+        "no; every hash is verified, names are plain, and what is imported is marked for good",
+    ),
+    (
+        ".h5 and .keras models, imported ones and your own",
+        "h5py and Keras, after `allowed.py` has read the configuration",
+        "no: Keras calls what a configuration names, so all classes must be known layers, initialisers and the like "
+        "of Keras or TFMOT, or registered by your catalogue, and functions of TensorFlow must be known arithmetic. "
+        "`Model(trust=True)` lifts that for your own model and what is built from it here, never for what was imported",
+    ),
+    ("SavedModels", "TensorFlow", "yes; so they need `Model(trust=True)`"),
+    (
+        ".tflite files",
+        "LiteRT, and the classes that flatbuffers generates",
+        "no; a file that was never run here is tried in a process of its own first, which it may crash",
+    ),
+    ("a catalogue file, and what it imports", "Python", "yes: it is as trusted as a conftest.py"),
+    (
+        "a store's folder that is copied as it is",
+        "as this machine's own",
+        "as above, but `trust=True` covers it: take bundles from others, not folders",
+    ),
+    (
+        "what a Dask scheduler and its workers send",
+        "pickle",
+        "yes, on both sides: use a cluster only where you trust all who can reach it",
+    ),
+    ("what the processes that build here send", "pickle, by multiprocessing's own pipes", "they are the run's own"),
+)
+"""What is read, by what, and whether it could run code."""
+
+
 def text() -> str:
     """The page."""
     pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
@@ -68,9 +106,14 @@ def text() -> str:
         "",
         "The versions are those of `constraints.txt`, with which optsuite is tested. Where there is internet,",
         "`pip-audit --requirement constraints.txt --no-deps --disable-pip` asks whether any of them has a known hole.",
-        "Nothing that optsuite reads from strangers is unpickled or evaluated: JSON and TOML by msgspec and tomllib,",
-        "arrays by numpy with `allow_pickle=False`, bundles by zipfile with checked names. A catalogue file is code,",
-        "and as trusted as the conftest.py beside it; so is what a Dask scheduler sends to its workers.",
+        "",
+        "## What is read, and what of it could run code",
+        "",
+        "| what | read by | can it run code? |",
+        "|---|---|---|",
+        *(f"| {what} | {by} | {code} |" for what, by, code in READ),
+        "",
+        "## Packages",
         "",
         "| package | version | when | why |",
         "|---|---|---|---|",

@@ -331,7 +331,7 @@ def model_info(artifact: Artifact) -> ModelInfo:
 def pack_arrays(**arrays: np.ndarray) -> bytes:
     """The arrays as .npz."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

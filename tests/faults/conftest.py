@@ -21,7 +21,10 @@ def times() -> Callable[[int, int], int]:
 
 @pytest.fixture(scope="session")
 def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    """How often each fault was injected. Each test fails where a result is lost or wrong: then nothing is written."""
+    """How often each fault was injected.
+
+    Each test fails where a result is lost or wrong, or code is executed: then nothing is written.
+    """
     counts: Counter[str] = Counter()
     yield counts
     if FAULTS and not request.session.testsfailed:
@@ -29,10 +32,11 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
             "# Faults injected into the real program",
             "",
             "By `make faults`, which writes this only where all tests passed: each fails where a result that was",
-            "finished had to be made again, or one was believed that is not what it should be.",
+            "finished had to be made again, where one was believed that is not what it should be, or where code was",
+            "executed that came with a file.",
             "",
-            "| fault | injected | lost | wrong |",
-            "|---|---|---|---|",
-            *(f"| {fault} | {count} | 0 | 0 |" for fault, count in (*counts.items(), ("all", counts.total()))),
+            "| fault | injected | lost | wrong | executed |",
+            "|---|---|---|---|---|",
+            *(f"| {fault} | {count} | 0 | 0 | 0 |" for fault, count in (*counts.items(), ("all", counts.total()))),
         ]
         Path(FAULTS).write_text("\n".join(text) + "\n")

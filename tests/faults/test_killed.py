@@ -107,17 +107,22 @@ def test_measurements(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], 
     assert _state(cache) == before
 
 
-def test_the_workers_of_a_killed_run_end(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
+def test_the_workers_of_a_killed_run_end(
+    smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], tally: Counter[str]
+) -> None:
     """Only the parent is killed, in the middle of a step that has no end: nothing is left running."""
-    begun = tmp_path / "begun"
     cache = shutil.copytree(smoke.cache, tmp_path / "cache")
     command = [sys.executable, "-m", "pytest", "-p", "sabotage", "benchmarks/test_invariants.py", *SMOKE]
     command += ["--optsuite-recipes=hang", f"--optsuite-cache={cache}", "-p", "no:cacheprovider"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests"), "SABOTAGE_FILE": str(begun)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as run:
-        while not begun.exists():
-            assert run.poll() is None
-            time.sleep(0.1)
-        run.kill()
-    tally["a run killed without its workers"] += 1
-    assert group_ends(run.pid)
+    for number in range(times(1, 10)):
+        begun = tmp_path / f"begun {number}"
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "tests"), "SABOTAGE_FILE": str(begun)}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        ) as run:
+            while not begun.exists():
+                assert run.poll() is None
+                time.sleep(0.1)
+            run.kill()
+        tally["a run killed without its workers"] += 1
+        assert group_ends(run.pid)
