@@ -131,3 +131,15 @@ def test_what_the_catalogue_registers_is_allowed() -> None:
         del keras.saving.get_custom_objects()["mine>Double"]
     with pytest.raises(OptsuiteError, match="names mine>Double"):
         ours.load(content)
+
+
+@pytest.mark.parametrize("config", [None, "", "[" * 100_000, 5, '{"class_name": 1' + ', "a": {"b"' * 9])
+def test_what_is_no_configuration(config: Any) -> None:
+    """One line, as for what is refused."""
+    buffer = io.BytesIO(_model())
+    with h5py.File(buffer, "r+") as file:
+        del file.attrs["model_config"]
+        if config is not None:
+            file.attrs["model_config"] = config
+    with pytest.raises(OptsuiteError, match=r"expected an \.h5 file of a Keras model"):
+        ours.load(buffer.getvalue())

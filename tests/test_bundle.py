@@ -251,3 +251,6 @@ def test_a_measured_file_is_copied_out(smoke: Smoke, tmp_path: Path, capsys: pyt
         assert main([*get, variant, str(tmp_path / "other"), "--cache", str(cache)]) == 2
         assert said in capsys.readouterr().err
         assert not (tmp_path / "other").exists()
+    for folder in (".", "/", str(tmp_path)):
+        assert main([*get, "int8", folder, "--cache", str(smoke.cache)]) == 2
+        assert "can't be written: Is a directory; expected a file in a folder" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import itertools
 import pickle
+import sys
 import types
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from runs import HANGS_S
 
 from optsuite import build, experiments, sources
+from optsuite.artifacts import Artifacts
 from optsuite.build import Step, canonical
 from optsuite.experiments import PROFILES, step_of
 from optsuite.models import MODELS
@@ -24,6 +26,7 @@ from optsuite.processes import Processes
 from optsuite.recipes import RECIPES
 from optsuite.spec import Artifact, Experiment, OptsuiteError, Profile
 from optsuite.stages.prune import Prune
+from optsuite.store import Store
 from optsuite.variants import VARIANTS
 
 
@@ -250,19 +253,43 @@ def test_a_key_covers_every_module_that_the_step_loads(tmp_path: Path) -> None:
         assert found - {name for name, _ in step._tools()} <= {"optsuite", "optsuite.processes"}
 
 
-def test_an_edit_after_the_run_began_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that imports the file later would store the new code's model under the old code's key."""
+def test_keys_are_fixed_once_for_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A catalogue that is edited while the run measures changes no key that it looks for."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    artifacts = Artifacts(PROFILES["smoke"], Store(tmp_path / "store", print), print)
+    before = artifacts.key(experiment, VARIANTS["int8"])
+    file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
+    assert artifacts.key(experiment, VARIANTS["int8"]) == before
+    assert (
+        Artifacts(PROFILES["smoke"], Store(tmp_path / "store", print), print).key(experiment, VARIANTS["int8"])
+        != before
+    )
+
+
+def _of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> tuple[Experiment, Path]:
+    """An experiment whose model is built by a function of a file, to be edited."""
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "catalogue_of_this_test.py"
     file.write_text("WIDTH = 16\ndef build():\n    return WIDTH\n")
-    build_model = importlib.import_module(file.stem).build
-    step = step_of(
-        replace(_conv(), model=replace(_conv().model, build=build_model)), VARIANTS["keras"], PROFILES["smoke"]
-    )
+    request.addfinalizer(lambda: sys.modules.pop(file.stem))
+    return _conv(model=replace(_conv().model, build=importlib.import_module(file.stem).build)), file
+
+
+@pytest.mark.parametrize("edited", ["WIDTH = 64\ndef build():\n    return WIDTH\n\n", "WIDTH = 64\ndef build(:\n"])
+def test_an_edit_after_the_run_began_is_noticed(
+    edited: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A worker that imports the file later would store the new code's model under the old code's key."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    step = step_of(experiment, VARIANTS["keras"], PROFILES["smoke"])
     child = replace(step, action=Prune(sparsity=0.5), inputs=(step,))
     keys = step.key, child.key
     child.check_unchanged()
-    file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
+    file.write_text(edited)
     for one in (step, child):
         with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the run began"):
             pickle.loads(pickle.dumps(one)).check_unchanged()

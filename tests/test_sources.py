@@ -13,7 +13,6 @@ import filelock
 import pytest
 
 from optsuite import sources
-from optsuite.build import canonical
 from optsuite.datasets import load_mnist
 from optsuite.models import build_dscnn
 from optsuite.spec import OptsuiteError
@@ -114,6 +113,5 @@ def test_what_is_in_no_file() -> None:
     """As typed at a prompt."""
     names: dict[str, Any] = {"__name__": "typed"}
     exec("def build(): return 1", names)
-    for refuse in (sources.of, canonical):
-        with pytest.raises(OptsuiteError, match="expected functions of a file that can be imported"):
-            refuse(names["build"])
+    with pytest.raises(OptsuiteError, match="expected functions of a file that can be imported"):
+        sources.of(names["build"])

@@ -8,6 +8,7 @@ import inspect
 import io
 import json
 import time
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -85,8 +86,8 @@ def canonical(value: Any, code: list[Any] | None = None) -> Any:
     if inspect.isroutine(value):
         return _canonical_function(value, code)
     raise OptsuiteError(
-        f"setting {value!r} of type {type(value).__name__} can't be part of a key: expected a number, a string, a "
-        "tuple, a mapping, a dataclass, or a function or method of these"
+        f"setting {repr(value)[:200]} of type {type(value).__name__} can't be part of a key: expected a number, a "
+        "string, a tuple, a mapping, a dataclass, or a function or method of these"
     )
 
 
@@ -98,8 +99,8 @@ def _canonical_function(function: Any, code: list[Any]) -> dict[str, Any]:
         )
     try:
         source = inspect.getsource(function)
-    except OSError as error:
-        raise OptsuiteError(f"expected functions of a file that can be imported, got {function!r}") from error
+    except (OSError, SyntaxError, tokenize.TokenError):
+        source = ""  # `sources.of` refuses a function that is in no file, and sees that a file was edited
     code.append(function)
     return {"function": f"{function.__module__}.{function.__qualname__}", "source": source, **_bound(function, code)}
 

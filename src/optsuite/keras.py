@@ -42,6 +42,7 @@ with warnings.catch_warnings():
 
 from optsuite import allowed
 from optsuite.records import LayerWeights
+from optsuite.spec import OptsuiteError
 from optsuite.weights import describe
 
 __all__ = [
@@ -128,12 +129,16 @@ def load(content: bytes, *, trust: bool = False) -> Any:
         trust: Whether the model may have layers that run any code, as `Lambda` does.
 
     Raises:
-        OptsuiteError: The model has such layers, and is not trusted.
+        OptsuiteError: The model has such layers, and is not trusted; or there is no model in the file.
 
     """
     with h5py.File(io.BytesIO(content), "r") as file, tfmot.quantization.keras.quantize_scope():
         if not trust:
-            allowed.check(json.loads(file.attrs["model_config"]), keras.saving.get_registered_object)
+            try:
+                config = json.loads(file.attrs["model_config"])
+                allowed.check(config, keras.saving.get_registered_object)
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                raise OptsuiteError(f"expected an .h5 file of a Keras model, got {error!r}") from error
         return keras.models.load_model(file, compile=False)
 
 

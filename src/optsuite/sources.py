@@ -60,8 +60,11 @@ def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
     if spec.name in found or spec.name in _LISTS or not spec.origin:
         return
     path = Path(spec.origin)
-    now = path.stat()
-    found[spec.name], names = _read(path, spec.parent or "", now.st_mtime_ns, now.st_size)
+    try:
+        now = path.stat()
+        found[spec.name], names = _read(path, spec.parent or "", now.st_mtime_ns, now.st_size)
+    except OSError as error:
+        raise OptsuiteError(f"{path} can't be read: {error.strerror}; expected the file that was imported") from error
     for name in names:
         for inner in _modules(name, tuple(sys.path)):
             _follow(inner, found)
@@ -71,7 +74,11 @@ def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
 def _read(path: Path, package: str, changed_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
     """The SHA-256 of a file, and the names that it imports; read again when its time or size is another."""
     content = path.read_bytes()
-    return hashlib.sha256(content).hexdigest(), tuple(dict.fromkeys(_imported(ast.parse(content), package)))
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        return digest, tuple(dict.fromkeys(_imported(ast.parse(content), package)))
+    except (SyntaxError, ValueError):  # somebody is editing it; the hash is another already
+        return digest, ()
 
 
 @functools.cache
