@@ -14,7 +14,7 @@ from optsuite import build, experiments
 from optsuite.convert import Convert, to_tflite
 from optsuite.experiments import step_of
 from optsuite.models import build_conv, build_dscnn, build_tutorial
-from optsuite.spec import Dataset, OptsuiteError, Profile, Schedule, Split
+from optsuite.spec import IMPORTED, Dataset, OptsuiteError, Profile, Schedule, Split
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.distill import TeacherLogits
 from optsuite.stages.prune import Prune
@@ -209,3 +209,33 @@ def _dense() -> Any:
     from optsuite.keras import keras
 
     return keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
+
+
+def _with_lambda() -> Any:
+    from optsuite.keras import keras
+
+    layers = keras.layers
+    stack = [layers.Input((28, 28, 1)), layers.Lambda(_double, name="own"), layers.Flatten(), layers.Dense(10)]
+    return keras.Sequential(stack)
+
+
+def _double(x: Any) -> Any:
+    return 2 * x
+
+
+def test_what_was_built_of_a_trusted_model_is_trusted(keras: Any) -> None:
+    """Its stages go on from it, unless it was imported."""
+    (experiment,) = experiments.select(models=["tutorial"], recipes=["prune-0.8"]).experiments
+    own = replace(experiment, model=replace(experiment.model, build=_with_lambda, trust=True))
+    profile = replace(TINY, train_images=500, max_steps=2)
+    pruned = step_of(own, VARIANTS["keras"], profile)
+    (trained,) = pruned.inputs
+    parent = build.run(trained, [])
+    build.run(pruned, [parent])
+    for step, inputs in (
+        (pruned, [{**parent, IMPORTED: b""}]),
+        (replace(pruned, trust=False), [parent]),
+        (replace(trained, trust=False), []),
+    ):
+        with pytest.raises(OptsuiteError, match="its configuration names Lambda of name own"):
+            build.run(step, inputs)
