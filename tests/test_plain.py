@@ -110,10 +110,10 @@ def test_what_can_not_be_measured(files: list[Path], tmp_path: Path, capsys: pyt
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "net.tflite").write_bytes(files[0].read_bytes())
     for arguments, said in (
-        ([tmp_path / "none.tflite", "--data", data], "none.tflite: No such file or directory; accepted is a .tflite"),
+        ([tmp_path / "none.tflite", "--data", data], "none.tflite: No such file or directory; expected a .tflite"),
         ([files[0], "--data", tmp_path / "none.npz"], "none.npz: No such file"),
         ([files[0], "--data", other], "net: it takes inputs of (1, 28, 28, 1); expected (1, 4) for this data"),
-        ([files[0], tmp_path / "more" / "net.tflite", "--data", data], "have one name"),
+        ([files[0], tmp_path / "more" / "net.tflite", "--data", data], "expected files of different names, got "),
         ([files[0], "--data", data, "--json", tmp_path / "no" / "run.json"], "no such folder"),
     ):
         assert main(["measure", *map(str, arguments)]) == 2

@@ -282,18 +282,11 @@ def _measure(given: argparse.Namespace) -> int:
 def _ab(given: argparse.Namespace) -> int:
     import numpy as np
 
-    from optsuite import ab
-    from optsuite.vet import crashing
+    from optsuite import ab, plain
 
     if len(given.files) < 2:
         raise OptsuiteError(f"{given.files[0]}: one file given; accepted are two or more, to be compared")
-    try:
-        contents = [path.read_bytes() for path in given.files]
-    except OSError as error:
-        raise OptsuiteError(f"{error.filename}: {error.strerror}; accepted is a .tflite file") from error
-    if bad := crashing(dict(zip(given.files, contents, strict=True))):
-        raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
-    reference, *others = times = ab.files(contents)
+    reference, *others = times = ab.files(plain.contents(given.files))
     ratios = [ab.ratio(reference, one) for one in others]
     for path, median_s, ratio in zip(given.files, np.median(times, axis=(1, 2)), [None, *ratios], strict=True):
         print(f"{path}: {median_s * 1e6:.2f} us" + (f", {ratio} of the first" if ratio else ""))

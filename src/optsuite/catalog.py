@@ -67,9 +67,9 @@ _OURS: dict[str, tuple[dict[str, Any], type]] = {
 def join(path: Path) -> Mapping[str, tuple[str, ...]]:
     """Import the file and add its entries to our catalogues; the names that are new, by catalogue.
 
-    It is a module like any other, under its own name, so that processes that build can import it too. What was joined
-    before leaves. Raises OptsuiteError for a file that fails, declares none of the four, something else in them, or a
-    name that is taken.
+    The file is a module like any other, under its own name, so that the processes that build can import it. The entries
+    of an earlier file are removed first. Raises OptsuiteError for a file that fails, declares none of the four,
+    something else in them, or a name that is taken.
     """
     leave()
     module = _imported(path.absolute())

@@ -36,14 +36,14 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     data, and for two of one name.
     """
     splits = loaders.to_evaluate(data, metric)
-    contents = _contents(files)
-    names = list(contents)
-    for name, content in contents.items():  # all of them, before minutes are spent on the first
+    by_name = _by_name(files)
+    names = list(by_name)
+    for name, content in by_name.items():  # all of them, before minutes are spent on the first
         with _naming(name):
             _check(content, metric, splits)
     load = machine.load()
     monitor = machine.Monitor(load)
-    rows = [_row(name, content, metric, splits, monitor) for name, content in contents.items()]
+    rows = [_row(name, content, metric, splits, monitor) for name, content in by_name.items()]
     header = Header(
         schema=SCHEMA,
         version=optsuite.__version__,
@@ -101,9 +101,9 @@ def timed(files: Sequence[Path]) -> list[Timed]:
         OptsuiteError: A file can't be run, or two have one name.
 
     """
-    contents = _contents(files)
+    by_name = _by_name(files)
     runners = {}
-    for name, content in contents.items():
+    for name, content in by_name.items():
         with _naming(name):
             runners[name] = LiteRTRunner(content)
             runners[name].invoke()
@@ -114,7 +114,7 @@ def timed(files: Sequence[Path]) -> list[Timed]:
             gzip_bytes=measure.gzip_bytes(content),
             median_s=float(np.median(_timed_rounds(runners[name]))),
         )
-        for name, content in contents.items()
+        for name, content in by_name.items()
     ]
 
 
@@ -129,22 +129,23 @@ def metric(name: str) -> Metric:
     raise OptsuiteError(f"unknown metric {name!r}; accepted: accuracy, top-K, mae")
 
 
-def _contents(files: Sequence[Path]) -> dict[str, bytes]:
-    """The files' contents by the name that their experiments get; OptsuiteError for one that LiteRT crashes on."""
+def contents(files: Sequence[Path]) -> list[bytes]:
+    """Read .tflite files; OptsuiteError for one that can't be read, or that LiteRT crashes on."""
+    try:
+        found = [path.read_bytes() for path in files]
+    except OSError as error:
+        raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a .tflite file") from error
+    if bad := crashing(dict(zip(files, found, strict=True))):
+        raise OptsuiteError(f"expected files that LiteRT runs; it crashes on {', '.join(map(str, bad))}")
+    return found
+
+
+def _by_name(files: Sequence[Path]) -> dict[str, bytes]:
+    """The files' contents by the name that their experiments get; OptsuiteError for two of one name."""
     names = [path.stem for path in files]
     if len(set(names)) < len(names):
-        raise OptsuiteError(f"two of {', '.join(map(str, files))} have one name; accepted are files of different names")
-    contents = [_read(path) for path in files]
-    if bad := crashing(dict(zip(files, contents, strict=True))):
-        raise OptsuiteError(f"LiteRT crashes on {', '.join(map(str, bad))}; accepted are files that it runs")
-    return dict(zip(names, contents, strict=True))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise OptsuiteError(f"{path}: {error.strerror}; accepted is a .tflite file") from error
+        raise OptsuiteError(f"expected files of different names, got {', '.join(map(str, files))}")
+    return dict(zip(names, contents(files), strict=True))
 
 
 @contextmanager
