@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 from filelock import FileLock
-from runs import ROOT, SMOKE, Smoke, benchmark, built, run_pytest, run_sabotaged, watch
+from runs import SMOKE, Smoke, benchmark, built, copy_source, run_pytest, run_sabotaged, watch
 
 from optsuite import build
 
@@ -167,33 +167,6 @@ def sabotaged(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of commands whose optsuite is installed from a wheel, and all else from here."""
     return _once(tmp_path_factory, "installed", _install) / "venv" / "bin"
-
-
-def copy_source(source: Path) -> Path:
-    """Copy what the package is made from, as a checkout has it, tests included, and return the folder."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    kept = (
-        "src/",
-        "fixtures/",
-        "benchmarks/",
-        "docs/",
-        "tests/",
-        "pyproject.toml",
-        "MANIFEST.in",
-        "README.md",
-        "LICENSE",
-    )
-    for name in tracked.split("\0"):
-        if name.startswith(kept):
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
-    return source
 
 
 def _install(folder: Path) -> None:

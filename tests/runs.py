@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -138,6 +139,33 @@ class Smoke:
 
 SMOKE_KINDS = ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.8_cluster-8_pcqat", "kd")
 SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS)}")
+
+
+def copy_source(source: Path) -> Path:
+    """Copy what the package is made from, as a checkout has it, tests included, and return the folder."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    kept = (
+        "src/",
+        "fixtures/",
+        "benchmarks/",
+        "docs/",
+        "tests/",
+        "pyproject.toml",
+        "MANIFEST.in",
+        "README.md",
+        "LICENSE",
+    )
+    for name in tracked.split("\0"):
+        if name.startswith(kept):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    return source
 
 
 def run_pytest(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -347,5 +347,5 @@ def test_images_alone_are_moved(keras: Any) -> None:
     data = replace(DATASETS["mnist"], load=lambda name: split)
     schedule = Schedule(epochs=1, peak_lr=1e-3, shift_pixels=1)
     task = Task(step=replace(_task(Path(__file__)).step, dataset=data, schedule=schedule), inputs=[])
-    with pytest.raises(OptsuiteError, match=r"moves images, but an input has the shape \(4,\)"):
+    with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
         fit(None, task)

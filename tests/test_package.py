@@ -9,8 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from conftest import copy_source
+from runs import copy_source
 
 pytestmark = pytest.mark.slow
 
