@@ -50,6 +50,23 @@ def _touch(x: Any) -> Any:
         return x
 
 
+def test_a_lambda_layer_under_another_name(witness: Path) -> None:
+    """Where a module has no class of the given name, Keras takes the one of the registered name."""
+    lambda_layer = layers.Lambda(_touch, name="evil").get_config()
+
+    def disguise(layer: dict[str, Any]) -> None:
+        module = "tf_keras.src.layers.core.lambda_layer"
+        layer |= {"class_name": "Dense", "module": module, "registered_name": "Lambda", "config": lambda_layer}
+
+    def hide(layer: dict[str, Any]) -> None:
+        disguise(layer["config"].setdefault("kernel_initializer", {}))
+
+    for edit in (disguise, hide):
+        with pytest.raises(OptsuiteError, match=r"names Dense of name evil.*may run any code"):
+            ours.load(_edited(edit))
+    assert not witness.exists()
+
+
 def test_a_lambda_layer_runs_only_where_it_is_trusted(witness: Path) -> None:
     """Its bytecode is in the file; here it writes a file."""
     content = _model(layers.Lambda(_touch, name="evil"))

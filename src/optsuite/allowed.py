@@ -48,8 +48,8 @@ _FUNCTIONS = {
     *("math.negative", "math.pow", "math.reduce_max", "math.reduce_mean", "math.reduce_min", "math.reduce_sum"),
     *("math.rsqrt", "math.sigmoid", "math.softplus", "math.sqrt", "math.square", "math.squared_difference"),
     *("math.subtract", "math.tanh", "math.truediv"),
-    *("linalg.matmul", "nn.avg_pool2d", "nn.bias_add", "nn.elu", "nn.leaky_relu", "nn.max_pool2d", "nn.relu"),
-    *("nn.relu6", "nn.selu", "nn.sigmoid", "nn.silu", "nn.softmax", "nn.tanh"),
+    *("linalg.matmul", "nn.avg_pool2d", "nn.bias_add", "nn.elu", "nn.gelu", "nn.leaky_relu", "nn.log_softmax"),
+    *("nn.max_pool2d", "nn.relu", "nn.relu6", "nn.selu", "nn.sigmoid", "nn.silu", "nn.softmax", "nn.tanh"),
 }
 """Functions of TensorFlow that compute their result from their arguments, and do nothing else."""
 
@@ -94,8 +94,10 @@ def _is_allowed(found: dict[str, Any], registered: Callable[[str], Any]) -> bool
     full = found.get("registered_name") or name
     if not isinstance(name, str) or not isinstance(full, str):
         return False
-    # Newer files give both names, and Keras looks for the registered one first; older files give one.
-    if name in (full, full.rpartition(">")[2]) and _is_the_users(registered(full)):
+    # Newer files give both names, as Dense and mine>Dense. Keras looks for either, registered and in the module.
+    if name not in (full, full.rpartition(">")[2]):
+        return False
+    if _is_the_users(registered(full)):
         return True
     if module is not None and str(module).partition(".")[0] not in _MODULES:
         return False

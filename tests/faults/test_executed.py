@@ -116,9 +116,11 @@ def test_code_anywhere_in_a_model(
         assert artifact is not None
         models.append(artifact[build.MODEL])
         keras.load(models[-1])
+    hidden = {"module": "tf_keras.src.layers.core.lambda_layer", "registered_name": "Lambda"}
     shell = f"touch {witness}"
     code = [
         _lambda(),
+        {**_lambda(), **hidden, "class_name": "Dense"},
         {"class_name": "__lambda__", "config": {"value": _lambda()["config"]["function"][0]}},
         {"class_name": "function", "module": "os", "config": "system", "registered_name": "system"},
         {"class_name": "system", "module": "os", "config": shell, "registered_name": None},
