@@ -63,8 +63,10 @@ class LiteRTRunner:
             self.interpreter = Interpreter(model_content=content, num_threads=THREADS)
             self.interpreter.allocate_tensors()
             self.load_s = time.perf_counter() - start
+            self._inputs = self.interpreter.get_input_details()
+            self._outputs = self.interpreter.get_output_details()
             rng = np.random.default_rng(0)
-            for given in self.interpreter.get_input_details():
+            for given in self._inputs:
                 # Whatever the memory held might be numbers that some CPUs are slow with.
                 self.interpreter.set_tensor(given["index"], _drawn(given, rng))
         except (ValueError, RuntimeError) as error:
@@ -73,11 +75,11 @@ class LiteRTRunner:
 
     @cached_property
     def _input(self) -> dict[str, Any]:
-        return self._only("input", self.interpreter.get_input_details())
+        return self._only("input", self._inputs)
 
     @cached_property
     def _output(self) -> dict[str, Any]:
-        return self._only("output", self.interpreter.get_output_details())
+        return self._only("output", self._outputs)
 
     @staticmethod
     def _only(noun: str, found: list[dict[str, Any]]) -> dict[str, Any]:
