@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,18 @@ class Smoke:
 
 SMOKE_KINDS = ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.8_cluster-8_pcqat", "kd")
 SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS)}")
+
+
+def edited_model(content: bytes, edit: Callable[[Any], object]) -> bytes:
+    """The .h5 file of a model, whose configuration `edit` has changed."""
+    import h5py
+
+    buffer = io.BytesIO(content)
+    with h5py.File(buffer, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        edit(config)
+        file.attrs["model_config"] = json.dumps(config)
+    return buffer.getvalue()
 
 
 def copy_source(source: Path) -> Path:

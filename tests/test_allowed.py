@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from runs import edited_model
 
 from optsuite import keras as ours
 from optsuite.keras import keras, tf
@@ -26,12 +26,7 @@ def _model(*stack: Any) -> bytes:
 
 def _edited(edit: Callable[[dict[str, Any]], Any]) -> bytes:
     """A model's file whose dense layer's entry in the configuration is edited."""
-    buffer = io.BytesIO(_model())
-    with h5py.File(buffer, "r+") as file:
-        config = json.loads(file.attrs["model_config"])
-        edit(config["config"]["layers"][-1])
-        file.attrs["model_config"] = json.dumps(config)
-    return buffer.getvalue()
+    return edited_model(_model(), lambda config: edit(config["config"]["layers"][-1]))
 
 
 def _setting(name: str, value: Any) -> Callable[[dict[str, Any]], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -124,24 +125,24 @@ def test_a_damaged_artifact_is_repaired(store: Store, tmp_path: Path) -> None:
     assert IMPORTED not in (store.get(OTHER) or {})
 
 
+@pytest.mark.parametrize(("function", "succeed"), [("rename", 0), ("rename", 1), ("replace", 0)])
 def test_what_is_written_half_is_taken_back(
-    store: Store, empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    function: str, succeed: int, store: Store, empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk may be full at any file, also at that of the index."""
+    """The disk is full at the first artifact, at the second, and at the index."""
     path = tmp_path / "bundle.zip"
     bundle.export(store, path)
     empty.put(THIRD, {"f": b"1"})
     empty.point(NAME, THIRD)
     before = sorted(empty.root.rglob("*"))
-    real, allowed = os.replace, {"point": 0}
+    real, calls = getattr(os, function), itertools.count()
 
-    def full(*paths: Any) -> None:
-        if allowed["point"] <= 0:
+    def full(*paths: Any, **options: Any) -> None:
+        if next(calls) >= succeed:
             raise OSError(errno.ENOSPC, "No space left on device")
-        allowed["point"] -= 1
-        real(*paths)
+        real(*paths, **options)
 
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, function, full)
     with pytest.raises(OptsuiteError, match="No space left on device"):
         bundle.load(empty, path)
     assert empty.stored() == [THIRD]

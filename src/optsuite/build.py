@@ -199,13 +199,14 @@ class Task:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     layers: Sequence[str] = ()
     note: str = ""
-    _splits: dict[str, Split] = field(default_factory=dict, init=False, repr=False)
+    splits: dict[str, Split] = field(default_factory=dict, repr=False)
+    """The data that is loaded, by the name of its split."""
 
     def split(self, name: str) -> Split:
         """The data that the profile allows, loaded once."""
-        if name not in self._splits:
-            self._splits[name] = self.step.profile.split(self.step.dataset, name)
-        return self._splits[name]
+        if name not in self.splits:
+            self.splits[name] = self.step.profile.split(self.step.dataset, name)
+        return self.splits[name]
 
     def parent_model(self) -> Any:
         """The first input's Keras model, loaded anew (TFMOT's wrappers share variables); None for a first step."""
@@ -213,7 +214,7 @@ class Task:
 
         if not self.inputs:
             return None
-        return keras.load(self.inputs[0][MODEL], trust=self.step.trust and IMPORTED not in self.inputs[0])
+        return keras.load(self.inputs[0][MODEL], trust=may_run_code(self.inputs[0], trust=self.step.trust))
 
     def probabilities(self, model: Any) -> bool:
         """Whether the step's model, a new one or its first input's, answers with probabilities instead of logits."""
@@ -317,12 +318,16 @@ def run(step: Step, inputs: Sequence[Artifact], splits: Mapping[str, Split] | No
     """
     from optsuite import keras
 
-    task = Task(step=step, inputs=inputs)
-    task._splits |= splits or {}
+    task = Task(step=step, inputs=inputs, splits=dict(splits or {}))
     for name in ("train", "validation", "test"):
         task.split(name)  # which may draw random numbers: before the step's own seed
     keras.reset(step.seed)
     return step.action.run(task)
+
+
+def may_run_code(artifact: Artifact, *, trust: bool) -> bool:
+    """Whether a model's file may have layers that run any code: it is a trusted model's, and was built here."""
+    return trust and IMPORTED not in artifact
 
 
 def model_info(artifact: Artifact) -> ModelInfo:

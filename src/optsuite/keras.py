@@ -121,6 +121,11 @@ def dump(model: Any) -> bytes:
     return buffer.getvalue()
 
 
+def check_config(config: Any) -> None:
+    """Refuse a model's configuration that names a class or function which may run any code; see `allowed.check`."""
+    allowed.check(config, keras.saving.get_registered_object)
+
+
 def load(content: bytes, *, trust: bool = False) -> Any:
     """Load the model of `dump`, fake-quantised ones included; it is not compiled.
 
@@ -135,8 +140,7 @@ def load(content: bytes, *, trust: bool = False) -> Any:
     with h5py.File(io.BytesIO(content), "r") as file, tfmot.quantization.keras.quantize_scope():
         if not trust:
             try:
-                config = json.loads(file.attrs["model_config"])
-                allowed.check(config, keras.saving.get_registered_object)
+                check_config(json.loads(file.attrs["model_config"]))
             except (KeyError, TypeError, ValueError, RecursionError) as error:
                 raise OptsuiteError(f"expected an .h5 file of a Keras model, got {error!r}") from error
         return keras.models.load_model(file, compile=False)

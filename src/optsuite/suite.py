@@ -23,7 +23,7 @@ from optsuite.measure import LiteRTRunner, Runner, answers, record, run_pass
 from optsuite.pairs import Side
 from optsuite.records import Absence, Built, Execution, Header, LayerWeights, Measured, ModelInfo
 from optsuite.results import SCHEMA
-from optsuite.spec import IMPORTED, Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
+from optsuite.spec import Artifact, Experiment, OptsuiteError, Split, UnavailableError, Variant
 from optsuite.store import Store
 from optsuite.variants import KERAS, VARIANTS
 from optsuite.verdict import Judgement
@@ -101,7 +101,7 @@ class Suite:
             from optsuite.keras import KerasRunner
 
             artifact = self.artifacts.get(experiment, variant)
-            return KerasRunner(artifact[build.MODEL], trust=experiment.model.trust and IMPORTED not in artifact)
+            return KerasRunner(artifact[build.MODEL], trust=build.may_run_code(artifact, trust=experiment.model.trust))
 
     def built(self, experiment: Experiment) -> Built:
         """The experiment's Keras model, as the build knows it; its baseline goes into the record with it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import random
 import subprocess
@@ -14,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
 
-import h5py
 import pytest
-from runs import HANGS_S, ROOT, SMOKE, Smoke, run_pytest
+from runs import HANGS_S, ROOT, SMOKE, Smoke, edited_model, run_pytest
 
 from optsuite import build, bundle, results
 from optsuite.spec import IMPORTED, OptsuiteError
@@ -40,16 +37,6 @@ def _lambda() -> dict[str, Any]:
     return {"class_name": "Lambda", "config": layer.get_config()}
 
 
-def _edited(content: bytes, edit: Callable[[Any], None]) -> bytes:
-    """A model's file with another configuration."""
-    buffer = io.BytesIO(content)
-    with h5py.File(buffer, "r+") as file:
-        config = json.loads(file.attrs["model_config"])
-        edit(config)
-        file.attrs["model_config"] = json.dumps(config)
-    return buffer.getvalue()
-
-
 def _with_lambda(config: Any) -> None:
     config["config"]["layers"].insert(1, _lambda())
 
@@ -66,7 +53,7 @@ def test_an_imported_model_with_code(
     key = Store(smoke.cache, print).index()[PurePath("smoke/mnist/tutorial_baseline_s0/keras")]
     good = Store(smoke.cache, print).get(key)
     assert good is not None
-    evil = _edited(good[build.MODEL], _with_lambda)
+    evil = edited_model(good[build.MODEL], _with_lambda)
     theirs.put(key, {**good, build.MODEL: evil})
     bundle.export(theirs, tmp_path / "bundle.zip")
     bundle.load(ours, tmp_path / "bundle.zip")
@@ -139,7 +126,7 @@ def test_code_anywhere_in_a_model(
 
     for _ in range(times(30, 2_000)):
         with pytest.raises(OptsuiteError, match="its configuration names"):
-            keras.load(_edited(rng.choice(models), insert))
+            keras.load(edited_model(rng.choice(models), insert))
         tally["code in a model's configuration"] += 1
     assert not witness.exists()
 

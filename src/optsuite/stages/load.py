@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optsuite import allowed
 from optsuite.allowed import SAME_IN_BOTH
 from optsuite.spec import File, OptsuiteError, Stage, first_line
 from optsuite.stages.train import check
@@ -61,7 +60,7 @@ class Load(Stage):
 
 def _check_trusted(path: Path, version: str, config: Any) -> None:
     """OptsuiteError for a file that could run any code when Keras loads it."""
-    from optsuite.keras import keras
+    from optsuite.keras import check_config
 
     if path.is_dir():
         raise OptsuiteError(
@@ -72,7 +71,7 @@ def _check_trusted(path: Path, version: str, config: Any) -> None:
         _check_translated(config)
     try:
         # Keras does not look at the settings of the compiler where it does not compile.
-        allowed.check({**config, "compile_config": None}, keras.saving.get_registered_object)
+        check_config({**config, "compile_config": None})
     except OptsuiteError as error:
         raise OptsuiteError(f"{path}: {error}") from None
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optsuite import allowed
 from optsuite.spec import OptsuiteError, Schedule, Stage
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ _NO_KERNEL = ("BatchNormalization", "LayerNormalization")
 
 def check(model: Any, task: Task) -> None:
     """OptsuiteError, naming the layer, for a new or loaded model that does not fit the data, or can't be worked on."""
-    from optsuite.keras import keras
+    from optsuite.keras import check_config, keras
 
     if not isinstance(model, keras.Model) or not model.built:
         raise OptsuiteError(
@@ -73,7 +72,7 @@ def check(model: Any, task: Task) -> None:
         if kind == "DepthwiseConv2D" and layer.depth_multiplier != 1:
             raise OptsuiteError(f"layer {layer.name} has a depth multiplier of {layer.depth_multiplier}; accepted is 1")
     if not task.step.trust:  # as the next stage would, after all the training
-        allowed.check(json.loads(model.to_json()), keras.saving.get_registered_object)
+        check_config(json.loads(model.to_json()))
 
 
 @dataclass(frozen=True, kw_only=True)
