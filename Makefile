@@ -83,6 +83,7 @@ lint: .venv/installed
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) mypy
+	.venv/bin/lint-imports --no-cache --no-logo
 
 # pip sees the pinned versions, the build of optsuite itself included: --no-build-isolation uses the pinned setuptools.
 .venv/installed: pyproject.toml constraints.txt

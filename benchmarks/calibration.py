@@ -25,13 +25,16 @@ from ai_edge_litert.hardware_accelerator import HardwareAccelerator
 from ai_edge_litert.options import CpuOptions, Options
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 
-from optsuite import ab, probes, shipped
-from optsuite.calibration import Calibration, Paths, Tries
-from optsuite.measure import THREADS, Call, LiteRTRunner, rounds
-from optsuite.results import Run, machine_name, read
-from optsuite.spec import OptsuiteError
-from optsuite.store import Store
-from optsuite.store_command import write_file
+from optsuite.errors import OptsuiteError
+from optsuite.files import write_file
+from optsuite.litert import THREADS, Call, LiteRTRunner, rounds
+from optsuite.measure import probe_models, side_by_side
+from optsuite.results import timing
+from optsuite.results.calibration import Calibration, Paths, Tries
+from optsuite.results.reader import machine_name, read
+from optsuite.results.run import Run
+from optsuite.store import tflite
+from optsuite.store.store import Store
 
 _VARIANTS = ["fp32", "dynamic", "int8"]
 _ROUNDS = 1_000
@@ -61,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _files(run: Run, store: Store) -> dict[str, bytes]:
     """Experiment and variant -> .tflite, of the baselines of one seed."""
     seed = min((built.seed for built in run.header.built), default=0)
-    baselines = {built.id for built in run.header.built if (built.kind, built.seed) == ("baseline", seed)}
+    baselines = {built.id for built in run.header.built if (built.recipe, built.seed) == ("baseline", seed)}
     found = {
-        f"{row.measured.experiment} {row.measured.variant}": shipped.content(store, row.measured)
+        f"{row.measured.experiment} {row.measured.variant}": tflite.content(store, row.measured)
         for row in run.rows
         if row.measured.experiment in baselines and row.measured.variant in _VARIANTS
     }
@@ -77,7 +80,8 @@ def calibrate(files: dict[str, bytes], tries: int) -> Calibration:
     with _silence():
         paths = tuple(_paths(name, content, tries) for name, content in files.items())
     narrow, wide = (
-        probes.matrix_product(batch=64, inputs=64, outputs=outputs, dtype="float32") for outputs in (_NARROW, _WIDE)
+        probe_models.matrix_product(batch=64, inputs=64, outputs=outputs, dtype="float32")
+        for outputs in (_NARROW, _WIDE)
     )
     chosen = list(islice(cycle(files), tries))
     return Calibration(
@@ -97,7 +101,7 @@ def calibrate(files: dict[str, bytes], tries: int) -> Calibration:
 
 def _paths(name: str, content: bytes, tries: int) -> Paths:
     """Each path and its floor in turn, the one that begins changing, with a new interpreter a turn."""
-    floor = probes.one_element()
+    floor = probe_models.one_element()
     makers: list[Callable[[], Call]] = [
         lambda: LiteRTRunner(content).invoke,
         lambda: _compiled(content),
@@ -111,8 +115,14 @@ def _paths(name: str, content: bytes, tries: int) -> Paths:
             call = makers[path]()
             rounds(call, _ROUNDS // 5)  # warm
             medians[path].append(float(np.median(rounds(call, _ROUNDS))))
-    ours, runtime, ours_floor, runtime_floor = map(tuple, medians)
-    return Paths(file=name, ours=ours, runtime=runtime, ours_floor=ours_floor, runtime_floor=runtime_floor)
+    interpreter, compiled_model, interpreter_overhead, compiled_model_overhead = map(tuple, medians)
+    return Paths(
+        file=name,
+        interpreter=interpreter,
+        compiled_model=compiled_model,
+        interpreter_overhead=interpreter_overhead,
+        compiled_model_overhead=compiled_model_overhead,
+    )
 
 
 def _compiled(content: bytes) -> Call:
@@ -137,8 +147,8 @@ def _compiled(content: bytes) -> Call:
     return lambda: run(signature, inputs, outputs)
 
 
-def _ratio(reference: bytes, candidate: bytes) -> ab.Ratio:
-    return ab.ratio(*ab.files([reference, candidate]))
+def _ratio(reference: bytes, candidate: bytes) -> timing.Ratio:
+    return side_by_side.ratio(*side_by_side.files([reference, candidate]))
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from optsuite.drop import paired
-from optsuite.records import Built, Measured
+from optsuite.judge.accuracy import paired
+from optsuite.results.built import Built
+from optsuite.results.measured import Measured
 
 
 def test_variant_keeps_accuracy(measured: Measured, built: Built, tflite_model: bytes) -> None:
@@ -15,4 +16,4 @@ def test_variant_keeps_accuracy(measured: Measured, built: Built, tflite_model: 
 def test_recipe_keeps_accuracy(built: Built, baseline: Built) -> None:
     """A recipe's Keras model answers as the baseline of its model and seed does, within the recipe's budget."""
     drop = paired(baseline.answers, built.answers)
-    assert not drop.over(built.budget), f"baseline {drop} {built.kind}; budget {built.budget:.4f}"
+    assert not drop.over(built.budget), f"baseline {drop} {built.recipe}; budget {built.budget:.4f}"

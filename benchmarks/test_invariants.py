@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from optsuite.invariants import broken, owed
-from optsuite.records import Built, Measured
+from optsuite.judge.invariants import in_force, violations
+from optsuite.results.built import Built
+from optsuite.results.measured import Measured
 
 
 def test_stages_keep_promises(built: Built) -> None:
     """After each stage, every layer keeps what this stage and those before it promised and later ones preserve."""
     faults = []
     for number, stage in enumerate(built.info.stages, 1):
-        promises = owed(built.info.stages[:number])
-        faults += [f"after {stage.stage}: {fault}" for fault in broken(promises, stage.weights, per_channel=False)]
+        invariants = in_force(built.info.stages[:number])
+        faults += [
+            f"after {stage.stage}: {fault}" for fault in violations(invariants, stage.weights, per_channel=False)
+        ]
     assert not faults, "\n".join(faults)
 
 
 def test_file_keeps_promises(built: Built, measured: Measured, tflite_model: bytes) -> None:
     """The weight tensors of the .tflite file keep what is owed after the last stage."""
-    faults = broken(owed(built.info.stages), measured.weights, per_channel=True)
+    faults = violations(in_force(built.info.stages), measured.weights, per_channel=True)
     assert not faults, "\n".join(faults)

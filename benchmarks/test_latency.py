@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from optsuite.measure import Runner
-from optsuite.records import Measured
-from optsuite.results import SECTION, plain
+from optsuite.litert import Runner
+from optsuite.results.measured import Measured
+from optsuite.results.reader import SECTION, plain
 
 
 @pytest.mark.usefixtures("watched")

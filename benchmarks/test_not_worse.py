@@ -10,8 +10,9 @@ from typing import get_args
 
 import pytest
 
-from optsuite.spec import Experiment, Variant
-from optsuite.verdict import Judgement, Metric, Verdict, passes
+from optsuite.judge.verdict import Judgement, Metric, Verdict, passes
+from optsuite.spec.experiment import Experiment
+from optsuite.spec.variant import Variant
 
 
 @pytest.mark.parametrize("metric", [metric for metric in get_args(Metric) if metric != "presence"])

@@ -31,7 +31,7 @@ def load(split):
     return Split(x=images, y=digits.y)
 
 
-DATASETS = [Dataset(name="coloured_digits", kind="96x96x3", load=load, fingerprint=f"1 {IMAGES}")]
+DATASETS = [Dataset(name="coloured_digits", input_shape=(96, 96, 3), load=load, fingerprint=f"1 {IMAGES}")]
 
 WIDTH = 0.35
 # Expansion, channels, repeats, stride of the first.
@@ -76,7 +76,7 @@ def build():
 MODELS = [
     Model(
         name="mobilenet",
-        kind="96x96x3",
+        input_shape=(96, 96, 3),
         build=build,
         train=Schedule(epochs=12, peak_lr=5e-3, batch=32),
         finetune=Schedule(epochs=2, peak_lr=1e-3, batch=32),

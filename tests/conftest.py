@@ -12,11 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import pytest
 from filelock import FileLock
 from runs import SMOKE, Smoke, benchmark, built, copy_source, run_pytest, run_sabotaged, watch
 
-from optsuite import build
+from optsuite.build import step
+from optsuite.catalog.recipes import PIPELINES
+from optsuite.catalog.variants import VARIANTS
+from optsuite.results.figures import FIGURES
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +47,7 @@ def _fast_tests_are_fast(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         pytest.fail("a test that builds a model needs @pytest.mark.slow")
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse_commands)
-    monkeypatch.setattr(build, "run", refuse_building)
+    monkeypatch.setattr(step, "run", refuse_building)
 
 
 @pytest.fixture
@@ -65,19 +69,24 @@ def run_json() -> dict[str, Any]:
             {"name": "test_of_the_users_own", "stats": {**benchmark("x", "y")["stats"]}, "extra_info": {}},
         ],
         "optsuite": {
-            "schema": 3,
+            "schema": 4,
             "version": "0.1.0",
             "profile": "full",
-            "asked": {
+            "requested": {
                 "dataset": "mnist",
                 "matrix": "default",
                 "models": ["conv"],
                 "recipes": ["baseline", "qat"],
                 "variants": ["fp32", "int8", "int16x8"],
                 "seeds": [0],
-                "known_models": ["conv", "tutorial"],
-                "known_recipes": ["baseline", "qat", "prune-0.8"],
             },
+            "catalog": {
+                "models": ["conv", "tutorial"],
+                "recipes": ["baseline", "qat", "prune-0.8"],
+                "variants": list(VARIANTS),
+                "pipelines": list(PIPELINES),
+            },
+            "figures": list(msgspec.to_builtins(FIGURES)),
             "experiments": ["conv_baseline_s0", "conv_qat_s0"],
             "variants": ["fp32", "int8", "int16x8"],
             "environment": {
@@ -90,7 +99,7 @@ def run_json() -> dict[str, Any]:
             },
             "build_s": 10.0,
             "measure_s": 20.0,
-            "watches": [watch(1.0, "conv_baseline_s0", variant) for variant in ("fp32", "int8", "int16x8")],
+            "reference_times": [watch(1.0, "conv_baseline_s0", variant) for variant in ("fp32", "int8", "int16x8")],
             "labels": [0] * 100,
             "built": [built("conv", "baseline"), built("conv", "qat", wrong=[1, 2])],
             "absences": [{"experiment": "conv_qat_s0", "variant": "int16x8", "reason": reason}],

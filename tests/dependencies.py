@@ -15,6 +15,7 @@ _EXTRAS = ("", "build", "cluster", "dev")
 WHY = {
     "ai-edge-litert": ("always", "LiteRT: what is measured, and the schema of .tflite files"),
     "filelock": ("always", "one build at a time on a store; a lock dies with its process"),
+    "click": ("always", "the command line"),
     "flatbuffers": ("always", "writes the probe models"),
     "jinja2": ("always", "the template of report.html, escaping all that it is given"),
     "markdown-it-py": ("always", "numbers.md inside of report.html"),
@@ -34,6 +35,7 @@ WHY = {
     "tf-keras": ("build", "Keras 2, which TFMOT needs"),
     "distributed": ("cluster", "Dask: builds on other machines"),
     "hypothesis": ("dev", "mutated input"),
+    "import-linter": ("dev", "the order of the rooms"),
     "mypy": ("dev", "types"),
     "pandas-stubs": ("dev", "types"),
     "pytest-xdist": ("dev", "the tests of optsuite on two cores; timing beside it is refused, which is tested"),

@@ -6,14 +6,13 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from optsuite import build
-from optsuite.build import Done, Step
-from optsuite.spec import Artifact
+from optsuite.build.step import Done, Step, timed
+from optsuite.spec.artifact import Artifact
 
 
 def modules(step: Step, inputs: list[Artifact]) -> Done:
     """Do the step, and return which modules of optsuite its process has loaded, besides the artifact."""
-    done = build.timed(step, inputs)
+    done = timed(step, inputs)
     names = [name for name in sys.modules if name.partition(".")[0] == "optsuite"]
     return replace(done, artifact={**done.artifact, "loaded": "\n".join(names).encode()})
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from optsuite.records import Answers
+from optsuite.results.answers import Answers
 
 ROOT = Path(__file__).parents[1]
 HANGS_S = 1_200
@@ -44,14 +44,14 @@ def layer(name: str, size: int = 100, zeros: int = 0, unique: int = 8, channel_u
     return {"name": name, "size": size, "entropy_bits": 80.0, **counts, **histogram}
 
 
-def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> dict[str, Any]:
+def built(model: str, recipe: str, wrong: Sequence[int] = (), **changes: Any) -> dict[str, Any]:
     """The JSON of `Built`."""
-    stages = ["train"] if kind == "baseline" else ["train", kind.partition("-")[0]]
+    stages = ["train"] if recipe == "baseline" else ["train", recipe.partition("-")[0]]
     return {
-        "id": f"{model}_{kind}_s0",
+        "id": f"{model}_{recipe}_s0",
         "dataset": "mnist",
         "model": model,
-        "kind": kind,
+        "recipe": recipe,
         "seed": 0,
         "budget": 0.005,
         "info": {
@@ -68,7 +68,7 @@ def built(model: str, kind: str, wrong: Sequence[int] = (), **changes: Any) -> d
                     "accuracy": [0.8, 0.9],
                     "val_accuracy": [0.8, 0.9],
                     "layers": ["conv2d"] if stage == "prune" else [],
-                    "promise": {"sparsity": 0.8 if stage == "prune" else None},
+                    "invariant": {"sparsity": 0.8 if stage == "prune" else None},
                     "preserve": [],
                     "weights": [layer("conv2d", 300, zeros=240), layer("depthwise_conv2d")],
                 }
@@ -125,8 +125,8 @@ def benchmark(
 
 
 def watch(start_s: float, experiment: str, variant: str, **changes: float) -> dict[str, Any]:
-    """The JSON of `Watch`: a steady machine."""
-    times = {"waited_s": 0.0, "coming_s": 1e-5, "before_s": 1e-5, "after_s": 1e-5}
+    """The JSON of `ReferenceTimes`: a steady machine."""
+    times = {"waited_s": 0.0, "before_row_s": 1e-5, "before_timing_s": 1e-5, "after_timing_s": 1e-5}
     return {"experiment": experiment, "variant": variant, "start_s": start_s, **times} | changes
 
 

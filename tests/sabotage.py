@@ -20,15 +20,18 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from optsuite import build, vet
-from optsuite.models import MODELS, build_dscnn
-from optsuite.recipes import RECIPES
-from optsuite.spec import Invariant, Recipe, Stage
+from optsuite.catalog.models import MODELS, build_dscnn
+from optsuite.catalog.recipes import RECIPES
+from optsuite.examine import crash_test
+from optsuite.spec.invariant import InvariantName
+from optsuite.spec.recipe import Recipe
+from optsuite.spec.stage import Stage
+from optsuite.stages import packages
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
 
 if TYPE_CHECKING:
-    from optsuite.build import Task
+    from optsuite.spec.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,7 @@ class FalsePQAT(Stage):
     """Plain QAT that says it preserves sparsity."""
 
     quantizes = True
-    preserve: tuple[Invariant, ...] = ("sparsity",)
+    preserve: tuple[InvariantName, ...] = ("sparsity",)
 
     def apply(self, model: Any, task: Task) -> Any:
         return QAT().apply(model, task)
@@ -135,7 +138,7 @@ if "hide tensorflow" in DONE:
     for module in ("tensorflow", "tf_keras", "tensorflow_model_optimization", "h5py"):
         sys.modules[module] = None  # type: ignore[assignment]
 if "uninstall tensorflow" in DONE:
-    build.builder_versions = lambda: None  # type: ignore[assignment]
+    packages.builder_versions = lambda: None  # type: ignore[assignment]
 
 
 def dies_of_its_length(content: bytes) -> None:
@@ -145,7 +148,7 @@ def dies_of_its_length(content: bytes) -> None:
 
 
 if "crash LiteRT" in DONE:
-    vet._try = dies_of_its_length
+    crash_test._try = dies_of_its_length
 if "jump the clock" in DONE:
     clock, jumps = time.time, itertools.cycle((0, 86_400 * 400, -86_400 * 4_000, 3_600))
     time.time = lambda: clock() + next(jumps)

@@ -1,4 +1,4 @@
-"""Side by side: the order of turns, and what is made of the times. Nothing here is timed."""
+"""ComparedRun by side: the order of turns, and what is made of the times. Nothing here is timed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from runs import Smoke
 
-from optsuite import ab
 from optsuite.__main__ import main
-from optsuite.measure import Call
+from optsuite.litert import Call
+from optsuite.measure import side_by_side
+from optsuite.results import timing
 
 
 def test_every_session_makes_all_anew() -> None:
@@ -25,7 +26,7 @@ def test_every_session_makes_all_anew() -> None:
 
         return make
 
-    times = ab.interleaved([maker(name) for name in "abc"], sessions=8, cycles=2)
+    times = side_by_side.interleaved([maker(name) for name in "abc"], sessions=8, cycles=2)
     assert times.shape == (3, 8, 2)
     assert (times > 0).all()
     sessions = ["".join(made[start : start + 3]) for start in range(0, 24, 3)]
@@ -41,7 +42,7 @@ def test_ratio_of_a_known_difference() -> None:
         weather = rng.lognormal(0, 0.3, (40, 1))
         times = 1e-5 * weather * rng.lognormal(0, 0.02, (2, 40, 12))
         times[rng.random(times.shape) < 0.1] *= 10
-        found = ab.ratio(times[0], 1.05 * times[1])
+        found = side_by_side.ratio(times[0], 1.05 * times[1])
         assert found.value == pytest.approx(1.05, rel=0.01)
         assert found.high - found.low < 0.02
         right += found.low < 1.05 < found.high
@@ -51,7 +52,7 @@ def test_ratio_of_a_known_difference() -> None:
 def test_ratio_of_the_same_times() -> None:
     """Exactly one, without an interval to draw."""
     times = np.random.default_rng(0).random((4, 3)) + 1
-    assert ab.ratio(times, times) == ab.Ratio(value=1.0, low=1.0, high=1.0)
+    assert side_by_side.ratio(times, times) == timing.Ratio(value=1.0, low=1.0, high=1.0)
 
 
 def test_files_are_compared(smoke: Smoke, capsys: pytest.CaptureFixture[str]) -> None:

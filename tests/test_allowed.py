@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from runs import edited_model
 
-from optsuite import keras as ours
-from optsuite.keras import keras, tf
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.keras import dump, keras, load, tf
+from optsuite.measure.keras_runner import KerasRunner
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # TensorFlow's and Keras's own
 layers = keras.layers
 
 
 def _model(*stack: Any) -> bytes:
-    return ours.dump(keras.Sequential([layers.Input((4,)), *stack, layers.Dense(2)]))
+    return dump(keras.Sequential([layers.Input((4,)), *stack, layers.Dense(2)]))
 
 
 def _edited(edit: Callable[[dict[str, Any]], Any]) -> bytes:
@@ -58,7 +58,7 @@ def test_a_lambda_layer_under_another_name(witness: Path) -> None:
 
     for edit in (disguise, hide):
         with pytest.raises(OptsuiteError, match=r"names Dense of name evil.*may run any code"):
-            ours.load(_edited(edit))
+            load(_edited(edit))
     assert not witness.exists()
 
 
@@ -67,11 +67,11 @@ def test_a_lambda_layer_runs_only_where_it_is_trusted(witness: Path) -> None:
     content = _model(layers.Lambda(_touch, name="evil"))
     witness.unlink()  # building the model runs it, too
     with pytest.raises(OptsuiteError, match=r"its configuration names Lambda of name evil, which may run any code"):
-        ours.load(content)
+        load(content)
     with pytest.raises(OptsuiteError, match="names Lambda"):
-        ours.KerasRunner(content)
+        KerasRunner(content)
     assert not witness.exists()
-    ours.load(content, trust=True)
+    load(content, trust=True)
     assert witness.exists()
 
 
@@ -104,7 +104,7 @@ def test_a_lambda_layer_runs_only_where_it_is_trusted(witness: Path) -> None:
 def test_what_else_a_file_may_name(edit: Callable[[dict[str, Any]], Any], named: str, witness: Path) -> None:
     """Keras imports modules by their names, looks into registries, and calls functions, at any depth."""
     with pytest.raises(OptsuiteError, match=f"its configuration names .*{named}.*, which may run any code"):
-        ours.load(_edited(edit))
+        load(_edited(edit))
     assert not witness.exists()
 
 
@@ -125,7 +125,7 @@ def test_arithmetic_is_allowed() -> None:
     x = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Dense(2, activation=tf.nn.relu)(_arithmetic(inputs)))
-    np.testing.assert_array_equal(ours.load(ours.dump(model))(x), model(x))
+    np.testing.assert_array_equal(load(dump(model))(x), model(x))
 
 
 def test_what_the_catalogue_registers_is_allowed() -> None:
@@ -138,11 +138,11 @@ def test_what_the_catalogue_registers_is_allowed() -> None:
 
     try:
         content = _model(Double())
-        assert type(ours.load(content).layers[0]) is Double
+        assert type(load(content).layers[0]) is Double
     finally:
         del keras.saving.get_custom_objects()["mine>Double"]
     with pytest.raises(OptsuiteError, match="names mine>Double"):
-        ours.load(content)
+        load(content)
 
 
 @pytest.mark.parametrize("config", [None, "", "[" * 100_000, 5, '{"class_name": 1' + ', "a": {"b"' * 9])
@@ -154,4 +154,4 @@ def test_what_is_no_configuration(config: Any) -> None:
         if config is not None:
             file.attrs["model_config"] = config
     with pytest.raises(OptsuiteError, match=r"expected an \.h5 file of a Keras model"):
-        ours.load(buffer.getvalue())
+        load(buffer.getvalue())

@@ -9,17 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogs import BUILTIN
 
-from optsuite import build, experiments
-from optsuite.convert import Convert, to_tflite
-from optsuite.experiments import step_of
-from optsuite.models import build_conv, build_dscnn, build_tutorial
-from optsuite.spec import IMPORTED, Dataset, OptsuiteError, Profile, Schedule, Split
+from optsuite.build.graph import step_of
+from optsuite.build.step import Step, run
+from optsuite.catalog.models import build_conv, build_dscnn, build_tutorial
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import IMPORTED, MODEL
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.experiment import Profile
+from optsuite.spec.model import Schedule
 from optsuite.stages.cluster import Cluster
+from optsuite.stages.convert import Convert, to_tflite
 from optsuite.stages.distill import TeacherLogits
+from optsuite.stages.finish import layer_weights, model_info
 from optsuite.stages.prune import Prune
 from optsuite.stages.train import Train
-from optsuite.variants import VARIANTS
 
 TINY = Profile(name="tiny", train_images=15_000, eval_images=100, max_epochs=1)
 
@@ -59,11 +66,11 @@ def test_a_model_survives_its_file(keras: Any) -> None:
 
 
 def test_layers_keep_their_names_under_fake_quantisation(keras: Any) -> None:
-    """A promise is made to a layer: it has to be found again after each stage, with the same weights."""
+    """A invariant is made to a layer: it has to be found again after each stage, with the same weights."""
     model = build_dscnn()
-    before = {layer.name: layer.size for layer in keras.layer_weights(model)}
+    before = {layer.name: layer.size for layer in layer_weights(model)}
     quantized = keras.tfmot.quantization.keras.quantize_model(model)
-    assert {layer.name: layer.size for layer in keras.layer_weights(quantized)} == before
+    assert {layer.name: layer.size for layer in layer_weights(quantized)} == before
     assert sum(before.values()) == 1_128
 
 
@@ -74,13 +81,13 @@ def test_layer_weights_count(keras: Any) -> None:
     kernel = np.zeros(dense.kernel.shape, np.float32)
     kernel[0, :3] = [1.0, 2.0, 2.0]
     dense.set_weights([kernel, np.ones(10, np.float32)])
-    found = keras.layer_weights(model)[-1]
+    found = layer_weights(model)[-1]
     assert (found.size, found.zeros, found.unique, found.channel_unique) == (20_280, 20_277, 3, 2)
 
 
 def test_images_move(keras: Any) -> None:
     """Each by its own whole pixels, to the bit, and by its own angle; black moves in."""
-    from optsuite.stages.train import moved
+    from optsuite.stages.images import moved
 
     x = np.arange(1, 28, dtype=np.float32).reshape(3, 3, 3, 1)
     done = moved(x, keras.tf.constant([[0, 0], [1, -1], [0, 0]]), keras.tf.constant([0.0, 0.0, 90.0])).numpy()[..., 0]
@@ -91,12 +98,12 @@ def test_images_move(keras: Any) -> None:
 
 def test_whole_shifts_are_the_same_by_the_shorter_way(keras: Any) -> None:
     """Each image of a batch as `moved` has it, to the bit, for every shift and with colours."""
-    from optsuite.stages.train import _shifter, moved
+    from optsuite.stages.images import moved, shifter
 
     x = np.random.default_rng(0).random((30, 6, 4, 3), np.float32)
     rows = np.random.default_rng(1).permutation(30)[:25]
     shifts = np.array([[down, right] for down in range(-2, 3) for right in range(-2, 3)])
-    done = _shifter(x, pixels=2)(keras.tf.constant(rows), keras.tf.constant(shifts))
+    done = shifter(x, pixels=2)(keras.tf.constant(rows), keras.tf.constant(shifts))
     np.testing.assert_array_equal(done, moved(x[rows], keras.tf.constant(shifts)))
 
 
@@ -112,9 +119,9 @@ def test_a_conversion_does_not_need_the_keras_model(keras: Any) -> None:
 @pytest.mark.parametrize("ramp", [0.0, 0.3, 1.0])
 def test_pruning_reaches_its_sparsity(keras: Any, ramp: float) -> None:
     """Wherever the ramp ends: TFMOT prunes every so many steps, and an end between two of them would be missed."""
-    parent = step_of(experiments.select(models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY)
+    parent = step_of(select(BUILTIN, models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY, BUILTIN)
     step = replace(parent, action=Prune(sparsity=0.8, ramp=ramp), inputs=(parent,))
-    info = build.model_info(build.run(step, [build.run(parent, [])]))
+    info = model_info(run(step, [run(parent, [])]))
     for layer in info.layers:
         assert layer.zeros >= int(0.8 * layer.size)
 
@@ -162,7 +169,7 @@ def test_a_layer_too_small_to_be_clustered_is_named(keras: Any) -> None:
 
 def test_l1_gathers_a_kernel_in_few_weights(keras: Any) -> None:
     """The smallest 80 % of the weights, which pruning would take, hold less of a kernel than without."""
-    plain = step_of(experiments.select(models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY)
+    plain = step_of(select(BUILTIN, models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY, BUILTIN)
     shares = []
     for l1 in (0.0, 0.15):
         step = replace(plain, schedule=Schedule(epochs=1, peak_lr=1e-2, l1=l1))
@@ -172,8 +179,8 @@ def test_l1_gathers_a_kernel_in_few_weights(keras: Any) -> None:
     assert all(small < large for small, large in zip(with_l1, without, strict=True))
 
 
-def _trained(keras: Any, step: build.Step) -> Any:
-    return keras.load(build.run(step, [])[build.MODEL])
+def _trained(keras: Any, step: Step) -> Any:
+    return keras.load(run(step, [])[MODEL])
 
 
 @pytest.mark.parametrize("builder", [build_conv, build_dscnn, build_tutorial])
@@ -197,12 +204,12 @@ def test_batches_of_large_inputs_are_bounded(keras: Any) -> None:
 def test_what_are_no_images_is_not_shifted(stage: Any, keras: Any) -> None:
     """One line, before anything is trained."""
     rows = Split(x=np.zeros((64, 4), np.float32), y=np.zeros(64, np.int32))
-    data = Dataset(name="rows", kind="4", fingerprint="", load=lambda split: rows)
+    data = Dataset(name="rows", input_shape=(4,), fingerprint="", load=lambda split: rows)
     schedule = Schedule(epochs=1, peak_lr=1e-3, batch=32, shift_pixels=1)
-    plain = step_of(experiments.select(models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY)
+    plain = step_of(select(BUILTIN, models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY, BUILTIN)
     step = replace(plain, action=stage or Train(build=_dense), dataset=data, schedule=schedule)
     with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
-        build.run(step, [] if stage is None else [{build.MODEL: keras.dump(_dense())}])
+        run(step, [] if stage is None else [{MODEL: keras.dump(_dense())}])
 
 
 def _dense() -> Any:
@@ -225,17 +232,17 @@ def _double(x: Any) -> Any:
 
 def test_what_was_built_of_a_trusted_model_is_trusted(keras: Any) -> None:
     """Its stages go on from it, unless it was imported."""
-    (experiment,) = experiments.select(models=["tutorial"], recipes=["prune-0.8"]).experiments
+    (experiment,) = select(BUILTIN, models=["tutorial"], recipes=["prune-0.8"]).experiments
     own = replace(experiment, model=replace(experiment.model, build=_with_lambda, trust=True))
     profile = replace(TINY, train_images=500, max_steps=2)
-    pruned = step_of(own, VARIANTS["keras"], profile)
+    pruned = step_of(own, VARIANTS["keras"], profile, BUILTIN)
     (trained,) = pruned.inputs
-    parent = build.run(trained, [])
-    build.run(pruned, [parent])
+    parent = run(trained, [])
+    run(pruned, [parent])
     for step, inputs in (
         (pruned, [{**parent, IMPORTED: b""}]),
         (replace(pruned, trust=False), [parent]),
         (replace(trained, trust=False), []),
     ):
         with pytest.raises(OptsuiteError, match="its configuration names Lambda of name own"):
-            build.run(step, inputs)
+            run(step, inputs)

@@ -1,4 +1,4 @@
-"""Artifacts as one file: all of it or nothing, and nothing that is not what it says."""
+"""Builder as one file: all of it or nothing, and nothing that is not what it says."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 from runs import Smoke, run_pytest
 
-from optsuite import bundle
 from optsuite.__main__ import main
-from optsuite.results import read
-from optsuite.spec import IMPORTED, Artifact, OptsuiteError
-from optsuite.store import Store
+from optsuite.errors import OptsuiteError
+from optsuite.results.reader import read
+from optsuite.spec.artifact import IMPORTED, Artifact
+from optsuite.store import bundle
+from optsuite.store.store import Store
 
 KEY, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64
 NAME = PurePath("smoke/mnist/conv_baseline_s0/int8")

@@ -7,32 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from catalogs import BUILTIN
 
-from optsuite import catalog
-from optsuite.models import MODELS
-from optsuite.recipes import RECIPES
-from optsuite.spec import Model, OptsuiteError, Schedule
+from optsuite.catalog import user_file
+from optsuite.errors import OptsuiteError
+from optsuite.spec.model import Model, Schedule
 
 GOOD = """
 from optsuite.catalog import QAT, Model, Recipe, Schedule
 def build(): ...
 FIT = Schedule(epochs=1, peak_lr=1e-3)
-MODELS = [Model(name="mine", kind="4", build=build, train=FIT, finetune=FIT)]
+MODELS = [Model(name="mine", input_shape=(4,), build=build, train=FIT, finetune=FIT)]
 RECIPES = [Recipe(name="mine", stages=(QAT(),))]
 """
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Catalogues, modules and the path of modules are as before, after."""
-    for ours, _ in catalog._OURS.values():
-        for name in list(ours):
-            monkeypatch.setitem(ours, name, ours[name])
-    before, path = {name: dict(ours) for name, (ours, _) in catalog._OURS.items()}, list(sys.path)
+def _alone() -> Iterator[None]:
+    """Modules and the path of modules are as before, after."""
+    path = list(sys.path)
     yield
-    for name, (ours, _) in catalog._OURS.items():
-        ours.clear()
-        ours.update(before[name])
     sys.path[:] = path
     sys.modules.pop("my_catalog", None)
 
@@ -45,39 +39,40 @@ def _write(tmp_path: Path, text: str) -> Path:
 
 def test_entries_join_ours(tmp_path: Path) -> None:
     """What was declared, and by what name it is importable elsewhere."""
-    assert catalog.join(_write(tmp_path, GOOD)) == {"MODELS": ("mine",), "RECIPES": ("mine",)}
-    assert MODELS["mine"].build is sys.modules["my_catalog"].build
-    assert list(RECIPES)[-1] == "mine"
+    user_defined = user_file.read(_write(tmp_path, GOOD))
+    assert (list(user_defined.models), list(user_defined.recipes), user_defined.datasets) == (["mine"], ["mine"], {})
+    joined = BUILTIN.joined(user_defined)
+    assert joined.models["mine"].build is sys.modules["my_catalog"].build
+    assert list(joined.recipes) == [*BUILTIN.recipes, "mine"]
+    assert "mine" not in BUILTIN.models
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (GOOD.replace("(QAT(),)", "(QAT(),), budget=5"), "recipe mine: budget 5; accepted is 0 to 1"),
-        ("x = 1", "declares no entries; accepted are lists DATASETS, MODELS, RECIPES, VARIANTS"),
-        ("MODELS = 1", "MODELS is 1; accepted is a list of Model"),
-        ("RECIPES = ['qat']", r"RECIPES is \['qat'\]; accepted is a list of Recipe"),
+        ("x = 1", "expected lists DATASETS, MODELS, RECIPES, VARIANTS, got none of them"),
+        ("MODELS = 1", "MODELS: expected a list of Model, got 1"),
+        ("RECIPES = ['qat']", r"RECIPES: expected a list of Recipe, got \['qat'\]"),
         ("\n1 / 0", "my_catalog.py, line 2: ZeroDivisionError: division by zero"),
         ("MODELS = [", "SyntaxError: '\\[' was never closed"),
         ("import nothing_of_that_name", "line 1: ModuleNotFoundError"),
-        (GOOD.replace('name="mine", s', 'name="qat", s'), "RECIPES has qat, which optsuite has; accepted: new names"),
+        (GOOD.replace('name="mine", s', 'name="qat", s'), "expected new names in RECIPES, got qat, which optsuite has"),
         (
             GOOD.replace("build=build", "build=lambda: None"),
-            "MODELS mine: .*accepted are functions and classes at the top",
+            "MODELS mine: .*expected functions and classes at the top",
         ),
         (GOOD + "MODELS *= 2", "'mine' is given twice"),
-        (GOOD.replace('"mine", kind', '"../mine", kind'), "accepted are letters, digits"),
+        (GOOD.replace('"mine", input', '"../mine", input'), "accepted are letters, digits"),
         (GOOD.replace("train=FIT, ", ""), "model mine: build given; accepted are build and train, or a trained"),
         (GOOD.replace("build=build, train=FIT, ", ""), "model mine: neither given"),
     ],
 )
 def test_what_can_not_join(text: str, said: str, tmp_path: Path) -> None:
     """One line; nothing of it joins."""
-    before = {name: list(ours) for name, (ours, _) in catalog._OURS.items()}
     with pytest.raises(OptsuiteError, match=said) as raised:
-        catalog.join(_write(tmp_path, text))
+        BUILTIN.joined(user_file.read(_write(tmp_path, text)))
     assert "\n" not in str(raised.value)
-    assert {name: list(ours) for name, (ours, _) in catalog._OURS.items()} == before
 
 
 @pytest.mark.parametrize("name", ["nowhere.py", "no-module.py", "data.json", "."])
@@ -85,20 +80,20 @@ def test_no_catalogue(name: str, tmp_path: Path) -> None:
     """With what is accepted."""
     (tmp_path / "no-module.py").touch()
     (tmp_path / "data.json").touch()
-    with pytest.raises(OptsuiteError, match="no such catalogue; accepted is a Python file"):
-        catalog.join(tmp_path / name)
+    with pytest.raises(OptsuiteError, match="expected a Python file"):
+        user_file.read(tmp_path / name)
 
 
 def test_a_name_that_is_taken(tmp_path: Path) -> None:
     """By a module that is already there."""
     (tmp_path / "json.py").write_text(GOOD)
-    with pytest.raises(OptsuiteError, match=r"json is the name of .*accepted is one that is not taken"):
-        catalog.join(tmp_path / "json.py")
+    with pytest.raises(OptsuiteError, match=r"expected a name that no other module has, got json, which is .*json"):
+        user_file.read(tmp_path / "json.py")
 
 
 def test_a_trained_model_needs_no_training(tmp_path: Path) -> None:
     """And one to be trained no file."""
     fit = Schedule(epochs=1, peak_lr=1e-3)
-    Model(name="mine", kind="4", file=tmp_path / "net.keras", finetune=fit)
+    Model(name="mine", input_shape=(4,), file=tmp_path / "net.keras", finetune=fit)
     with pytest.raises(OptsuiteError, match="build and train and file given"):
-        Model(name="mine", kind="4", file="net.keras", build=dict, train=fit, finetune=fit)
+        Model(name="mine", input_shape=(4,), file="net.keras", build=dict, train=fit, finetune=fit)

@@ -14,32 +14,40 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from catalogs import BUILTIN
 from distributed import Client, LocalCluster
 from runs import HANGS_S, ROOT, Smoke
 
-from optsuite import cluster, scheduler
-from optsuite.build import Step, Task
-from optsuite.experiments import PROFILES, select, step_of
-from optsuite.spec import Action, Artifact, OptsuiteError, Split
-from optsuite.store import Store
-from optsuite.variants import VARIANTS
+from optsuite.build import scheduler
+from optsuite.build.graph import step_of
+from optsuite.build.step import Step
+from optsuite.build.workers import dask as workers
+from optsuite.catalog.profiles import PROFILES
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import Artifact
+from optsuite.spec.data import Split
+from optsuite.spec.stage import Conversion
+from optsuite.spec.task import Task
+from optsuite.store.store import Store
 
 pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True, kw_only=True)
-class Count(Action):
+class Count(Conversion):
     """Tells which process did it, and of what data."""
 
     word: str = ""
 
     def run(self, task: Task) -> Artifact:
-        images = len(task.split("train").x), len(task.split("test").x)
+        images = len(task.splits["train"].x), len(task.splits["test"].x)
         return {"found": f"{self.word}{os.getpid()} {images}".encode()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kill(Action):
+class Kill(Conversion):
     """Kills its own process, which it writes down."""
 
     folder: str
@@ -50,7 +58,7 @@ class Kill(Action):
         raise AssertionError
 
 
-_ANY = step_of(select().experiments[0], VARIANTS["keras"], PROFILES["smoke"])
+_ANY = step_of(select(BUILTIN).experiments[0], VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
 COUNT = replace(_ANY, label="count", action=Count(), schedule=None)
 
 
@@ -71,7 +79,7 @@ def address(dask: LocalCluster) -> str:
 
 def _run(address: str, steps: list[Step], store: Store) -> dict[str, str]:
     todo = scheduler.missing(steps, store)
-    builders = cluster.Cluster(address, steps)
+    builders = workers.DaskWorkers(address, steps)
     return scheduler.run(todo, store, builders, lambda *_: None, dict.fromkeys(todo, 1.0))
 
 
@@ -122,9 +130,9 @@ def test_a_worker_with_other_settings_builds_nothing(address: str, tmp_path: Pat
 
 def test_runs_on_one_cluster_do_not_meet(address: str, tmp_path: Path) -> None:
     """The same step for two, of which the first is interrupted."""
-    first = cluster.Cluster(address, [COUNT])
+    first = workers.DaskWorkers(address, [COUNT])
     first.submit(COUNT, [], 1.0)
-    second = cluster.Cluster(address, [COUNT])
+    second = workers.DaskWorkers(address, [COUNT])
     answer = second.submit(COUNT, [], 1.0)
     first.close()
     assert answer.result(timeout=HANGS_S).artifact["found"].endswith(b" (6000, 500)")
@@ -133,7 +141,7 @@ def test_runs_on_one_cluster_do_not_meet(address: str, tmp_path: Path) -> None:
 
 def test_a_closed_client_says_that_the_scheduler_is_gone(address: str) -> None:
     """Whatever Dask raises then."""
-    builders = cluster.Cluster(address, [COUNT])
+    builders = workers.DaskWorkers(address, [COUNT])
     builders._client.close()
     with pytest.raises(OptsuiteError, match="is gone"):
         builders.free()
@@ -151,15 +159,15 @@ def test_data_that_can_not_be_had_leaves_nothing_behind(address: str) -> None:
     with Client(address) as client:
         before = len(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.clients)))
         with pytest.raises(OptsuiteError, match=r"can't build \(no such file\)"):
-            cluster.Cluster(address, [replace(COUNT, dataset=replace(_ANY.dataset, load=load))])
+            workers.DaskWorkers(address, [replace(COUNT, dataset=replace(_ANY.dataset, load=load))])
         assert len(client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.clients))) == before
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line."""
-    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    monkeypatch.setattr(workers, "_CONNECT_S", 0.5)
     with pytest.raises(OptsuiteError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
-        cluster.Cluster("127.0.0.1:9", [COUNT])
+        workers.DaskWorkers("127.0.0.1:9", [COUNT])
 
 
 def test_a_scheduler_that_goes_is_named(tmp_path: Path) -> None:
@@ -168,7 +176,7 @@ def test_a_scheduler_that_goes_is_named(tmp_path: Path) -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         address = next(found[1] for line in process.stderr if (found := re.search(r"tcp://(\S+)", line)))
-        builders = cluster.Cluster(address, [_ANY])
+        builders = workers.DaskWorkers(address, [_ANY])
         assert "on 0 workers" in builders.title
         threading.Timer(1, process.kill).start()
         with pytest.raises(OptsuiteError, match="is gone"):

@@ -12,24 +12,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogs import BUILTIN
 from runs import answering, answers, benchmark, built, layer
 
-from optsuite import config, results
+from optsuite import config
 from optsuite.__main__ import main
-from optsuite.ab import Ratio
-from optsuite.chance import holm
-from optsuite.compare import compare, latency_verdict
+from optsuite.catalog.selection import select
 from optsuite.config import Config, Tolerances
-from optsuite.drop import Flips, pooled
-from optsuite.experiments import select
-from optsuite.pairs import Side
-from optsuite.pareto import hypervolume
-from optsuite.records import Answers, Measured
+from optsuite.errors import OptsuiteError
+from optsuite.fixtures.judging import judged_with  # type: ignore[import-not-found]
+from optsuite.judge.accuracy import BinaryDrop, pooled
+from optsuite.judge.compare import compare, latency_verdict
+from optsuite.judge.pairs import ComparedRun
+from optsuite.judge.pareto import hypervolume
+from optsuite.judge.significance import holm
+from optsuite.judge.verdict import ALPHA, Judgement, Verdict
+from optsuite.measure.suite import Suite
 from optsuite.report import verdicts
-from optsuite.spec import OptsuiteError
-from optsuite.store import Store
-from optsuite.suite import Suite
-from optsuite.verdict import ALPHA, Judgement, Verdict
+from optsuite.results import reader, run
+from optsuite.results.answers import Answers
+from optsuite.results.measured import Measured
+from optsuite.results.timing import Ratio
+from optsuite.store.store import Store
 
 Write = Callable[[Any], Path]
 Run = dict[str, Any]
@@ -74,12 +78,12 @@ def judged(base: Run, new: Run, retime: Any = never, tolerances: Tolerances = To
     sides = []
     for content in (base, new):
         path = Path("unused")
-        sides.append(Side.of(_decoded(content, path)))
+        sides.append(ComparedRun.of(_decoded(content, path)))
     return compare(sides[0], sides[1], tolerances, retime)
 
 
-def _decoded(content: Run, path: Path) -> results.Run:
-    return results.decode(json.dumps(content).encode(), path)
+def _decoded(content: Run, path: Path) -> run.Run:
+    return reader.decode(json.dumps(content).encode(), path)
 
 
 def of(found: Sequence[Judgement], experiment: str, variant: str, metric: str) -> Judgement:
@@ -201,15 +205,15 @@ def test_the_same_file_that_answers_otherwise_is_judged(base: Run) -> None:
 
 def test_seeds_are_judged_together(tmp_path: Path) -> None:
     """One test for all seeds that the earlier run has too, and that test needs all of them measured."""
-    selection = select(models=["tutorial"], recipes=["baseline"], variants=["int8"], seeds=[0, 1, 2])
+    selection = select(BUILTIN, models=["tutorial"], recipes=["baseline"], variants=["int8"], seeds=[0, 1, 2])
     zero, one, two = selection.experiments
     ids = {(one.id, "int8"), (two.id, "int8")}
-    base = Side(header=None, machine="", rows=dict.fromkeys(ids), built={})  # type: ignore[arg-type]
-    suite = Suite(selection, Store(tmp_path, print), Config(), print, base)
+    base = ComparedRun(header=None, machine="", rows=dict.fromkeys(ids), built={})  # type: ignore[arg-type]
+    suite = Suite(selection, Store(tmp_path, print), Config(), print)
     int8 = suite.variant("int8")
     for experiment in (zero, one, two):
-        assert suite.judged_with(experiment, int8) == [one, two]
-    assert suite.judged_with(zero, suite.variant("fp32")) == []
+        assert judged_with(suite, base, experiment, int8) == [one, two]
+    assert judged_with(suite, base, zero, suite.variant("fp32")) == []
 
 
 @pytest.mark.parametrize(
@@ -234,14 +238,14 @@ def test_latency(ratio: tuple[float, float, float], verdict: Verdict) -> None:
 
 def test_changed_files_are_timed_side_by_side(base: Run) -> None:
     """The old and the new artifact, only for what changed; a slower one is a regression."""
-    asked = []
+    requested = []
 
     def retime(before: Measured, after: Measured) -> Ratio:
-        asked.append((before.key, before.sha256, after.sha256))
+        requested.append((before.key, before.sha256, after.sha256))
         return Ratio(value=1.2, low=1.1, high=1.3)
 
     found = judged(base, changed(base, "conv_qat_s0", "int8"), retime)
-    assert asked == [("key of conv_qat_s0 int8", "bytes of conv_qat_s0 int8", "other bytes")]
+    assert requested == [("key of conv_qat_s0 int8", "bytes of conv_qat_s0 int8", "other bytes")]
     assert of(found, "conv_qat", "int8", "latency").verdict == Verdict.REGRESSED
     assert of(found, "conv_baseline", "int8", "latency").verdict == Verdict.SAME
 
@@ -270,7 +274,7 @@ def test_times_of_another_machine_are_not_compared(base: Run, change: Callable[[
 
 
 @pytest.mark.parametrize(
-    ("asked", "verdict", "detail"),
+    ("requested", "verdict", "detail"),
     [
         ({}, Verdict.MISSING, "not selected in this run"),
         ({"recipes": ["baseline"]}, Verdict.NOT_SELECTED, "recipe qat was not asked for"),
@@ -281,18 +285,20 @@ def test_times_of_another_machine_are_not_compared(base: Run, change: Callable[[
         ({"matrix": "small"}, Verdict.NOT_SELECTED, "matrix small has no conv_qat"),
         ({"models": ["conv"]}, Verdict.NOT_SELECTED, "matrix default has no conv_qat"),
         # Gone from the catalogue: whatever was asked for, somebody took it away.
-        ({"matrix": "small", "known_recipes": ["baseline"]}, Verdict.MISSING, "not selected in this run"),
-        ({"base recipes": ["qat"], "known_models": ["tutorial"]}, Verdict.MISSING, "not selected in this run"),
+        ({"matrix": "small", "known recipes": ["baseline"]}, Verdict.MISSING, "not selected in this run"),
+        ({"base recipes": ["qat"], "known models": ["tutorial"]}, Verdict.MISSING, "not selected in this run"),
     ],
 )
-def test_presence(base: Run, asked: dict[str, Any], verdict: Verdict, detail: str) -> None:
+def test_presence(base: Run, requested: dict[str, Any], verdict: Verdict, detail: str) -> None:
     """What vanished is MISSING, unless the new run was narrowed to less."""
-    base["optsuite"]["asked"] |= {"models": [], "recipes": [], "variants": [], "seeds": []}
+    base["optsuite"]["requested"] |= {"models": [], "recipes": [], "variants": [], "seeds": []}
     new = copy.deepcopy(base)
     del new["benchmarks"][3], new["optsuite"]["built"][1]
     new["optsuite"]["experiments"].remove("conv_qat_s0")
-    base["optsuite"]["asked"]["recipes"] = asked.pop("base recipes", [])
-    new["optsuite"]["asked"] |= asked
+    base["optsuite"]["requested"]["recipes"] = requested.pop("base recipes", [])
+    new["optsuite"]["catalog"]["models"] = requested.pop("known models", ["conv", "tutorial"])
+    new["optsuite"]["catalog"]["recipes"] = requested.pop("known recipes", ["baseline", "qat"])
+    new["optsuite"]["requested"] |= requested
     one = of(judged(base, new), "conv_qat_s0", "int8", "presence")
     assert (one.verdict, one.detail) == (verdict, detail)
 
@@ -323,7 +329,7 @@ def test_a_new_row_fails_nothing_and_a_renamed_one_is_both(base: Run) -> None:
 def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -> None:
     """Another profile or dataset has nothing in common to compare."""
     new = copy.deepcopy(base)
-    (new["optsuite"] if what == "profile" else new["optsuite"]["asked"])[what] = value
+    (new["optsuite"] if what == "profile" else new["optsuite"]["requested"])[what] = value
     with pytest.raises(OptsuiteError, match=f"expected runs of the same {what}"):
         judged(base, new)
 
@@ -344,7 +350,7 @@ def test_nothing_compared_is_no_pass(base: Run) -> None:
     """Nothing in the baseline, or nothing of it asked for."""
     empty, narrowed = copy.deepcopy(base), copy.deepcopy(base)
     empty["benchmarks"] = narrowed["benchmarks"] = []
-    narrowed["optsuite"]["asked"]["models"] = ["tutorial"]
+    narrowed["optsuite"]["requested"]["models"] = ["tutorial"]
     for old, new in ((empty, base), (empty, empty), (base, narrowed)):
         with pytest.raises(OptsuiteError, match="nothing was compared"):
             judged(old, new)
@@ -394,15 +400,17 @@ def test_the_interval_holds_the_drop() -> None:
         assert 0.92 * 400 <= held <= 0.985 * 400
 
 
-def _simulated(rng: np.random.Generator, flips: float, drop: float = 0.0, seeds: int = 1) -> Flips:
+def _simulated(rng: np.random.Generator, flips: float, drop: float = 0.0, seeds: int = 1) -> BinaryDrop:
     """Two models, equal but for `drop`, that answer a share `flips` of the images otherwise, the same in no seed."""
     chances = [(flips + drop) / 2, (flips - drop) / 2, 1 - flips]
     lost, gained = np.sum([rng.multinomial(COUNT, chances)[:2] for _ in range(seeds)], axis=0).tolist()
     nets = {1: lost, -1: gained}
-    return Flips(reference=0.0, candidate=0.0, count=seeds * COUNT, images=COUNT, lost=lost, gained=gained, nets=nets)
+    return BinaryDrop(
+        reference=0.0, candidate=0.0, count=seeds * COUNT, images=COUNT, lost=lost, gained=gained, nets=nets
+    )
 
 
-def _worse(drops: list[Flips]) -> list[bool]:
+def _worse(drops: list[BinaryDrop]) -> list[bool]:
     """Which of the rows of a comparison are called worse."""
     adjusted = holm([drop.p_worse() for drop in drops])
     return [drop.over(0.001) and p <= ALPHA for drop, p in zip(drops, adjusted, strict=True)]
@@ -518,7 +526,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     [
         ("", "not the JSON of an optsuite run"),
         ("{", "not the JSON of an optsuite run"),
-        ('{"optsuite": {"schema": 1}}', "schema version 1; accepted: 3"),
+        ('{"optsuite": {"schema": 1}}', "expected schema version 4, got 1"),
         ("NaN", "not the JSON of an optsuite run"),
         ("infinite", "not the JSON of an optsuite run"),
     ],
@@ -550,7 +558,7 @@ def test_an_error_of_our_own_is_exit_3(
     def fail(path: Path) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(results, "read", fail)
+    monkeypatch.setattr(reader, "read", fail)
     if traceback:
         with pytest.raises(ZeroDivisionError):
             main(["--traceback", "compare", *_files(base, base, tmp_path)])

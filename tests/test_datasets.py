@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optsuite import datasets
-from optsuite.spec import OptsuiteError
+from optsuite.catalog import datasets
+from optsuite.errors import OptsuiteError
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 55_000), ("validation", 5_000), ("test", 10_000)])

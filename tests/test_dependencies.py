@@ -13,8 +13,11 @@ from packaging.requirements import Requirement
 def test_everything_asked_for_has_a_reason() -> None:
     """And nothing has one that is not asked for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
-    assert {Requirement(one).name for one in asked} - {"optsuite"} == WHY.keys() - {"pip", "setuptools"}
+    listed = [
+        *project["dependencies"],
+        *(one for extra in project["optional-dependencies"].values() for one in extra),
+    ]
+    assert {Requirement(one).name for one in listed} - {"optsuite"} == WHY.keys() - {"pip", "setuptools"}
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="constraints.txt is of Python 3.11")

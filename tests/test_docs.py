@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from runs import HANGS_S, ROOT, SMOKE_KINDS, Smoke
 
-from optsuite import config, results
+from optsuite import config
 from optsuite.__main__ import main
+from optsuite.results import reader
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +102,7 @@ def test_settings_are_accepted(page: Path, tmp_path: Path) -> None:
 
 def test_the_table_is_that_of_the_committed_run() -> None:
     """No number in the README that was not measured."""
-    run = results.read(ROOT / "reports/mnist/run.json")
+    run = reader.read(ROOT / "reports/mnist/run.json")
     shown = re.findall(r"^\| (\S+_s0) (\S+) (\|.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert len(shown) >= 3
     for experiment, variant, numbers in shown:

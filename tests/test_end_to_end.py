@@ -15,17 +15,21 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from catalogs import BUILTIN
 from runs import HANGS_S, ROOT, SMOKE, SMOKE_KINDS, Smoke, group_ends, run_pytest, run_sabotaged
 
-from optsuite import report, results
+from optsuite import report
 from optsuite.__main__ import main
-from optsuite.artifacts import Artifacts
+from optsuite.build.builder import Builder
+from optsuite.build.graph import step_of
+from optsuite.catalog.selection import select
 from optsuite.config import Config
-from optsuite.experiments import select, step_of
-from optsuite.measure import LiteRTRunner
-from optsuite.spec import OptsuiteError, Split
-from optsuite.store import Store
-from optsuite.suite import Suite
+from optsuite.errors import OptsuiteError
+from optsuite.litert import LiteRTRunner
+from optsuite.measure.suite import Suite
+from optsuite.results import reader
+from optsuite.spec.data import Split
+from optsuite.store.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +39,9 @@ LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
 
 def test_one_json_has_everything(smoke: Smoke) -> None:
     """Every row with its answers, sizes and single-call rounds; the one that can't be is marked."""
-    run = results.read(smoke.json)
+    run = reader.read(smoke.json)
     assert run.header.profile == "smoke"
-    assert {built.kind for built in run.header.built} == set(SMOKE_KINDS)
+    assert {built.recipe for built in run.header.built} == set(SMOKE_KINDS)
     rows = {(row.measured.experiment, row.measured.variant) for row in run.rows}
     expected = {(f"tutorial_{kind}_s0", variant) for kind in SMOKE_KINDS for variant in VARIANTS}
     assert expected - rows == {(f"tutorial_{kind}_s0", "int16x8") for kind in ("qat", "prune-0.8_cluster-8_pcqat")}
@@ -52,7 +56,7 @@ def test_one_json_has_everything(smoke: Smoke) -> None:
 
 def test_the_models_learnt_something_and_the_files_answer_as_they_do(smoke: Smoke) -> None:
     """Two epochs on 6,000 images give over 85 %; a conversion changes little."""
-    run = results.read(smoke.json)
+    run = reader.read(smoke.json)
     keras = {built.id: built.answers.accuracy for built in run.header.built}
     assert min(keras.values()) > 0.85
     for row in run.rows:
@@ -61,7 +65,7 @@ def test_the_models_learnt_something_and_the_files_answer_as_they_do(smoke: Smok
 
 def test_stages_keep_their_promises_in_keras(smoke: Smoke) -> None:
     """floor(0.8 n) zeros and 8 values in each layer that was transformed; KD and QAT add epochs."""
-    built = {one.kind: one for one in results.read(smoke.json).header.built}
+    built = {one.recipe: one for one in reader.read(smoke.json).header.built}
     assert built["prune-0.8"].prunable == 1.0
     for layer in built["prune-0.8"].info.layers:
         assert layer.zeros >= int(0.8 * layer.size)
@@ -78,7 +82,7 @@ def test_stages_keep_their_promises_in_keras(smoke: Smoke) -> None:
 
 def test_the_pipelines_table_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     """Every method of every pipeline; what was not asked for or can't be has its reason, what is odd its note."""
-    report.write(results.read(smoke.json), tmp_path)
+    report.write(reader.read(smoke.json), tmp_path)
     table = pd.read_csv(tmp_path / "pipelines.csv")
     assert list(table.columns) == ["Method", "Model optimize", "Accuracy", "Total time", "File size", "Note"]
     assert len(table) == 7 * 11
@@ -99,7 +103,7 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     assert "Pareto frontier: int8 accuracy against latency" in done.stdout
     assert str(tmp_path / "report" / "report.md") in done.stdout
     table = pd.read_csv(tmp_path / "report" / "results.csv")
-    assert set(table["kind"]) == set(SMOKE_KINDS)
+    assert set(table["recipe"]) == set(SMOKE_KINDS)
     assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * 6
     assert (tmp_path / "report" / "report.html").stat().st_size < 8e6
 
@@ -175,7 +179,7 @@ def test_a_machine_where_tensorflow_is_not_installed(smoke: Smoke, tmp_path: Pat
     )
     assert done.returncode == 0, done.stdout
     assert "TensorFlow is not installed: taking the newest artifacts" in done.stdout
-    run = results.read(tmp_path / "run.json")
+    run = reader.read(tmp_path / "run.json")
     assert {row.measured.variant for row in run.rows} == set(VARIANTS) - {"keras"}
     assert run.absence("tutorial_baseline_s0", "keras") == "TensorFlow is not installed"
 
@@ -212,10 +216,10 @@ def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) 
 
 def test_data_in_another_order_is_refused(smoke: Smoke) -> None:
     """As a shuffled tf.data.Dataset comes: what the build's models answered was to other images."""
-    selection = select(profile="smoke", models=["tutorial"], recipes=["baseline"])
+    selection = select(BUILTIN, profile="smoke", models=["tutorial"], recipes=["baseline"])
     (baseline,) = selection.experiments
     suite = Suite(selection, Store(smoke.cache, pytest.fail), Config(), pytest.fail)
-    test = suite._split("test")
+    test = suite.split("test")
     assert suite.built(baseline).answers.count == len(test.y)
     suite = Suite(selection, Store(smoke.cache, pytest.fail), Config(), pytest.fail)
     suite._splits["test"] = Split(x=test.x[::-1], y=test.y[::-1])
@@ -225,10 +229,12 @@ def test_data_in_another_order_is_refused(smoke: Smoke) -> None:
 
 def test_the_index_never_mixes_two_models(smoke: Smoke, tmp_path: Path) -> None:
     """When a model is built anew, the index forgets the files of the old one, and a baseline's all descendants."""
-    selection = select(profile="smoke", models=["tutorial"], recipes=["baseline", "qat"], variants=["keras", "int8"])
+    selection = select(
+        BUILTIN, profile="smoke", models=["tutorial"], recipes=["baseline", "qat"], variants=["keras", "int8"]
+    )
     store = Store(tmp_path, pytest.fail)
-    artifacts = Artifacts(selection.profile, store, pytest.fail)
-    rows = [((one, variant), step_of(one, variant, selection.profile)) for one, variant in selection.rows()]
+    artifacts = Builder(selection, store, pytest.fail)
+    rows = [((one, variant), step_of(one, variant, selection.profile, BUILTIN)) for one, variant in selection.rows()]
     artifacts._point(rows)
     names = [PurePath("smoke", "mnist", one.id, variant.name) for (one, variant), _ in rows]
     assert [store.newest(name) for name in names] == [step.key for _, step in rows]

@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from catalogs import BUILTIN
 
-from optsuite.datasets import DATASETS
-from optsuite.experiments import PROFILES, absence, misfit, select, step_of
-from optsuite.models import MODELS
-from optsuite.recipes import PIPELINES, RECIPES
-from optsuite.spec import OptsuiteError
-from optsuite.variants import VARIANTS
+from optsuite.build.graph import step_of
+from optsuite.catalog.catalog import Catalog
+from optsuite.catalog.datasets import DATASETS
+from optsuite.catalog.models import MODELS
+from optsuite.catalog.profiles import PROFILES
+from optsuite.catalog.recipes import PIPELINES, RECIPES
+from optsuite.catalog.selection import absence, misfit, select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
 
 FULL = PROFILES["full"]
 
 
 def test_the_default_matrix() -> None:
     """The four of conv, the five of dscnn and tutorial's eleven pipelines, in every form that they can take."""
-    selection = select()
+    selection = select(BUILTIN)
     assert [experiment.id for experiment in selection.experiments] == [
         "conv_baseline_s0",
         "conv_qat_s0",
@@ -38,7 +42,7 @@ def test_the_default_matrix() -> None:
 
 def test_the_whole_matrix() -> None:
     """Every recipe on every model that it fits: conv can't learn from itself."""
-    kinds = {(one.model.name, one.recipe.name) for one in select(matrix="all").experiments}
+    kinds = {(one.model.name, one.recipe.name) for one in select(BUILTIN, matrix="all").experiments}
     missing = {(model, recipe) for model in MODELS for recipe in RECIPES} - kinds
     assert missing == {("conv", "kd"), ("conv", "kd_prune-0.8_pqat")}
 
@@ -56,46 +60,48 @@ def test_the_whole_matrix() -> None:
 )
 def test_select(asked: dict[str, list[str]], ids: list[str]) -> None:
     """Names narrow the matrix; what does not fit falls out where something else is left."""
-    assert [experiment.id for experiment in select(**asked).experiments] == ids  # type: ignore[arg-type]
+    assert [experiment.id for experiment in select(BUILTIN, **asked).experiments] == ids  # type: ignore[arg-type]
 
 
 def test_a_new_model_is_in_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adding a model is one entry."""
     monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide"))
     alone = ["baseline", "qat", "prune-0.8", "cluster-8"]
-    assert [one.recipe.name for one in select().experiments if one.model.name == "wide"] == alone
+    assert [one.recipe.name for one in select(BUILTIN).experiments if one.model.name == "wide"] == alone
     monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide", recipes=("qat",)))
-    assert [one.recipe.name for one in select(models=["wide"]).experiments] == ["qat"]
-    monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide", kind="32x32x3"))
-    assert "wide" not in [one.model.name for one in select().experiments]
+    assert [one.recipe.name for one in select(BUILTIN, models=["wide"]).experiments] == ["qat"]
+    monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide", input_shape=(32, 32, 3)))
+    assert "wide" not in [one.model.name for one in select(BUILTIN).experiments]
 
 
-def test_what_is_of_ones_own_is_run_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_of_ones_own_is_run_by_default() -> None:
     """And nothing else, unless it is asked for; own recipes are run with what is usual."""
-    monkeypatch.setitem(MODELS, "mine", replace(MODELS["conv"], name="mine"))
-    monkeypatch.setitem(RECIPES, "slow", replace(RECIPES["qat"], name="slow"))
-    monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data"))
-    own = {"MODELS": ("mine",), "RECIPES": ("slow",), "DATASETS": ("data",)}
-    selection = select(own=own)
-    assert selection.asked.dataset == "data"
+    user_defined = Catalog(
+        models={"mine": replace(MODELS["conv"], name="mine")},
+        recipes={"slow": replace(RECIPES["qat"], name="slow")},
+        datasets={"data": replace(DATASETS["mnist"], name="data")},
+    )
+    catalog = BUILTIN.joined(user_defined)
+    selection = select(catalog)
+    assert selection.requested.dataset == "data"
     usual = ["baseline", "qat", "prune-0.8", "cluster-8", "slow"]
     assert [one.id for one in selection.experiments] == [f"mine_{recipe}_s0" for recipe in usual]
-    asked = select(own=own, dataset="mnist", models=["dscnn"], recipes=["slow"])
-    assert [one.id for one in asked.experiments] == ["dscnn_slow_s0"]
+    requested = select(catalog, dataset="mnist", models=["dscnn"], recipes=["slow"])
+    assert [one.id for one in requested.experiments] == ["dscnn_slow_s0"]
 
 
 def test_two_experiments_never_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is called as another with the beginning of a recipe: one of the two vanished without a word."""
     monkeypatch.setitem(MODELS, "tutorial_kd", replace(MODELS["tutorial"], name="tutorial_kd"))
     with pytest.raises(OptsuiteError, match=r"are both called tutorial_kd_prune-0\.8_pqat; expected names that"):
-        select(models=["conv"])
+        select(BUILTIN, models=["conv"])
 
 
 def test_no_model_takes_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told with what it is."""
-    monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data", kind="9x9x9"))
-    with pytest.raises(OptsuiteError, match="nothing to run: no model takes 9x9x9, as data is"):
-        select(dataset="data")
+    monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data", input_shape=(9, 9, 9)))
+    with pytest.raises(OptsuiteError, match=r"nothing to run: no model takes \(9, 9, 9\), as data is"):
+        select(BUILTIN, dataset="data")
 
 
 @pytest.mark.parametrize(
@@ -110,25 +116,27 @@ def test_no_model_takes_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_select_refuses_what_leaves_nothing(asked: dict[str, list[str]], message: str) -> None:
     """An empty selection is an error with its reason, never a pass."""
     with pytest.raises(OptsuiteError, match=message):
-        select(**asked)  # type: ignore[arg-type]
+        select(BUILTIN, **asked)  # type: ignore[arg-type]
 
 
 def test_what_was_asked_for_and_does_not_fit_is_kept_with_its_reason() -> None:
     """It will stand in the tables, marked."""
-    selection = select(models=["conv", "dscnn"], recipes=["kd"])
+    selection = select(BUILTIN, models=["conv", "dscnn"], recipes=["kd"])
     assert selection.refused == {"conv_kd_s0": "recipe kd learns from conv itself"}
 
 
 def test_a_teacher_must_take_the_data_too() -> None:
     """It is asked about the student's images."""
-    data = replace(DATASETS["mnist"], kind="32x32x3")
-    model = replace(MODELS["dscnn"], kind="32x32x3")
-    assert misfit(data, model, RECIPES["kd"]) == "teacher conv takes 28x28x1, dataset mnist has 32x32x3"
+    data = replace(DATASETS["mnist"], input_shape=(32, 32, 3))
+    model = replace(MODELS["dscnn"], input_shape=(32, 32, 3))
+    assert (
+        misfit(BUILTIN, data, model, RECIPES["kd"]) == "teacher conv takes (28, 28, 1), dataset mnist has (32, 32, 3)"
+    )
 
 
 def test_absences_follow_from_declared_capabilities() -> None:
     """int16x8 of a fake-quantised model, and nothing else."""
-    selection = select()
+    selection = select(BUILTIN)
     absent = [
         (experiment.id, variant.name)
         for experiment in selection.experiments
@@ -142,19 +150,21 @@ def test_absences_follow_from_declared_capabilities() -> None:
 
 def test_recipes_start_from_the_stored_prefix() -> None:
     """Every recipe of a model shares the training, and every variant shares its model."""
-    dscnn = {experiment.recipe.name: experiment for experiment in select(models=["dscnn"]).experiments}
-    baseline = step_of(dscnn["baseline"], VARIANTS["keras"], FULL)
-    pruned = step_of(dscnn["prune-0.8"], VARIANTS["keras"], FULL)
+    dscnn = {experiment.recipe.name: experiment for experiment in select(BUILTIN, models=["dscnn"]).experiments}
+    baseline = step_of(dscnn["baseline"], VARIANTS["keras"], FULL, BUILTIN)
+    pruned = step_of(dscnn["prune-0.8"], VARIANTS["keras"], FULL, BUILTIN)
     assert [parent.key for parent in pruned.inputs] == [baseline.key]
     for name in ("fp32", "int8"):
-        converted = step_of(dscnn["prune-0.8"], VARIANTS[name], FULL)
+        converted = step_of(dscnn["prune-0.8"], VARIANTS[name], FULL, BUILTIN)
         assert [parent.key for parent in converted.inputs] == [pruned.key]
 
 
 def test_distillation_asks_the_trained_teacher() -> None:
     """The student starts from its own baseline and from the answers of conv's."""
-    by_id = {experiment.id: experiment for experiment in select().experiments}
-    kd = step_of(by_id["dscnn_kd_s0"], VARIANTS["keras"], FULL)
+    by_id = {experiment.id: experiment for experiment in select(BUILTIN).experiments}
+    kd = step_of(by_id["dscnn_kd_s0"], VARIANTS["keras"], FULL, BUILTIN)
     student, answers = kd.inputs
-    assert student.key == step_of(by_id["dscnn_baseline_s0"], VARIANTS["keras"], FULL).key
-    assert [one.key for one in answers.inputs] == [step_of(by_id["conv_baseline_s0"], VARIANTS["keras"], FULL).key]
+    assert student.key == step_of(by_id["dscnn_baseline_s0"], VARIANTS["keras"], FULL, BUILTIN).key
+    assert [one.key for one in answers.inputs] == [
+        step_of(by_id["conv_baseline_s0"], VARIANTS["keras"], FULL, BUILTIN).key
+    ]

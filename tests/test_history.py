@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from runs import answering
 
-from optsuite import history
 from optsuite.__main__ import main
 from optsuite.config import Tolerances
+from optsuite.judge import history
 
 COUNT = 10_000
 
@@ -95,11 +95,11 @@ def test_a_run_of_less_in_between(folder: Path) -> None:
     """A regression is found where its row was measured next; a run that has nothing in common stops nothing."""
     paths = sorted(folder.rglob("*.json"))
     narrowed = json.loads(paths[6].read_text())
-    narrowed["optsuite"]["asked"]["recipes"] = ["baseline"]
+    narrowed["optsuite"]["requested"]["recipes"] = ["baseline"]
     narrowed["benchmarks"] = [one for one in narrowed["benchmarks"] if "qat" not in one["name"]]
     paths[6].write_text(json.dumps(narrowed))
     nothing = json.loads(paths[3].read_text())
-    nothing["optsuite"]["asked"]["models"] = ["tutorial"]
+    nothing["optsuite"]["requested"]["models"] = ["tutorial"]
     nothing["benchmarks"] = []
     paths[3].write_text(json.dumps(nothing))
     runs, left_out = history.load(folder)

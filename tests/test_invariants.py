@@ -9,20 +9,22 @@ import numpy as np
 import pytest
 from runs import Smoke
 
-from optsuite import flatbuffer
-from optsuite.convert import Convert
-from optsuite.flatbuffer import Contents
-from optsuite.invariants import broken, named_after, owed
-from optsuite.records import LayerWeights, StageRecord
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.examine import kernels
+from optsuite.judge.invariants import in_force, violations
 from optsuite.report.pipelines import label
-from optsuite.results import read
-from optsuite.spec import OptsuiteError, Promise, Recipe, Stage
+from optsuite.results.kernels import LayerWeights, describe
+from optsuite.results.model import StageRecord
+from optsuite.results.reader import read
+from optsuite.spec.invariant import Invariant
+from optsuite.spec.recipe import Recipe
+from optsuite.spec.stage import Stage
 from optsuite.stages.cluster import Cluster
+from optsuite.stages.convert import Convert
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
-from optsuite.store import Store
-from optsuite.variants import VARIANTS
-from optsuite.weights import describe
+from optsuite.store.store import Store
 
 PRUNE, CLUSTER = Prune(sparsity=0.8), Cluster(clusters=8)
 SPARSE = Cluster(clusters=8, preserve=("sparsity",))
@@ -62,13 +64,13 @@ def _record(stage: Stage, *layers: str) -> StageRecord:
         accuracy=(),
         val_accuracy=(),
         layers=layers,
-        promise=stage.promise,
+        invariant=stage.invariant,
         preserve=stage.preserve,
         weights=(),
     )
 
 
-ZEROS, VALUES, BOTH = Promise(sparsity=0.8), Promise(clusters=8), Promise(sparsity=0.8, clusters=8)
+ZEROS, VALUES, BOTH = Invariant(sparsity=0.8), Invariant(clusters=8), Invariant(sparsity=0.8, clusters=8)
 
 
 @pytest.mark.parametrize(
@@ -78,15 +80,15 @@ ZEROS, VALUES, BOTH = Promise(sparsity=0.8), Promise(clusters=8), Promise(sparsi
         ([_record(PRUNE, "a", "b")], {"a": ZEROS, "b": ZEROS}),
         ([_record(PRUNE, "a"), _record(SPARSE, "a", "b")], {"a": BOTH, "b": VALUES}),
         ([_record(PRUNE, "a"), _record(CLUSTER, "a")], {"a": VALUES}),
-        ([_record(PRUNE, "a"), _record(QAT())], {"a": Promise()}),
+        ([_record(PRUNE, "a"), _record(QAT())], {"a": Invariant()}),
         ([_record(PRUNE, "a"), _record(QAT(preserve=("sparsity",)))], {"a": ZEROS}),
         ([_record(PRUNE, "a"), _record(SPARSE, "a"), _record(QAT(preserve=("clusters",)))], {"a": VALUES}),
-        ([_record(PRUNE, "a"), _record(Prune(sparsity=0.9), "a")], {"a": Promise(sparsity=0.9)}),
+        ([_record(PRUNE, "a"), _record(Prune(sparsity=0.9), "a")], {"a": Invariant(sparsity=0.9)}),
     ],
 )
-def test_owed(records: list[StageRecord], expected: dict[str, Promise]) -> None:
+def test_owed(records: list[StageRecord], expected: dict[str, Invariant]) -> None:
     """A stage keeps what it preserves and adds its own; plain QAT keeps nothing."""
-    assert owed(records) == expected
+    assert in_force(records) == expected
 
 
 def _layer(name: str = "a", size: int = 128, zeros: int = 0, unique: int = 9, channel: int = 8) -> LayerWeights:
@@ -95,7 +97,7 @@ def _layer(name: str = "a", size: int = 128, zeros: int = 0, unique: int = 9, ch
 
 
 @pytest.mark.parametrize(
-    ("promise", "layer", "per_channel", "faults"),
+    ("invariant", "layer", "per_channel", "faults"),
     [
         (ZEROS, _layer(zeros=102), True, []),  # floor(0.8 * 128)
         (ZEROS, _layer(zeros=101), True, ["a: promised at least 102 zeros of 128, found 101"]),
@@ -103,15 +105,15 @@ def _layer(name: str = "a", size: int = 128, zeros: int = 0, unique: int = 9, ch
         (VALUES, _layer(channel=9), True, ["a: promised at most 8 values an output channel, found 9"]),
         (VALUES, _layer(), False, ["a: promised at most 8 values, found 9"]),
         (VALUES, _layer(unique=8), False, []),
-        (Promise(), _layer(zeros=128), False, ["a: all 128 weights are zero"]),
+        (Invariant(), _layer(zeros=128), False, ["a: all 128 weights are zero"]),
         (ZEROS, _layer(zeros=128), False, ["a: all 128 weights are zero"]),
         (ZEROS, _layer(name="b", zeros=102), False, ["a: promised, but not found"]),
-        (Promise(), _layer(), False, []),
+        (Invariant(), _layer(), False, []),
     ],
 )
-def test_broken(promise: Promise, layer: LayerWeights, per_channel: bool, faults: list[str]) -> None:
+def test_broken(invariant: Invariant, layer: LayerWeights, per_channel: bool, faults: list[str]) -> None:
     """The layer, the promised and the found."""
-    assert broken({"a": promise}, [layer], per_channel=per_channel) == faults
+    assert violations({"a": invariant}, [layer], per_channel=per_channel) == faults
 
 
 def test_describe() -> None:
@@ -158,21 +160,24 @@ def test_kernels_are_named_after_their_layers(kernel: LayerWeights, name: str) -
     others = {"conv2d": 10, "conv2d_1": 20, "dense": 30}
     layers = [_layer(one, size) for one, size in others.items()]
     rest = [_layer(f"/{one}/", size) for one, size in others.items() if one != name]
-    assert [one.name for one in named_after(layers, [kernel, *rest])] == [name, *(o for o in others if o != name)]
+    assert [one.name for one in kernels.named_after(layers, [kernel, *rest])] == [
+        name,
+        *(o for o in others if o != name),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("kernels", "message"),
+    ("found", "message"),
     [
         ([_layer("/other/", 10)], "layers that fit"),
         ([_layer("/a/", 11)], "layers that fit"),
         ([], "no kernel in the file for a"),
     ],
 )
-def test_a_kernel_without_a_layer_is_an_error(kernels: list[LayerWeights], message: str) -> None:
+def test_a_kernel_without_a_layer_is_an_error(found: list[LayerWeights], message: str) -> None:
     """A promise must not be checked against another layer, nor against none."""
     with pytest.raises(OptsuiteError, match=message):
-        named_after([_layer("a", 10)], kernels)
+        kernels.named_after([_layer("a", 10)], found)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +193,10 @@ def test_a_kernel_without_a_layer_is_an_error(kernels: list[LayerWeights], messa
 )
 def test_notes(formats: Convert, stored: str, activations: str, note: str) -> None:
     """Where a file is not what its variant's name makes expect."""
-    contents = Contents(weights=(), stored=frozenset([stored]), activations=frozenset([activations]), macs=0, biases=0)
-    assert formats.note(contents) == note
+    contents = kernels.Contents(
+        weights=(), stored=frozenset([stored]), activations=frozenset([activations]), macs=0, biases=0
+    )
+    assert kernels.note(formats, contents) == note
 
 
 @pytest.mark.parametrize(
@@ -210,24 +217,24 @@ def test_published_labels(recipe: str, published: str) -> None:
 def test_what_is_no_model_is_an_error() -> None:
     """Before any of it is read."""
     with pytest.raises(OptsuiteError, match="TFL3"):
-        flatbuffer.read(b"\0" * 100)
+        kernels.read(b"\0" * 100)
 
 
 def test_real_files_hold_what_was_promised(smoke: Smoke) -> None:
     """Read from the flatbuffer: zeros and values of each format; float kernels are those of Keras, to the count."""
     run = read(smoke.json)
     store = Store(smoke.cache, pytest.fail)
-    built = {one.kind: one for one in run.header.built}
+    built = {one.recipe: one for one in run.header.built}
     for name in ("fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"):
         key = store.newest(_index("prune-0.8", name))
         assert key is not None
         content = (store.get(key) or {})["model.tflite"]
-        contents = flatbuffer.read(content)
+        contents = kernels.read(content)
         convert = VARIANTS[name].convert
-        assert convert is not None
+        assert isinstance(convert, Convert)
         assert contents.stored == {convert.weights} or name == "dynamic"
-        kernels = named_after(built["prune-0.8"].info.layers, contents.weights)
-        for kernel, layer in zip(kernels, built["prune-0.8"].info.layers, strict=True):
+        named = kernels.named_after(built["prune-0.8"].info.layers, contents.weights)
+        for kernel, layer in zip(named, built["prune-0.8"].info.layers, strict=True):
             assert kernel.zeros >= layer.zeros
             assert name != "fp32" or (kernel.zeros, kernel.unique) == (layer.zeros, layer.unique)
 

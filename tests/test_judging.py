@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogs import BUILTIN
 from scipy.stats import binomtest
 
-from optsuite import config, experiments
-from optsuite.drop import paired, pooled
-from optsuite.pareto import frontier
-from optsuite.records import Answers
-from optsuite.spec import OptsuiteError, Profile
-from optsuite.variants import VARIANTS
+from optsuite import config
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.judge.accuracy import paired, pooled
+from optsuite.judge.pareto import frontier
+from optsuite.results.answers import Answers
+from optsuite.spec.experiment import Profile
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def pyproject(tmp_path: Path) -> Path:
 )
 def test_recipe_budgets(pyproject: Path, experiment: str, budget: float) -> None:
     """By pattern of model and recipe; the last that matches counts."""
-    one = next(e for e in experiments.select().experiments if e.id == experiment)
+    one = next(e for e in select(BUILTIN).experiments if e.id == experiment)
     settings = config.read(pyproject)
     assert settings.recipe_budget(one, Profile(name="p")) == budget
     assert settings.recipe_budget(one, Profile(name="p", min_budget=0.5)) == 0.5
@@ -127,7 +130,7 @@ def test_recipe_budgets(pyproject: Path, experiment: str, budget: float) -> None
 
 def test_variant_budgets(pyproject: Path) -> None:
     """By pattern of model, recipe and variant."""
-    one = experiments.select().experiments[0]
+    one = select(BUILTIN).experiments[0]
     settings = config.read(pyproject)
     assert settings.variant_budget(one, VARIANTS["int8"], Profile(name="p")) == 0.003
     assert settings.variant_budget(one, VARIANTS["uint8"], Profile(name="p")) == 0.005

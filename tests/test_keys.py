@@ -15,22 +15,30 @@ from typing import Any
 
 import loaded
 import pytest
+from catalogs import BUILTIN
 from runs import HANGS_S
 
-from optsuite import build, experiments, sources
-from optsuite.artifacts import Artifacts
-from optsuite.build import Step, canonical
-from optsuite.experiments import PROFILES, step_of
-from optsuite.models import MODELS
-from optsuite.processes import Processes
-from optsuite.recipes import RECIPES
-from optsuite.spec import Artifact, Experiment, OptsuiteError, Profile
+from optsuite.build import sources
+from optsuite.build import step as step_module
+from optsuite.build.builder import Builder
+from optsuite.build.graph import step_of
+from optsuite.build.keys import canonical
+from optsuite.build.step import Step
+from optsuite.build.workers.local import LocalWorkers
+from optsuite.catalog.catalog import Catalog
+from optsuite.catalog.models import MODELS
+from optsuite.catalog.profiles import PROFILES
+from optsuite.catalog.recipes import RECIPES
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import Artifact
+from optsuite.spec.experiment import Experiment, Profile
 from optsuite.stages.prune import Prune
-from optsuite.store import Store
-from optsuite.variants import VARIANTS
+from optsuite.store.store import Store
 
 
-def _steps() -> dict[str, Step]:
+def _steps(catalog: Catalog = BUILTIN) -> dict[str, Step]:
     """Every step of the default matrix, by its label."""
     found: dict[str, Step] = {}
 
@@ -39,9 +47,8 @@ def _steps() -> dict[str, Step]:
         for parent in step.inputs:
             visit(parent)
 
-    selection = experiments.select()
-    for experiment, variant in selection.rows():
-        visit(step_of(experiment, variant, PROFILES["full"]))
+    for experiment, variant in select(catalog).rows():
+        visit(step_of(experiment, variant, PROFILES["full"], catalog))
     return found
 
 
@@ -65,19 +72,22 @@ def test_keys_are_the_same_each_time_and_all_different() -> None:
         ("stages/qat.py", lambda label: "> qat" in label),
         ("stages/distill.py", lambda label: "> distill" in label),
         ("stages/train.py", lambda label: True),
-        ("convert.py", lambda label: label.rpartition("> ")[2] in VARIANTS),
-        ("keras.py", lambda label: True),
-        ("build.py", lambda label: True),
-        ("spec.py", lambda label: True),
-        ("metrics.py", lambda label: True),
-        ("records.py", lambda label: True),
-        ("datasets.py", lambda label: True),
-        ("weights.py", lambda label: True),
-        ("loaders.py", lambda label: False),
-        ("models.py", lambda label: False),
-        ("recipes.py", lambda label: False),
-        ("variants.py", lambda label: False),
-        ("measure.py", lambda label: False),
+        ("stages/fit.py", lambda label: True),
+        ("stages/finish.py", lambda label: True),
+        ("stages/convert.py", lambda label: label.rpartition("> ")[2] in VARIANTS),
+        ("optsuite/keras.py", lambda label: True),
+        ("build/step.py", lambda label: True),
+        ("spec/task.py", lambda label: True),
+        ("spec/metric.py", lambda label: True),
+        ("results/model.py", lambda label: True),
+        ("results/kernels.py", lambda label: True),
+        ("results/header.py", lambda label: False),
+        ("catalog/datasets.py", lambda label: True),
+        ("loaders/npz.py", lambda label: False),
+        ("catalog/models.py", lambda label: False),
+        ("catalog/recipes.py", lambda label: False),
+        ("catalog/variants.py", lambda label: False),
+        ("optsuite/litert.py", lambda label: False),
     ],
 )
 def test_a_changed_file_rebuilds_its_stage_and_what_follows(
@@ -96,7 +106,7 @@ def test_a_changed_file_rebuilds_its_stage_and_what_follows(
     assert _changed(before, _steps()) == expected
 
 
-def test_a_new_entry_rebuilds_nothing_and_another_schedule_only_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_entry_rebuilds_nothing_and_another_schedule_only_its_own() -> None:
     """Catalogue entries stand alone."""
     before = _steps()
     assert all(step.key for step in before.values())
@@ -104,34 +114,37 @@ def test_a_new_entry_rebuilds_nothing_and_another_schedule_only_its_own(monkeypa
     models["wide"] = replace(models["conv"], name="wide")
     slower = replace(models["dscnn"].finetune, peak_lr=1e-5)
     models["dscnn"] = replace(models["dscnn"], stages={**models["dscnn"].stages, "qat": slower})
-    monkeypatch.setattr(experiments, "MODELS", models)
-    assert _changed(before, _steps()) == {label for label in before if label.startswith("dscnn s0: train > qat")}
+    assert _changed(before, _steps(replace(BUILTIN, models=models))) == {
+        label for label in before if label.startswith("dscnn s0: train > qat")
+    }
 
 
 def _conv(**changes: Any) -> Experiment:
-    return replace(experiments.select(models=["conv"]).experiments[0], **changes)
+    return replace(select(BUILTIN, models=["conv"]).experiments[0], **changes)
 
 
 def test_what_is_not_in_a_key() -> None:
     """Names and budgets are for people."""
-    plain = step_of(_conv(), VARIANTS["int8"], PROFILES["full"])
+    plain = step_of(_conv(), VARIANTS["int8"], PROFILES["full"], BUILTIN)
     renamed = replace(_conv().model, name="other")
     generous = replace(VARIANTS["int8"], budget=0.9)
-    assert step_of(_conv(model=renamed), generous, Profile(name="mine", min_budget=1.0)).key == plain.key
+    assert step_of(_conv(model=renamed), generous, Profile(name="mine", min_budget=1.0), BUILTIN).key == plain.key
 
 
 def test_what_is_in_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seed, data, profile, the builder's code, the formats and the versions of what builds."""
     full = PROFILES["full"]
-    keys = [step_of(_conv(), VARIANTS["int8"], full).key]
-    keys.append(step_of(_conv(seed=1), VARIANTS["int8"], full).key)
-    keys.append(step_of(_conv(dataset=replace(_conv().dataset, fingerprint="other")), VARIANTS["int8"], full).key)
-    keys.append(step_of(_conv(), VARIANTS["int8"], PROFILES["smoke"]).key)
+    keys = [step_of(_conv(), VARIANTS["int8"], full, BUILTIN).key]
+    keys.append(step_of(_conv(seed=1), VARIANTS["int8"], full, BUILTIN).key)
+    keys.append(
+        step_of(_conv(dataset=replace(_conv().dataset, fingerprint="other")), VARIANTS["int8"], full, BUILTIN).key
+    )
+    keys.append(step_of(_conv(), VARIANTS["int8"], PROFILES["smoke"], BUILTIN).key)
     other_build = replace(_conv().model, build=MODELS["tutorial"].build)
-    keys.append(step_of(_conv(model=other_build), VARIANTS["int8"], full).key)
-    keys.append(step_of(_conv(), VARIANTS["uint8"], full).key)
-    monkeypatch.setattr(build, "builder_versions", lambda: {"tensorflow": "9.9"})
-    keys.append(step_of(_conv(), VARIANTS["int8"], full).key)
+    keys.append(step_of(_conv(model=other_build), VARIANTS["int8"], full, BUILTIN).key)
+    keys.append(step_of(_conv(), VARIANTS["uint8"], full, BUILTIN).key)
+    monkeypatch.setattr(step_module, "builder_versions", lambda: {"tensorflow": "9.9"})
+    keys.append(step_of(_conv(), VARIANTS["int8"], full, BUILTIN).key)
     assert len(set(keys)) == len(keys)
 
 
@@ -236,21 +249,26 @@ def test_a_key_covers_every_module_that_the_step_loads(tmp_path: Path) -> None:
     """In a process that does nothing else: training, a stage after it, and a conversion."""
     profile = Profile(name="tiny", train_images=256, eval_images=100, max_epochs=1, max_steps=2)
     experiment = _conv(model=replace(MODELS["conv"], build=loaded.small_network), recipe=RECIPES["prune-0.8_pqat"])
-    todo = [step_of(experiment, VARIANTS["int8"], profile)]
+    todo = [step_of(experiment, VARIANTS["int8"], profile, BUILTIN)]
     while todo[0].inputs:
         todo.insert(0, todo[0].inputs[0])
     artifacts: dict[str, Artifact] = {}
     for step in todo:
-        processes = Processes(1, tmp_path / "log", loaded.modules)
+        processes = LocalWorkers(1, tmp_path / "log", loaded.modules)
         try:
             inputs = [artifacts[one.key] for one in step.inputs]
             artifacts[step.key] = processes.submit(step, inputs, 0).result(HANGS_S).artifact
         finally:
             processes.close()
         found = set(artifacts[step.key]["loaded"].decode().split())
-        assert {"optsuite.build", "optsuite.spec", "optsuite.keras", "optsuite.metrics"} <= found
+        assert {"optsuite.build.step", "optsuite.spec.task", "optsuite.keras", "optsuite.spec.metric"} <= found
         # The first has its version alone; the others start the process.
-        assert found - {name for name, _ in step._tools()} <= {"optsuite", "optsuite.processes", "optsuite.spawn"}
+        assert found - {name for name, _ in step._tools()} <= {
+            "optsuite",
+            "optsuite.build.workers",
+            "optsuite.build.workers.local",
+            "optsuite.spawn",
+        }
 
 
 def test_keys_are_fixed_once_for_a_run(
@@ -258,14 +276,12 @@ def test_keys_are_fixed_once_for_a_run(
 ) -> None:
     """A catalogue that is edited while the run measures changes no key that it looks for."""
     experiment, file = _of_a_file(tmp_path, monkeypatch, request)
-    artifacts = Artifacts(PROFILES["smoke"], Store(tmp_path / "store", print), print)
+    smoke = select(BUILTIN, profile="smoke")
+    artifacts = Builder(smoke, Store(tmp_path / "store", print), print)
     before = artifacts.key(experiment, VARIANTS["int8"])
     file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
     assert artifacts.key(experiment, VARIANTS["int8"]) == before
-    assert (
-        Artifacts(PROFILES["smoke"], Store(tmp_path / "store", print), print).key(experiment, VARIANTS["int8"])
-        != before
-    )
+    assert Builder(smoke, Store(tmp_path / "store", print), print).key(experiment, VARIANTS["int8"]) != before
 
 
 def _of_a_file(
@@ -285,7 +301,7 @@ def test_an_edit_after_the_run_began_is_noticed(
 ) -> None:
     """A worker that imports the file later would store the new code's model under the old code's key."""
     experiment, file = _of_a_file(tmp_path, monkeypatch, request)
-    step = step_of(experiment, VARIANTS["keras"], PROFILES["smoke"])
+    step = step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
     child = replace(step, action=Prune(sparsity=0.5), inputs=(step,))
     keys = step.key, child.key
     child.check_unchanged()

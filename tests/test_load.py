@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optsuite import build
-from optsuite.allowed import SAME_IN_BOTH
-from optsuite.build import Step, Task
-from optsuite.datasets import DATASETS
-from optsuite.experiments import PROFILES
-from optsuite.spec import File, OptsuiteError, Split
+from optsuite.build.step import Step
+from optsuite.catalog.datasets import DATASETS
+from optsuite.catalog.profiles import PROFILES
+from optsuite.errors import OptsuiteError
+from optsuite.files import File
+from optsuite.keras_config import SAME_IN_BOTH
+from optsuite.spec.artifact import OUTPUTS, pack_arrays
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.task import Task
 from optsuite.stages import load
-from optsuite.stages.load import Load, translated
+from optsuite.stages.keras3 import translated
+from optsuite.stages.load import Load
 from optsuite.stages.train import check
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # TensorFlow's and Keras's own
@@ -39,15 +43,19 @@ def keras3(keras: Any) -> Any:
     return keras3
 
 
-def _task(path: Path, *, trust: bool = False) -> Task:
+def _task(*, dataset: Dataset = DATASETS["mnist"], **settings: Any) -> Task:
+    splits = {name: PROFILES["smoke"].split(dataset, name) for name in ("train", "validation", "test")}
+    return Task(dataset=dataset, splits=splits, seed=0, **settings)
+
+
+def _key(path: Path) -> str:
     action = Load(file=File.of(path))
-    step = Step(label="net", action=action, dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0, trust=trust)
-    return Task(step=step, inputs=[])
+    return Step(label="net", action=action, dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0).key
 
 
 def _loaded(path: Path, *, trust: bool = False) -> tuple[Any, Task]:
-    task = _task(path, trust=trust)
-    return task.step.action.apply(None, task), task  # type: ignore[attr-defined]
+    task = _task(trust=trust)
+    return Load(file=File.of(path)).apply(None, task), task
 
 
 def test_every_layer_is_translated(keras3: Any, tmp_path: Path) -> None:
@@ -187,14 +195,14 @@ def test_a_file_counts_by_its_content(keras: Any, tmp_path: Path) -> None:
     """Moved it is the same, changed it is another; changed between the two looks it is refused."""
     model = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
     model.save(tmp_path / "net.h5")
-    first = _task(tmp_path / "net.h5")
+    first, key = Load(file=File.of(tmp_path / "net.h5")), _key(tmp_path / "net.h5")
     (tmp_path / "net.h5").rename(tmp_path / "other.h5")
-    assert _task(tmp_path / "other.h5").step.key == first.step.key
+    assert _key(tmp_path / "other.h5") == key
     model.layers[-1].set_weights([weights + 1 for weights in model.layers[-1].get_weights()])
     model.save(tmp_path / "net.h5")
-    assert _task(tmp_path / "net.h5").step.key != first.step.key
+    assert _key(tmp_path / "net.h5") != key
     with pytest.raises(OptsuiteError, match=r"net\.h5 was changed while it was read"):
-        first.step.action.apply(None, first)  # type: ignore[attr-defined]
+        first.apply(None, _task())
 
 
 def _model(keras: Any, *layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> Any:
@@ -243,18 +251,17 @@ def test_what_is_no_model_of_keras_2(keras: Any, keras3: Any, made: str) -> None
         "no input": keras.Sequential([keras.layers.Flatten()]),
     }
     with pytest.raises(OptsuiteError, match=r"it is .*; accepted is a model of Keras 2, from `optsuite\.keras`, that"):
-        check(models[made], _task(Path(__file__)))
+        check(models[made], _task())
 
 
 def test_class_weights_of_labels_that_there_are(keras: Any) -> None:
     """A name, or a number too large, would weigh nothing."""
     model = _model(keras, keras.layers.Flatten(), keras.layers.Dense(10))
-    task = _task(Path(__file__))
     mistaken: list[Any] = [{10: 2.0}, {"1": 2.0}]
     for weights in mistaken:
         data = replace(DATASETS["mnist"], class_weights=weights)
         with pytest.raises(OptsuiteError, match=r"class_weights for '?1.*; accepted are labels, 0 to 9"):
-            check(model, replace(task, step=replace(task.step, dataset=data)))
+            check(model, _task(dataset=data))
 
 
 def test_an_own_layer_in_a_file_of_keras_3_is_named(keras3: Any, tmp_path: Path) -> None:
@@ -286,7 +293,7 @@ def test_a_lambda_layer_needs_trust(name: str, keras: Any, tmp_path: Path, monke
     model = keras.Sequential(inputs)
     model.save(tmp_path / name)
     with pytest.raises(OptsuiteError, match="its configuration names Lambda"):
-        check(model, _task(tmp_path / name))
+        check(model, _task())
     (tmp_path / "written").unlink()
     with pytest.raises(OptsuiteError, match=f"{name}: its configuration names Lambda of name own.*, which may run any"):
         _loaded(tmp_path / name)
@@ -315,20 +322,20 @@ def test_a_layer_used_twice(keras: Any, tmp_path: Path) -> None:
 
 def test_probabilities_are_known_from_logits(keras: Any, tmp_path: Path) -> None:
     """By the answers, so that nobody has to say; a later stage goes by those of its parent."""
-    task = _task(Path(__file__))
+    task = _task()
     for activation in ("softmax", "linear"):
         last = keras.layers.Dense(10, activation=activation)
         model = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), last])
         assert task.probabilities(model) == (activation == "softmax")
-        answers = build.pack_arrays(validation=model.predict(task.split("validation").x[:9], verbose=0))
-        later = replace(task, inputs=[{build.OUTPUTS: answers}])
+        answers = pack_arrays(validation=model.predict(task.splits["validation"].x[:9], verbose=0))
+        later = replace(task, parent={OUTPUTS: answers})
         assert later.probabilities(None) == (activation == "softmax")
 
 
 def test_class_weights_are_those_of_the_labels(keras: Any) -> None:
     """1 where nothing is said; no weights where none are given."""
-    from optsuite.spec import Schedule
-    from optsuite.stages.train import _batches
+    from optsuite.spec.model import Schedule
+    from optsuite.stages.fit import _batches
 
     split = Split(x=np.arange(8, dtype=np.float32).reshape(8, 1), y=np.array([0, 1, 2, 0, 1, 2, 0, 1], np.int32))
     schedule = Schedule(epochs=1, peak_lr=1e-3, batch=8)
@@ -340,12 +347,12 @@ def test_class_weights_are_those_of_the_labels(keras: Any) -> None:
 
 def test_images_alone_are_moved(keras: Any) -> None:
     """A schedule that moves what has no height and width is an error, not an augmentation of something else."""
-    from optsuite.spec import Schedule
-    from optsuite.stages.train import fit
+    from optsuite.spec.model import Schedule
+    from optsuite.stages.fit import fit
 
     split = Split(x=np.zeros((9, 4), np.float32), y=np.zeros(9, np.int32))
     data = replace(DATASETS["mnist"], load=lambda name: split)
     schedule = Schedule(epochs=1, peak_lr=1e-3, shift_pixels=1)
-    task = Task(step=replace(_task(Path(__file__)).step, dataset=data, schedule=schedule), inputs=[])
+    task = _task(dataset=data, schedule=schedule)
     with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
         fit(None, task)

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from optsuite import datasets, loaders
-from optsuite.build import canonical
-from optsuite.loaders import from_folder, from_npz, from_tfdata, to_evaluate
-from optsuite.metrics import MeanAbsoluteError
-from optsuite.spec import OptsuiteError
+from optsuite.build.keys import canonical
+from optsuite.catalog import datasets
+from optsuite.catalog.loaders import folder, npz, splits
+from optsuite.catalog.loaders.folder import from_folder
+from optsuite.catalog.loaders.npz import from_npz, to_evaluate
+from optsuite.catalog.loaders.tfdata import from_tfdata
+from optsuite.errors import OptsuiteError
+from optsuite.spec.metric import MeanAbsoluteError
 
 
 def _arrays(count: int = 20, shape: tuple[int, ...] = (4, 4, 3), dtype: type = np.uint8) -> dict[str, np.ndarray]:
@@ -33,7 +36,7 @@ def test_an_npz_of_any_shape(shape: tuple[int, ...], tmp_path: Path) -> None:
     arrays = _arrays(shape=shape)
     np.savez_compressed(tmp_path / "data.npz", **arrays)  # type: ignore[arg-type]
     data = from_npz("mine", tmp_path / "data.npz")
-    assert data.kind == "x".join(map(str, shape))
+    assert data.input_shape == shape
     test, train, validation = (data.load(name) for name in ("test", "train", "validation"))
     np.testing.assert_allclose(test.x, arrays["x_test"] / 255, rtol=1e-6)
     assert (test.x.dtype.name, test.y.dtype.name) == ("float32", "int32")
@@ -107,7 +110,7 @@ def test_an_array_with_a_malformed_header(header: bytes, tmp_path: Path) -> None
 def test_another_decoder_is_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another version of Pillow may make other pixels of the same files."""
     first = canonical(from_folder("pets", _folder(tmp_path), size=(4, 4)))
-    monkeypatch.setattr(loaders, "version", lambda name: "1.0")
+    monkeypatch.setattr(folder, "version", lambda name: "1.0")
     assert canonical(from_folder("pets", tmp_path, size=(4, 4))) != first
 
 
@@ -132,7 +135,7 @@ def test_a_folder_of_images(channels: int, tmp_path: Path) -> None:
     """Labels by the alphabet, sizes and channels as asked for."""
     data = from_folder("pets", _folder(tmp_path), size=(4, 5), channels=channels)
     test = data.load("test")
-    assert data.kind == f"4x5x{channels}"
+    assert data.input_shape == (4, 5, channels)
     assert test.x.shape == (10, 4, 5, channels)
     assert sorted(test.y.tolist()) == [0] * 5 + [1] * 5
     assert len(set(test.y[:5])) == 2  # not class by class
@@ -212,9 +215,9 @@ def test_tfdata(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in a process of its own where TensorFlow is not loaded, or here: in the same order, shuffled as it is."""
     found = []
     for seed in range(3):
-        loaders._fitted.cache_clear()
-        loaders._test.cache_clear()
-        data = from_tfdata("signals", "6x2", signals, fingerprint="1")
+        splits._fitted.cache_clear()
+        splits.load_test.cache_clear()
+        data = from_tfdata("signals", (6, 2), signals, fingerprint="1")
         with monkeypatch.context() as patch:
             if seed == 0:
                 patch.delitem(sys.modules, "tensorflow", raising=False)
@@ -229,7 +232,7 @@ def test_tfdata(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         OptsuiteError, match=r"nothing\('test'\): ValueError: .*; accepted is at least one \(x, label\)"
     ):
-        from_tfdata("signals", "6x2", nothing, fingerprint="1").load("test")
+        from_tfdata("signals", (6, 2), nothing, fingerprint="1").load("test")
 
 
 def test_splits_to_evaluate_have_one_shape(tmp_path: Path) -> None:
@@ -237,7 +240,7 @@ def test_splits_to_evaluate_have_one_shape(tmp_path: Path) -> None:
     arrays = _arrays() | {"x_validation": np.zeros((4, 9), np.float32), "y_validation": np.zeros(4, int)}
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(OptsuiteError, match=r"inputs are .* and .*; accepted is one shape"):
-        loaders.to_evaluate(tmp_path / "data.npz")
+        npz.to_evaluate(tmp_path / "data.npz")
 
 
 def test_fashion_mnist_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optsuite.measure import LiteRTRunner, gzip_bytes, mistakes, not_finite, run_pass
-from optsuite.metrics import ACCURACY
-from optsuite.records import Answers
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.examine.answers import gzip_bytes, mistakes, not_finite
+from optsuite.litert import LiteRTRunner, run_pass
+from optsuite.results.answers import Answers
+from optsuite.spec.metric import ACCURACY
 
 
 class Doubler:
@@ -71,13 +72,13 @@ def test_answers_that_are_no_numbers_are_noted() -> None:
 def test_bits_survive_the_json(count: int) -> None:
     """Packed and back."""
     right = np.random.default_rng(count).random(count) < 0.5
-    np.testing.assert_array_equal(Answers.of(right).right(), right)
+    np.testing.assert_array_equal(Answers.of(right).correct(), right)
 
 
 def test_bits_of_another_length_are_refused() -> None:
     """They would be compared with the wrong images."""
     with pytest.raises(OptsuiteError, match="1 bytes of scores given; accepted for 9 images: 2"):
-        Answers(accuracy=1.0, count=9, bits=Answers.of(np.ones(8, bool)).bits).right()
+        Answers(accuracy=1.0, count=9, bits=Answers.of(np.ones(8, bool)).bits).correct()
 
 
 def _integer_runner(dtype: type, scale: float, zero_point: int) -> LiteRTRunner:
@@ -116,7 +117,7 @@ def test_what_an_integer_without_a_scale_can_not_hold(x: list[float]) -> None:
 
 
 def test_an_integer_answer_without_a_scale_is_as_it_is() -> None:
-    """Times 0 all answers would be the same."""
+    """Durations 0 all answers would be the same."""
     assert _integer_runner(np.int32, 0.0, 0).interpret(np.array([[3, 7]], np.int32)).tolist() == [[3.0, 7.0]]
 
 

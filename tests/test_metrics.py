@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from optsuite import plain, results
 from optsuite.__main__ import main
-from optsuite.drop import Shift, paired, pooled
-from optsuite.metrics import ACCURACY, WORST, MeanAbsoluteError, TopK
-from optsuite.records import Answers
-from optsuite.report import intervals
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.judge import intervals
+from optsuite.judge.accuracy import GradedDrop, paired, pooled
+from optsuite.measure import standalone
+from optsuite.results import reader
+from optsuite.results.answers import Answers
+from optsuite.spec.metric import ACCURACY, WORST, MeanAbsoluteError, TopK
 
 
 @pytest.mark.parametrize(
@@ -47,14 +48,14 @@ def test_mean_absolute_error() -> None:
 )
 def test_names(name: str, metric: Any) -> None:
     """As the command takes them."""
-    assert plain.metric(name) == metric
+    assert standalone.metric(name) == metric
 
 
 @pytest.mark.parametrize("name", ["top-0", "top", "f1", ""])
 def test_unknown_names(name: str) -> None:
     """With what is accepted."""
     with pytest.raises(OptsuiteError, match="accepted: accuracy, top-K, mae"):
-        plain.metric(name)
+        standalone.metric(name)
 
 
 def _graded(scores: Any) -> Answers:
@@ -68,7 +69,7 @@ def test_graded_answers_survive_the_json() -> None:
     assert answers.scores().tolist() == np.array([-0.1, -2.5, 0.0], np.float32).tolist()
     assert answers.accuracy == pytest.approx(-2.6 / 3)
     with pytest.raises(OptsuiteError, match="neither right nor wrong"):
-        answers.right()
+        answers.correct()
 
 
 def test_a_shift_is_students() -> None:
@@ -76,7 +77,7 @@ def test_a_shift_is_students() -> None:
     rng = np.random.default_rng(0)
     before, after = (_graded(rng.normal(size=200)) for _ in range(2))
     drop = paired(before, after)
-    assert isinstance(drop, Shift)
+    assert isinstance(drop, GradedDrop)
     one, other = (answers.scores().astype(float) for answers in (before, after))
     assert drop.value == pytest.approx(before.accuracy - after.accuracy)
     assert drop.p_worse() == pytest.approx(stats.ttest_rel(one, other, alternative="greater").pvalue)
@@ -170,7 +171,7 @@ def test_every_command_takes_a_graded_run(
     assert "negative mean absolute error, which is called accuracy" in (tmp_path / "out" / "report.md").read_text()
     worse = json.loads(json.dumps(graded_run))
     measured = worse["benchmarks"][1]["extra_info"]["optsuite"]
-    measured |= {"test": asdict(_graded(results.read(path).rows[1].measured.test.scores() - 0.5)), "sha256": "other"}
+    measured |= {"test": asdict(_graded(reader.read(path).rows[1].measured.test.scores() - 0.5)), "sha256": "other"}
     (tmp_path / "worse.json").write_text(json.dumps(worse))
     capsys.readouterr()
     assert main(["compare", str(path), str(tmp_path / "worse.json")]) == 1

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from runs import HANGS_S, ROOT
 
-from optsuite import results
-from optsuite.datasets import load_mnist
+from optsuite.catalog.datasets import load_mnist
+from optsuite.results import reader
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ def test_what_init_writes_runs_as_it_stands(project: Path, commands: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project / "GITHUB_OUTPUT").read_text() == "without=true\n"
     assert "- 23 SAME" in (project / "GITHUB_STEP_SUMMARY").read_text()
-    run = results.read(project / "try.json")
+    run = reader.read(project / "try.json")
     assert {row.measured.experiment for row in run.rows} == {
         f"mine_{recipe}_s0" for recipe in ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.5_pqat")
     }
@@ -157,8 +157,8 @@ def test_a_keras_3_file_of_every_layer_is_gated(project: Path, commands: Path) -
     make = f"python {shlex.quote(str(ROOT / 'tests' / 'keras3_model.py'))} net.keras data.npz"
     done = _run(f"{make}\n{_BASE}", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
-    run = results.read(project / "base.json")
-    assert {built.kind for built in run.header.built} == {"baseline", "prune-0.5"}
+    run = reader.read(project / "base.json")
+    assert {built.recipe for built in run.header.built} == {"baseline", "prune-0.5"}
     for built in run.header.built:
         assert built.info.stages[0].note.startswith("from Keras 3.")
     assert run.header.built[0].answers.accuracy > 0.3
@@ -184,7 +184,7 @@ def build():
 
 
 FIT = Schedule(epochs=20, peak_lr=1e-2)
-MODELS = [Model(name="wave", kind="32x1", build=build, train=FIT, finetune=FIT, recipes=("baseline",))]
+MODELS = [Model(name="wave", input_shape=(32, 1), build=build, train=FIT, finetune=FIT, recipes=("baseline",))]
 """
 
 
@@ -200,7 +200,7 @@ def test_regression_is_gated(project: Path, commands: Path) -> None:
     _declare(project, REGRESSION)
     done = _run(f"{_BASE}\noptsuite report base.json --out report\noptsuite recommend base.json", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
-    run = results.read(project / "base.json")
+    run = reader.read(project / "base.json")
     assert run.header.metric == "negative mean absolute error"
     row = run.row("wave_baseline_s0", "int8")
     assert row is not None
@@ -227,8 +227,8 @@ def test_a_larger_network_keeps_its_promises(project: Path, commands: Path) -> N
         commands,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    run = results.read(project / "run.json")
-    (built,) = (one for one in run.header.built if one.kind == "prune-0.5_pqat")
+    run = reader.read(project / "run.json")
+    (built,) = (one for one in run.header.built if one.recipe == "prune-0.5_pqat")
     assert built.info.parameters == 423_018
     assert built.info.macs == 10_666_928
     assert len(built.info.layers) == 53

@@ -13,17 +13,18 @@ import pandas as pd
 import pytest
 from runs import Smoke
 
-from optsuite import plain, probes, results
 from optsuite.__main__ import main
-from optsuite.datasets import load_mnist
-from optsuite.loaders import to_evaluate
-from optsuite.store import Store
+from optsuite.catalog.datasets import load_mnist
+from optsuite.catalog.loaders.npz import to_evaluate
+from optsuite.measure import probe_models, standalone
+from optsuite.results import reader
+from optsuite.store.store import Store
 
 
 @pytest.fixture
 def files(smoke: Smoke, tmp_path: Path) -> list[Path]:
     """net.tflite, int8, and float.tflite, of the smoke run's baseline, and test.npz with its images."""
-    store, run = Store(smoke.cache, print), results.read(smoke.json)
+    store, run = Store(smoke.cache, print), reader.read(smoke.json)
     paths = []
     for name, variant in (("net", "int8"), ("float", "fp32")):
         row = run.row("tutorial_baseline_s0", variant)
@@ -51,9 +52,9 @@ def test_it_finds_what_a_run_finds(files: list[Path], smoke: Smoke, tmp_path: Pa
     ]
     done = subprocess.run([sys.executable, "-c", command, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    here, there = results.read(tmp_path / "run.json"), results.read(smoke.json)
+    here, there = reader.read(tmp_path / "run.json"), reader.read(smoke.json)
     (built, _), keras = here.header.built, there.header.built[0]
-    assert (built.id, built.kind, built.test) == ("net_file_s0", "file", None)
+    assert (built.id, built.recipe, built.test) == ("net_file_s0", "file", None)
     assert (built.info.parameters, built.info.macs) == (keras.info.parameters, keras.info.macs)
     for name, variant in (("net", "int8"), ("float", "fp32")):
         found, expected = here.row(f"{name}_file_s0", "tflite"), there.row("tutorial_baseline_s0", variant)
@@ -82,7 +83,7 @@ def test_the_json_is_one_for_all_commands(
     assert main(["compare", str(run), str(run), "--all"]) == 0
     assert "SAME" in capsys.readouterr().out
     (line,) = pd.read_csv(tmp_path / "out" / "results.csv").to_dict("records")
-    measured = results.read(run).rows[0].measured
+    measured = reader.read(run).rows[0].measured
     assert (line["tflite_tflite_bytes"], line["tflite_tflite_acc"]) == (measured.bytes, measured.test.accuracy)
     assert "tflite_tflite_median_ms" in (tmp_path / "out" / "report.md").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
@@ -128,9 +129,9 @@ def test_all_files_are_checked_before_the_first_is_measured(
     def fail(*_: object) -> None:
         raise AssertionError("the first file was measured")
 
-    monkeypatch.setattr(plain, "_row", fail)
+    monkeypatch.setattr(standalone, "_row", fail)
     other = tmp_path / "other.tflite"
-    other.write_bytes(probes.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
+    other.write_bytes(probe_models.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
     assert main(["measure", str(files[0]), str(other), "--data", str(tmp_path / "test.npz")]) == 2
     assert "other: it takes inputs of (1, 4); expected (1, 28, 28, 1) for this data" in capsys.readouterr().err
 

@@ -8,32 +8,35 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from catalogs import BUILTIN
 from runs import ROOT, SMOKE, Smoke
 
-from optsuite import plan
-from optsuite.build import Done, Step
-from optsuite.experiments import PROFILES, select, step_of
-from optsuite.store import Store
-from optsuite.times import Times
-from optsuite.variants import VARIANTS
+from optsuite.build import plan
+from optsuite.build.durations import Durations
+from optsuite.build.graph import step_of
+from optsuite.build.step import Done, Step
+from optsuite.catalog.profiles import PROFILES
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.store.store import Store
 
 FULL = PROFILES["full"]
 
 
 def _step(model: str, recipe: str, variant: str, seed: int = 0) -> Step:
-    (experiment,) = select(models=[model], recipes=[recipe], seeds=[seed]).experiments
-    return step_of(experiment, VARIANTS[variant], FULL)
+    (experiment,) = select(BUILTIN, models=[model], recipes=[recipe], seeds=[seed]).experiments
+    return step_of(experiment, VARIANTS[variant], FULL, BUILTIN)
 
 
 def _done(seconds: float, start_s: float | None = None) -> Done:
     return Done(artifact={}, seconds=seconds, start_s=start_s)
 
 
-def _times(file: Path, *past: tuple[Step, float]) -> Times:
-    times = Times(file)
+def _times(file: Path, *past: tuple[Step, float]) -> Durations:
+    times = Durations(file)
     for step, seconds in past:
         times.add(step, _done(seconds))
-    return Times(file)
+    return Durations(file)
 
 
 CONV = _step("conv", "baseline", "keras")
@@ -81,16 +84,16 @@ def test_what_is_no_time_is_left_out(tmp_path: Path) -> None:
     with file.open("ab") as end:
         end.write(b'{"step":"conv: tr\n\xff\n[]\n{"step":"a: b","profile":"full","weight":0,"seconds":1}\n')
     assert _times(file, (INT8, 3.0)).of(CONV).seconds == 100.0
-    assert Times(file).of(INT8).seconds == 3.0
+    assert Durations(file).of(INT8).seconds == 3.0
 
 
 def test_a_process_takes_as_long_to_start_as_it_did(tmp_path: Path) -> None:
     """Only first steps tell of it."""
-    times = Times(tmp_path / "times")
+    times = Durations(tmp_path / "times")
     assert times.start_s == 10.0
     for start_s in (3.0, None, 4.0, 5.0):
         times.add(CONV, _done(1.0, start_s))
-    assert Times(tmp_path / "times").start_s == 4.0
+    assert Durations(tmp_path / "times").start_s == 4.0
 
 
 def _graph() -> dict[str, Step]:
@@ -112,7 +115,7 @@ def test_a_plan_builds_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", print)
     store.put(CONV.key, {"model.h5": b""})
     times = _times(tmp_path / "times", (_step("conv", "cluster-8", "keras"), 34.0))
-    found = plan.plan(_graph().values(), store, times)
+    found = plan.plan_build(_graph().values(), store, times)
     cluster = _step("conv", "cluster-8", "keras")
     assert [step.key for step in found.stored] == [CONV.key]
     assert {step.key: estimate.seconds for step, estimate in found.missing}[cluster.key] == 34.0
@@ -131,7 +134,7 @@ def test_nothing_to_build_is_said(tmp_path: Path) -> None:
     """Instead of a table of zeros."""
     store = Store(tmp_path / "store", print)
     store.put(CONV.key, {"model.h5": b""})
-    shown = plan.text(plan.plan([CONV], store, Times(tmp_path / "times")))
+    shown = plan.text(plan.plan_build([CONV], store, Durations(tmp_path / "times")))
     assert shown.splitlines() == ["   stored  conv s0: train", "nothing to build"]
 
 

@@ -12,10 +12,11 @@ import pytest
 from runs import answers, benchmark, built
 from scipy.stats import binom
 
-from optsuite import recommend, results
 from optsuite.__main__ import main
-from optsuite.recommend import Choice, Limits, Preference, choose
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.judge import recommend
+from optsuite.judge.recommend import Choice, Limits, Preference, choose
+from optsuite.results import reader, run
 
 Write = Callable[[Any], Path]
 
@@ -32,7 +33,7 @@ ROWS = {
 
 
 @pytest.fixture
-def rows(run_json: dict[str, Any], write_run: Write) -> list[results.Row]:
+def rows(run_json: dict[str, Any], write_run: Write) -> list[run.Row]:
     """The rows of `ROWS`, each an int8 file; the images that one gets wrong, all worse ones do too."""
     header = run_json["optsuite"]
     header["built"] = [built("m", name, id=name) for name in ROWS]
@@ -42,7 +43,7 @@ def rows(run_json: dict[str, Any], write_run: Write) -> list[results.Row]:
         one = benchmark(name, "int8", scale=median_us / 50.5)
         one["extra_info"]["optsuite"] |= {"validation": answers(COUNT, range(wrong)), "bytes": size}
         run_json["benchmarks"].append(one)
-    return recommend.candidates(results.read(write_run(run_json)))
+    return recommend.candidates(reader.read(write_run(run_json)))
 
 
 def _names(choice: Choice) -> list[str]:
@@ -65,7 +66,7 @@ def _names(choice: Choice) -> list[str]:
         (Limits(max_bytes=7_999, min_accuracy=0.97), "quality", []),
     ],
 )
-def test_the_choice(rows: list[results.Row], limits: Limits, preference: Preference, expected: list[str]) -> None:
+def test_the_choice(rows: list[run.Row], limits: Limits, preference: Preference, expected: list[str]) -> None:
     """Golden: what is within the limits, best first."""
     choice = choose(rows, limits, preference)
     assert _names(choice) == expected
@@ -82,12 +83,12 @@ def test_ties_go_to_the_more_accurate_then_the_smaller_and_faster(run_json: dict
     ]
     for one, (_, size, _) in zip(run_json["benchmarks"], wanted.values(), strict=True):
         one["extra_info"]["optsuite"]["bytes"] = size
-    found = recommend.candidates(results.read(write_run(run_json)))
+    found = recommend.candidates(reader.read(write_run(run_json)))
     assert _names(choose(found, Limits(), "compact")) == ["d", "c", "a", "b"]
     assert _names(choose(found, Limits(), "quality")) == ["d", "c", "a", "b"]
 
 
-def test_what_fell_out_says_why(rows: list[results.Row]) -> None:
+def test_what_fell_out_says_why(rows: list[run.Row]) -> None:
     """Every limit that it misses."""
     choice = choose(rows, Limits(max_bytes=30_000, max_latency_s=11e-6, min_accuracy=0.97))
     assert {one.row.measured.experiment: one.misses for one in choice.fallen} == {
@@ -98,7 +99,7 @@ def test_what_fell_out_says_why(rows: list[results.Row]) -> None:
     }
 
 
-def test_certainty_is_the_share_of_resamples(rows: list[results.Row]) -> None:
+def test_certainty_is_the_share_of_resamples(rows: list[run.Row]) -> None:
     """Two images lie between the best and the next: how often they are not drawn is known."""
     choice = choose(rows, Limits())
     best, second, *others = choice.ranked
@@ -111,12 +112,12 @@ def test_certainty_is_exact_at_a_limit(run_json: dict[str, Any], write_run: Writ
     """480 of 500 are 0.96, whichever way float32 would round that: half the resamples and those at the limit."""
     run_json["benchmarks"] = run_json["benchmarks"][:1]
     run_json["benchmarks"][0]["extra_info"]["optsuite"]["validation"] = answers(500, range(20))
-    found = recommend.candidates(results.read(write_run(run_json)))
+    found = recommend.candidates(reader.read(write_run(run_json)))
     certainty = choose(found, Limits(min_accuracy=0.96)).ranked[0].certainty
     assert certainty == pytest.approx(binom.cdf(20, 500, 0.04), abs=0.04)
 
 
-def test_certainty_counts_the_limits_too(rows: list[results.Row]) -> None:
+def test_certainty_counts_the_limits_too(rows: list[run.Row]) -> None:
     """An accuracy that is just met is not met in half of the resamples; a latency by so many of its rounds."""
     alone = [row for row in rows if row.measured.experiment == "small"]
     choice = choose(alone, Limits(min_accuracy=0.98))
@@ -130,7 +131,7 @@ def test_a_run_without_rounds(run_json: dict[str, Any], write_run: Write, capsys
     for one in run_json["benchmarks"]:
         one["stats"]["data"] = []
     path = write_run(run_json)
-    choice = choose(recommend.candidates(results.read(path)), Limits(max_latency_s=30e-6))
+    choice = choose(recommend.candidates(reader.read(path)), Limits(max_latency_s=30e-6))
     assert not choice.timed
     assert sum(one.certainty for one in choice.ranked) == pytest.approx(1)  # no latency left its limit
     assert main(["recommend", str(path), "--max-latency", "30us"]) == 0
@@ -229,4 +230,4 @@ def test_nothing_was_measured(run_json: dict[str, Any], write_run: Write) -> Non
     """No choice is no pass."""
     run_json["benchmarks"] = []
     with pytest.raises(OptsuiteError, match="nothing to choose from was measured"):
-        choose(recommend.candidates(results.read(write_run(run_json))), Limits())
+        choose(recommend.candidates(reader.read(write_run(run_json))), Limits())

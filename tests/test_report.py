@@ -16,18 +16,20 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from runs import benchmark, built, watch
 
-from optsuite import report, results
+from optsuite import report
 from optsuite.__main__ import main
-from optsuite.ab import Ratio
-from optsuite.calibration import Calibration, Paths, Tries
-from optsuite.report import escape, figures, intervals, tables, timing
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.judge import intervals
+from optsuite.report import escape, figures, tables, timing
+from optsuite.results import reader
+from optsuite.results.calibration import Calibration, Paths, Tries
+from optsuite.results.timing import Ratio
 
 Write = Callable[[Any], Path]
 
 # fmt: off
 PUBLISHED = [
-    "exp_id", "base", "kind", "seed", "epochs", "batch", "test_acc", "params", "flops", "sparsity_est",
+    "exp_id", "model", "recipe", "seed", "epochs", "batch", "test_acc", "params", "flops", "sparsity_est",
     "keras_bytes", "tflite_float_bytes", "tflite_dynamic_bytes", "tflite_int8_bytes", "tflite_float_median_ms",
     "tflite_dynamic_median_ms", "tflite_int8_median_ms", "tflite_float_acc", "tflite_dynamic_acc",
     "tflite_int8_acc", "acc_drop_int8", "size_ratio_int8", "tflite_float_mean_ms", "tflite_float_p90_ms",
@@ -38,7 +40,7 @@ PUBLISHED = [
 ]
 
 COMPARISON = [
-    "exp_id", "kind", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc", "acc_drop_int8",
+    "exp_id", "recipe", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc", "acc_drop_int8",
     "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes", "tflite_float_median_ms", "tflite_int8_median_ms",
     "size_ratio_int8",
 ]
@@ -52,7 +54,7 @@ FIGURES = [
 
 def test_results_columns(run_json: dict[str, Any], write_run: Write) -> None:
     """The published columns in their order, then our own; numbers of a known run."""
-    table = tables.results(results.read(write_run(run_json)))
+    table = tables.results(reader.read(write_run(run_json)))
     assert list(table.columns[: len(PUBLISHED)]) == PUBLISHED
     ours = set(table.columns[len(PUBLISHED) :])
     assert {"tflite_fp16_bytes", "tflite_int16x8_acc", "tflite_int8_gzip_bytes", "keras_total_ms", "macs"} < ours
@@ -66,7 +68,7 @@ def test_results_columns(run_json: dict[str, Any], write_run: Write) -> None:
 
 def test_what_is_missing_is_marked(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """An empty cell in the CSV with the reason at the line's end; a dash in the report with the reason below."""
-    report.write(results.read(write_run(run_json)), tmp_path)
+    report.write(reader.read(write_run(run_json)), tmp_path)
     line = pd.read_csv(tmp_path / "results.csv").iloc[1]
     assert pd.isna(line["tflite_int16x8_bytes"])
     assert "int16x8: TFLite cannot" in line["absent"]
@@ -83,7 +85,7 @@ def test_files_that_are_not_what_they_are_called_are_marked(
 ) -> None:
     """In the line of the experiment, and by name in the report."""
     run_json["benchmarks"][1]["extra_info"]["optsuite"]["note"] = "nothing quantised"
-    report.write(results.read(write_run(run_json)), tmp_path)
+    report.write(reader.read(write_run(run_json)), tmp_path)
     assert pd.read_csv(tmp_path / "results.csv")["notes"].iloc[0] == "int8: nothing quantised"
     assert "- nothing quantised: conv_baseline_s0 int8" in (tmp_path / "report.md").read_text()
 
@@ -94,7 +96,7 @@ def test_a_failed_build_is_in_every_table(run_json: dict[str, Any], write_run: W
     header["built"].append(built("conv", "cluster-8_qat"))
     header["experiments"] += ["conv_cluster-8_qat_s0", "conv_prune-0.8_s0"]
     header["absences"].append({"experiment": "conv_prune-0.8_s0", "variant": "int8", "reason": "ValueError: why"})
-    run = results.read(write_run(run_json))
+    run = reader.read(write_run(run_json))
     report.write(run, tmp_path)
     line = pd.read_csv(tmp_path / "results.csv").set_index("exp_id").loc["conv_prune-0.8_s0"]
     assert pd.isna(line["test_acc"])
@@ -113,7 +115,7 @@ def test_a_second_report_leaves_nothing_of_the_first(
     for name in ("pipelines-old.csv", "mine.csv", "figures/mine.png", "figures/tflite_latency_bar.png"):
         (out / name).touch()
     run_json["benchmarks"] = run_json["benchmarks"][:1]
-    report.write(results.read(write_run(run_json)), out)
+    report.write(reader.read(write_run(run_json)), out)
     assert sorted(path.name for path in out.glob("*.csv")) == ["execution.csv", "mine.csv", "results.csv"]
     assert sorted(path.name for path in (out / "figures").iterdir()) == [
         "mine.png",
@@ -124,7 +126,7 @@ def test_a_second_report_leaves_nothing_of_the_first(
 
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
     """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
-    run = results.read(write_run(run_json))
+    run = reader.read(write_run(run_json))
     table = tables.results(run)
     assert list(tables.comparison(table).columns) == COMPARISON
     assert list(tables.frontier(table, "latency")["exp_id"]) == ["conv_qat_s0"]
@@ -133,7 +135,7 @@ def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> 
 
 def test_recipe_drops_are_paired(run_json: dict[str, Any], write_run: Write) -> None:
     """Against the baseline, image by image."""
-    line = tables.recipes(results.read(write_run(run_json))).iloc[0]
+    line = tables.recipes(reader.read(write_run(run_json))).iloc[0]
     assert (line["recipe"], line["seeds"], line["right_to_wrong"], line["wrong_to_right"]) == ("conv_qat", 1, 2, 0)
     assert (line["drop"], line["p"]) == (pytest.approx(0.02), 0.5)
     assert (line["int8_drop"], line["int8_p"]) == (0.0, 1.0)
@@ -159,12 +161,12 @@ def three_seeds(run_json: dict[str, Any]) -> dict[str, Any]:
 
 def test_several_seeds(three_seeds: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """Every experiment stays a line of the results; the tables to read have means and standard deviations."""
-    report.write(results.read(write_run(three_seeds)), tmp_path)
+    report.write(reader.read(write_run(three_seeds)), tmp_path)
     assert len(pd.read_csv(tmp_path / "results.csv")) == 6
     lines = pd.read_csv(tmp_path / "seeds.csv").set_index("exp_id")
     line = lines.loc["conv_prune-0.8_qat"]
     assert (line["seeds"], line["test_acc"], line["test_acc_sd"]) == (3, pytest.approx(0.89), pytest.approx(0.01))
-    assert (line["params"], line["params_sd"], line["base"]) == (1000, 0, "conv")
+    assert (line["params"], line["params_sd"], line["model"]) == (1000, 0, "conv")
     assert lines.loc["conv_baseline", "tflite_int8_acc"] == pytest.approx(0.995)  # of the two that have one
     text = (tmp_path / "report.md").read_text()
     assert "0.8900 ± 0.0100" in text
@@ -178,7 +180,7 @@ def test_several_seeds(three_seeds: dict[str, Any], write_run: Write, tmp_path: 
 
 def test_drops_over_seeds_are_pooled(three_seeds: dict[str, Any], write_run: Write) -> None:
     """All seeds' images count, each with its own baseline; an int8 file that is missing leaves no number."""
-    (line,) = tables.recipes(results.read(write_run(three_seeds))).to_dict("records")
+    (line,) = tables.recipes(reader.read(write_run(three_seeds))).to_dict("records")
     assert (line["recipe"], line["seeds"], line["drop"]) == ("conv_prune-0.8_qat", 3, pytest.approx(0.1))
     assert (line["right_to_wrong"], line["wrong_to_right"]) == (30, 0)
     assert line["p"] < 0.005
@@ -195,14 +197,14 @@ def _drawn(report_folder: Path) -> list[str]:
 def test_a_report_over_seeds_draws_every_figure(three_seeds: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """With whiskers and bands."""
     three_seeds["benchmarks"] += [benchmark(name, "fp32") for name in three_seeds["optsuite"]["experiments"]]
-    report.write(results.read(write_run(three_seeds)), tmp_path)
+    report.write(reader.read(write_run(three_seeds)), tmp_path)
     assert _drawn(tmp_path) == sorted(FIGURES)
 
 
 def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """All files, all figures, every figure in the report, and nothing else left behind."""
     out = tmp_path / "a report"
-    report.write(results.read(write_run(run_json)), out)
+    report.write(reader.read(write_run(run_json)), out)
     assert sorted(path.name for path in out.iterdir()) == [
         "execution.csv",
         "figures",
@@ -219,15 +221,15 @@ def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_p
 def test_a_run_with_nothing_measured_for_a_figure(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """One experiment, one variant: what can't be drawn is left out, not drawn empty."""
     run_json["benchmarks"] = run_json["benchmarks"][:1]
-    report.write(results.read(write_run(run_json)), tmp_path)
+    report.write(reader.read(write_run(run_json)), tmp_path)
     assert _drawn(tmp_path) == ["training_curves"]
     assert "(nothing was measured for this table)" in (tmp_path / "report.md").read_text()
 
 
 def test_hostile_names_stay_in_their_cell(run_json: dict[str, Any], write_run: Write) -> None:
     """A pipe would open a column of its own."""
-    run_json["optsuite"]["built"][0]["kind"] = "a|b"
-    assert "a\\|b" in tables.markdown(tables.results(results.read(write_run(run_json))))
+    run_json["optsuite"]["built"][0]["recipe"] = "a|b"
+    assert "a\\|b" in tables.markdown(tables.results(reader.read(write_run(run_json))))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,7 @@ def test_labels_do_not_overlap(run_json: dict[str, Any], write_run: Write) -> No
     header["built"] = [built("conv", f"k-{number}") for number in range(25)]
     header["experiments"] = [one["id"] for one in header["built"]]
     run_json["benchmarks"] = [benchmark(name, "int8") for name in header["experiments"]]
-    run = results.read(write_run(run_json))
+    run = reader.read(write_run(run_json))
     for name in ("acc_vs_latency_int8", "acc_vs_size_int8", "tflite_accdrop_vs_sizeratio"):
         figure = Figure(figsize=(10, 7), layout="constrained")
         assert figures.FIGURES[name](run, tables.results(run), figure)
@@ -279,7 +281,7 @@ def test_nothing_half_written(
     run_json: dict[str, Any], write_run: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the last figure fails, the report of yesterday is still whole."""
-    run = results.read(write_run(run_json))
+    run = reader.read(write_run(run_json))
     out = tmp_path / "out"
     report.write(run, out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
@@ -297,7 +299,7 @@ def test_nothing_half_written(
 
 def test_where_the_time_goes(run_json: dict[str, Any], write_run: Write) -> None:
     """5,000 MACs in 25.25 us are 0.198 GMAC/s; of a peak of 4, that is 0.0495. No peak is known for int16x8."""
-    run = results.read(write_run(run_json))
+    run = reader.read(write_run(run_json))
     table = timing.execution(run)
     assert list(table["exp_id"] + " " + table["variant"]) == [
         "conv_baseline_s0 fp32",
@@ -314,13 +316,19 @@ def test_where_the_time_goes(run_json: dict[str, Any], write_run: Write) -> None
     assert pd.isna(int16x8["peak_share"])
     assert timing.slowdown(run) == 60
     run_json["benchmarks"][2]["extra_info"]["optsuite"]["execution"]["undelegated"] = []
-    assert timing.slowdown(results.read(write_run(run_json))) is None
+    assert timing.slowdown(reader.read(write_run(run_json))) is None
 
 
 def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
-    """Noise, floor, agreement and tries are in the report; without a calibration, how to get one."""
-    run = results.read(write_run(run_json))
-    paths = Paths(file="conv int8", ours=(10.5e-6,), runtime=(12e-6,), ours_floor=(0.5e-6,), runtime_floor=(2e-6,))
+    """Steadiness, floor, agreement and tries are in the report; without a calibration, how to get one."""
+    run = reader.read(write_run(run_json))
+    paths = Paths(
+        file="conv int8",
+        interpreter=(10.5e-6,),
+        compiled_model=(12e-6,),
+        interpreter_overhead=(0.5e-6,),
+        compiled_model_overhead=(2e-6,),
+    )
     tries = Tries(files=("a",), macs_ratio=1.05, ratios=(Ratio(value=1.049, low=1.04, high=1.06),))
     found = Calibration(machine="A CPU", date="today", paths=(paths,), same=tries, wider=tries)
     report.write(run, tmp_path, found)
@@ -331,8 +339,10 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
     assert "The medians of 3 of 3 rows are in doubt" in text  # rounds of 1 to 100 us, in this order
     assert re.search(r"conv int8 +\| 10\.50 +\| 12\.00 +\| 0\.50 +\| 2\.00 +(\| [+-]0\.00 +){3}\| yes ", text)
     assert "5 % more work: ratio 1.049 (1.049 to 1.049), found slower (the interval above 1) in 1 of 1 tries" in text
-    run_json["optsuite"]["watches"] = [watch(float(i), f"v{i}", "int8", coming_s=(1 + i / 5) * 1e-5) for i in range(9)]
-    report.write(results.read(write_run(run_json)), tmp_path)
+    run_json["optsuite"]["reference_times"] = [
+        watch(float(i), f"v{i}", "int8", before_row_s=(1 + i / 5) * 1e-5) for i in range(9)
+    ]
+    report.write(reader.read(write_run(run_json)), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "too noisy for the times to be compared" in text
     assert "No calibration was given: `python -m optsuite.benchmarks.calibration RUN.json FILE.json`" in text
@@ -340,7 +350,7 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
 
 def test_intervals(run_json: dict[str, Any], write_run: Write) -> None:
     """Wilson's of 99 of 100; of the median of 100 rounds, the 40th and the 61st; none of too few rounds."""
-    row = results.read(write_run(run_json)).rows[1]
+    row = reader.read(write_run(run_json)).rows[1]
     assert intervals.accuracy(row.measured.test) == pytest.approx((0.94551, 0.99823), abs=1e-5)
     assert intervals.median_s(row.timing) == pytest.approx((20e-6, 30.5e-6))
     for count in (0, 1, 3, 5):

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from optsuite import results
 from optsuite.__main__ import main
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.results import reader
 
 Write = Callable[[Any], Path]
 
 
 def test_a_run_is_read(run_json: dict[str, Any], write_run: Write) -> None:
     """Rows of ours, and none of the user's own benchmarks."""
-    run = results.read(write_run(run_json))
+    run = reader.read(write_run(run_json))
     assert [(row.measured.experiment, row.measured.variant) for row in run.rows] == [
         ("conv_baseline_s0", "fp32"),
         ("conv_baseline_s0", "int8"),
@@ -34,7 +34,7 @@ def test_a_run_is_read(run_json: dict[str, Any], write_run: Write) -> None:
 
 def test_percentiles_come_from_the_rounds(run_json: dict[str, Any], write_run: Write) -> None:
     """100 rounds of 1 to 100 us: p90 is 90.1 us by linear interpolation, p99 is not p90."""
-    timing = results.read(write_run(run_json)).rows[0].timing
+    timing = reader.read(write_run(run_json)).rows[0].timing
     assert timing.percentile_s(90) == pytest.approx(90.1e-6)
     assert timing.percentile_s(99) == pytest.approx(99.01e-6)
 
@@ -43,7 +43,7 @@ def test_percentiles_come_from_the_rounds(run_json: dict[str, Any], write_run: W
 def test_no_percentiles_without_single_rounds(change: Any, run_json: dict[str, Any], write_run: Write) -> None:
     """A file that kept no rounds, or whose rounds are means, has medians only."""
     run_json["benchmarks"][0]["stats"] |= change
-    assert results.read(write_run(run_json)).rows[0].timing.percentile_s(90) is None
+    assert reader.read(write_run(run_json)).rows[0].timing.percentile_s(90) is None
 
 
 def test_derived_numbers(run_json: dict[str, Any], write_run: Write) -> None:
@@ -52,10 +52,10 @@ def test_derived_numbers(run_json: dict[str, Any], write_run: Write) -> None:
     base["info"]["stages"][0]["stage"] = "prune"
     base["info"]["stages"][0]["layers"] = ["conv2d"]
     run_json["optsuite"]["built"][0] = base
-    one = results.read(write_run(run_json)).header.built[0]
+    one = reader.read(write_run(run_json)).header.built[0]
     assert (one.flops, one.sparsity, one.prunable, one.epochs) == (10_000, 0.6, 0.75, 2)
     run_json["benchmarks"][0]["extra_info"]["optsuite"]["weights"][0]["entropy_bits"] = 720.0
-    assert results.read(write_run(run_json)).rows[0].measured.entropy_bytes == 100.0
+    assert reader.read(write_run(run_json)).rows[0].measured.entropy_bytes == 100.0
 
 
 def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
@@ -80,11 +80,11 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "3,000 levels": ('{"optsuite": ' + "[" * 3_000 + "]" * 3_000 + "}", "not the JSON of an optsuite run"),
         "a list": ("[]", "not the JSON of an optsuite run"),
         "not ours": ({"benchmarks": []}, "missing required field `optsuite`"),
-        "another schema": (change("optsuite.schema", 2), "schema version 2; accepted: 3"),
+        "another schema": (change("optsuite.schema", 2), "expected schema version 4, got 2"),
         "a NaN": (change("benchmarks.0.stats.median", float("nan")), "not the JSON of an optsuite run"),
         "negative time": (change("benchmarks.0.stats.median", -1.0), "median"),
         "no time": (change("benchmarks.0.stats.median", 0.0), "median"),
-        "no time of the reference": (change("optsuite.watches.0.coming_s", 0.0), "coming_s"),
+        "no time of the reference": (change("optsuite.reference_times.0.before_row_s", 0.0), "before_row_s"),
         "accuracy over 1": (change(f"{measured}.test.accuracy", 1.5), "an accuracy and its scores disagree"),
         "bits of another length": (change(f"{measured}.test.bits", "AAAA"), "3 bytes of scores given"),
         "bits that are not base64": (change(f"{measured}.test.bits", "é"), "base64|ASCII"),
@@ -164,7 +164,7 @@ def test_what_can_not_be_used_is_one_line_and_exit_2(
     content, message = _broken(run_json)[case]
     path = write_run(content)
     with pytest.raises(OptsuiteError, match=message):
-        results.read(path)
+        reader.read(path)
     assert main(["report", str(path), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -181,4 +181,4 @@ def test_every_case_is_tried(run_json: dict[str, Any]) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The system's word for it."""
     with pytest.raises(OptsuiteError, match="No such file or directory; accepted is the JSON of a run"):
-        results.read(tmp_path / "none.json")
+        reader.read(tmp_path / "none.json")

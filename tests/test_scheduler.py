@@ -12,19 +12,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from catalogs import BUILTIN
 
-from optsuite import build, progress, scheduler
-from optsuite.build import Done, Step, Task
-from optsuite.experiments import PROFILES, select, step_of
-from optsuite.processes import Processes, Work
-from optsuite.scheduler import Builders, Event
-from optsuite.spec import Action, Artifact, OptsuiteError
-from optsuite.store import Store
-from optsuite.variants import VARIANTS
+from optsuite.build import progress, scheduler
+from optsuite.build.graph import step_of
+from optsuite.build.scheduler import Event, Workers
+from optsuite.build.step import Done, Step
+from optsuite.build.workers.local import LocalWorkers, Work
+from optsuite.catalog.profiles import PROFILES
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import Artifact
+from optsuite.spec.stage import Conversion
+from optsuite.spec.task import Task
+from optsuite.stages import packages
+from optsuite.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Say(Action):
+class Say(Conversion):
     """Does nothing but tell its steps apart."""
 
     word: str
@@ -33,7 +40,7 @@ class Say(Action):
         raise NotImplementedError
 
 
-_ANY = step_of(select().experiments[0], VARIANTS["keras"], PROFILES["smoke"])
+_ANY = step_of(select(BUILTIN).experiments[0], VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
 
 
 def _step(word: str, *inputs: Step) -> Step:
@@ -52,7 +59,7 @@ def _work(step: Step, inputs: Sequence[Artifact]) -> Done:
 
 
 class Threads:
-    """Builders without processes."""
+    """Workers without processes."""
 
     title = "threads"
 
@@ -74,7 +81,7 @@ class Threads:
 
 
 def _run(
-    store: Store, steps: Sequence[Step], builders: Builders, seconds: Mapping[str, float] | None = None
+    store: Store, steps: Sequence[Step], builders: Workers, seconds: Mapping[str, float] | None = None
 ) -> tuple[dict[str, str], list[tuple[Event, str]]]:
     events: list[tuple[Event, str]] = []
     todo = scheduler.missing(steps, store)
@@ -187,8 +194,8 @@ def _nothing() -> None:
     """What these processes begin with, in the place of TensorFlow."""
 
 
-def _processes(count: int, folder: Path, work: Work = _work) -> Processes:
-    return Processes(count, folder / "log", work, _nothing)
+def _processes(count: int, folder: Path, work: Work = _work) -> LocalWorkers:
+    return LocalWorkers(count, folder / "log", work, _nothing)
 
 
 @pytest.mark.parametrize(("deaths", "failed"), [(1, set()), (2, {B.key, C.key})])
@@ -319,6 +326,6 @@ def test_the_first_step_of_a_process_tells_how_long_it_took_to_start(tmp_path: P
 
 def test_builds_need_the_packages_that_build() -> None:
     """On this machine they are there; that they are looked up, not imported, is what counts."""
-    versions = build.builder_versions()
+    versions = packages.builder_versions()
     assert versions is not None
     assert set(versions) == {"tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy"}

@@ -12,10 +12,10 @@ from typing import Any
 import filelock
 import pytest
 
-from optsuite import sources
-from optsuite.datasets import load_mnist
-from optsuite.models import build_dscnn
-from optsuite.spec import OptsuiteError
+from optsuite.build import sources
+from optsuite.catalog.datasets import load_mnist
+from optsuite.catalog.models import build_dscnn
+from optsuite.errors import OptsuiteError
 from optsuite.stages.prune import Prune
 
 FILES = {
@@ -96,12 +96,12 @@ def test_a_module_that_is_not_loaded_stays_so(build: Callable[[str], Any]) -> No
 def test_a_built_in_model_counts_by_its_own_source() -> None:
     """Another model in the same module changes no key; a loader, and all that it uses, counts by its files."""
     assert sources.of(build_dscnn) == {}
-    assert {"optsuite.datasets", "optsuite.spec", "optsuite.metrics"} <= sources.of(load_mnist).keys()
+    assert {"optsuite.catalog.datasets", "optsuite.spec.data", "optsuite.spec.metric"} <= sources.of(load_mnist).keys()
 
 
 def test_a_class_counts_with_its_bases() -> None:
     """A stage of the user's goes on from one of ours."""
-    assert {"optsuite.stages.prune", "optsuite.stages.train", "optsuite.spec"} <= sources.of(Prune).keys()
+    assert {"optsuite.stages.prune", "optsuite.stages.fit", "optsuite.spec.stage"} <= sources.of(Prune).keys()
 
 
 def test_a_function_of_another_package_counts_by_its_version() -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from optsuite.build import Task
-from optsuite.experiments import PROFILES, select, step_of
-from optsuite.spec import OptsuiteError, Profile, Schedule, catalogue, pick
-from optsuite.stages.train import total_steps
-from optsuite.variants import VARIANTS
+from optsuite.catalog.datasets import DATASETS
+from optsuite.catalog.profiles import PROFILES
+from optsuite.errors import OptsuiteError
+from optsuite.spec.experiment import Profile
+from optsuite.spec.model import Schedule
+from optsuite.spec.names import catalogue, pick
+from optsuite.spec.task import Task
+from optsuite.stages.fit import total_steps
 
 
 def test_pick_keeps_the_catalogues_order() -> None:
@@ -46,6 +47,8 @@ def test_a_profile_only_ever_shortens(cap: int | None, epochs: int) -> None:
 @pytest.mark.parametrize(("batch", "epochs", "steps"), [(16, 8, 100), (16, 1, 100), (128, 8, 92), (6_000, 2, 2)])
 def test_a_profile_caps_optimiser_steps(batch: int, epochs: int, steps: int) -> None:
     """The smoke profile has 6,000 images and two epochs, and at most 100 steps over them, however small the batch."""
-    smoke = step_of(select().experiments[0], VARIANTS["keras"], PROFILES["smoke"])
-    task = Task(step=replace(smoke, schedule=Schedule(epochs=epochs, peak_lr=1.0, batch=batch)), inputs=[])
+    profile, dataset = PROFILES["smoke"], DATASETS["mnist"]
+    schedule = Schedule(epochs=profile.epochs(Schedule(epochs=epochs, peak_lr=1.0)), peak_lr=1.0, batch=batch)
+    splits = {"train": profile.split(dataset, "train")}
+    task = Task(dataset=dataset, splits=splits, seed=0, schedule=schedule, max_steps=profile.max_steps)
     assert total_steps(task) == steps

@@ -12,19 +12,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catalogs import BUILTIN
 from runs import ROOT, answering, answers, benchmark, built, layer
 
-from optsuite import chance, results, spread
 from optsuite.__main__ import main
 from optsuite.benchmarks import test_not_worse as gate  # type: ignore[import-not-found]
-from optsuite.compare import compare
+from optsuite.catalog.selection import select
+from optsuite.catalog.variants import VARIANTS
 from optsuite.config import Tolerances
-from optsuite.experiments import select
-from optsuite.pairs import Pair, Side
-from optsuite.records import Answers, Measured, Trainings
-from optsuite.spec import OptsuiteError
-from optsuite.variants import VARIANTS
-from optsuite.verdict import Judgement, Verdict
+from optsuite.errors import OptsuiteError
+from optsuite.judge import significance, training_spread
+from optsuite.judge.compare import compare
+from optsuite.judge.pairs import ComparedRun, Pair
+from optsuite.judge.verdict import Judgement, Verdict
+from optsuite.results import reader
+from optsuite.results.answers import Answers
+from optsuite.results.header import Trainings
+from optsuite.results.measured import Measured
 
 Run = dict[str, Any]
 
@@ -80,8 +84,8 @@ def base(run_json: Run) -> Run:
     return trained(run_json, "here")
 
 
-def side(content: Run) -> Side:
-    return Side.of(results.decode(json.dumps(content).encode(), Path("unused")))
+def side(content: Run) -> ComparedRun:
+    return ComparedRun.of(reader.decode(json.dumps(content).encode(), Path("unused")))
 
 
 def judged(base: Run, new: Run, several: Run | None = None) -> list[Judgement]:
@@ -265,9 +269,9 @@ class _Trainings:
     """Trainings as they may come out: normal, with the means and covariances of those in the committed run."""
 
     def __init__(self) -> None:
-        run = results.read(REFERENCE)
-        known = spread.of_run(run)
-        self.rows = {place: one for place, one in known.items() if len(one.seeds) >= spread.LEAST}
+        run = reader.read(REFERENCE)
+        known = training_spread.of_run(run)
+        self.rows = {place: one for place, one in known.items() if len(one.seeds) >= training_spread.LEAST}
         self.known = np.array([[*one.accuracy, *one.gzip_bytes] for one in self.rows.values()]).T.reshape(
             2, -1, len(self.rows)
         )
@@ -309,7 +313,7 @@ class _Trainings:
                     spread=known,
                 )
             )
-        return list(chance.judgements(pairs, Tolerances()))
+        return list(significance.judgements(pairs, Tolerances()))
 
 
 def _regressed(judged: Sequence[Judgement]) -> set[tuple[str, str, str]]:
@@ -368,7 +372,7 @@ def test_the_gate_inside_pytest_does_not_pass_in_silence_either(
     base: Run, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, metric: Any, allow: bool
 ) -> None:
     """A latency that can't be judged is skipped, an accuracy or a size fails unless --optsuite-allow-not-comparable."""
-    (experiment,) = select(models=["conv"], recipes=["qat"]).experiments
+    (experiment,) = select(BUILTIN, models=["conv"], recipes=["qat"]).experiments
     found = judged(base, trained(base, "there"))
     monkeypatch.setattr(pytestconfig.option, "optsuite_allow_not_comparable", allow)
     outcome = pytest.skip.Exception if allow or metric == "latency" else pytest.fail.Exception

@@ -1,4 +1,4 @@
-"""Artifacts on disk: whole or not at all, and never believed unread."""
+"""Builder on disk: whole or not at all, and never believed unread."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from optsuite.spec import OptsuiteError
-from optsuite.store import Store
+from optsuite.errors import OptsuiteError
+from optsuite.store.store import Store
 
 KEY, OTHER = "a" * 64, "b" * 64
 ARTIFACT = {"model.h5": b"weights", "info.json": b"{}"}

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from runs import Smoke, watch
 
-from optsuite import calibration, execution, flatbuffer, machine, probes, results
-from optsuite.ab import Ratio
 from optsuite.benchmarks import calibration as command  # type: ignore[import-not-found]
-from optsuite.calibration import Paths, Tries
-from optsuite.measure import LiteRTRunner, rounds
-from optsuite.noise import noise
-from optsuite.spec import OptsuiteError
+from optsuite.errors import OptsuiteError
+from optsuite.examine import kernels
+from optsuite.judge.steadiness import steadiness
+from optsuite.litert import LiteRTRunner, rounds
+from optsuite.measure import host, probe_models, runtime
+from optsuite.results import calibration, reader
+from optsuite.results.calibration import Paths, Tries
+from optsuite.results.timing import Ratio
 
 Write = Callable[[Any], Path]
 
@@ -25,7 +27,7 @@ Write = Callable[[Any], Path]
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_a_matrix_product_is_one(dtype: str) -> None:
     """LiteRT answers what numpy does, so the MACs that a peak is made of were really done."""
-    runner = LiteRTRunner(probes.matrix_product(batch=3, inputs=5, outputs=7, dtype=dtype))
+    runner = LiteRTRunner(probe_models.matrix_product(batch=3, inputs=5, outputs=7, dtype=dtype))
     # What comes out has to fit into eight bits.
     scale, limit, tolerance = (1 / 128, 0.2, 0.02) if dtype == "int8" else (1, 0.9, 1e-4)
     weights = scale * np.random.default_rng(0).integers(-127, 128, (7, 5))
@@ -58,11 +60,11 @@ def test_rounds_are_bounded_by_time_too(monkeypatch: pytest.MonkeyPatch, call_s:
 
 def test_the_memory_of_a_known_model() -> None:
     """A megabyte of weights is packed into about a megabyte; what others hold is not counted, nor is what was freed."""
-    if not execution._heap_reader()():
+    if not runtime._heap_reader()():
         pytest.skip("only glibc tells what malloc has given out")
-    content = probes.matrix_product(batch=1, inputs=512, outputs=512, dtype="float32")
-    contents = flatbuffer.read(content)
-    held = [execution.observe(content, contents).heap_bytes for _ in range(2)]
+    content = probe_models.matrix_product(batch=1, inputs=512, outputs=512, dtype="float32")
+    contents = kernels.read(content)
+    held = [runtime.observe(content, contents).heap_bytes for _ in range(2)]
     for heap_bytes in held:
         assert heap_bytes is not None
         assert 2**20 < heap_bytes < 1.5 * 2**20
@@ -70,7 +72,7 @@ def test_the_memory_of_a_known_model() -> None:
 
 def test_whose_kernels_run(smoke: Smoke) -> None:
     """XNNPACK's for integers and floats, LiteRT's reference kernels for int16x8, some of each for fake-quantisation."""
-    rows = {(row.measured.experiment, row.measured.variant): row.measured for row in results.read(smoke.json).rows}
+    rows = {(row.measured.experiment, row.measured.variant): row.measured for row in reader.read(smoke.json).rows}
     found = {}
     for (experiment, variant), measured in rows.items():
         if measured.execution is None:
@@ -100,14 +102,14 @@ def test_whose_kernels_run(smoke: Smoke) -> None:
 
 def test_every_timed_row_was_watched(smoke: Smoke) -> None:
     """In the order of the rows, with the machine's peak and what can be read of it."""
-    run = results.read(smoke.json)
-    assert [(one.experiment, one.variant) for one in run.header.watches] == [
+    run = reader.read(smoke.json)
+    assert [(one.experiment, one.variant) for one in run.header.reference_times] == [
         (row.measured.experiment, row.measured.variant) for row in run.rows
     ]
-    starts = [one.start_s for one in run.header.watches]
+    starts = [one.start_s for one in run.header.reference_times]
     assert starts == sorted(starts)
     environment = run.header.environment
-    assert environment.cores == machine.cores()
+    assert environment.cores == host.cores()
     assert set(environment.peak_macs_per_s) == {"int8", "float32"}
     assert set(environment.versions) == {"ai-edge-litert", "numpy", "pytest-benchmark"}
     assert all(set(built.info.versions) >= {"tensorflow", "tf-keras", "numpy"} for built in run.header.built)
@@ -117,61 +119,66 @@ STEADY, SLOW = 1e-5, 1.3e-5
 
 
 @pytest.mark.parametrize(
-    ("coming", "changes", "drift", "spread", "disturbed"),
+    ("before_row", "changes", "drift", "spread", "disturbed"),
     [
         ([STEADY] * 5, {}, 0.0, 0.0, []),
         ([STEADY * (1 + step / 25) for step in range(5)], {}, 0.16 / 1.08, 0.08 / 1.08, []),  # ever slower
         ([STEADY, SLOW, STEADY, STEADY, STEADY], {}, 0.0, 0.0, []),  # the row waited until it was over
-        ([STEADY] * 5, {"before_s": SLOW}, 0.0, 0.0, ["int8"]),
-        ([STEADY] * 5, {"after_s": SLOW}, 0.0, 0.0, ["int8"]),
-        ([STEADY] * 5, {"after_s": 0.8 * STEADY}, 0.0, 0.0, []),  # faster is no disturbance
-        ([STEADY] * 5, {"after_s": 1.09 * STEADY}, 0.0, 0.0, []),
-        ([*[SLOW] * 4, STEADY, STEADY], {"before_s": SLOW}, None, 0.225 / 1.3, ["int8"]),  # slow for most of it
+        ([STEADY] * 5, {"before_timing_s": SLOW}, 0.0, 0.0, ["int8"]),
+        ([STEADY] * 5, {"after_timing_s": SLOW}, 0.0, 0.0, ["int8"]),
+        ([STEADY] * 5, {"after_timing_s": 0.8 * STEADY}, 0.0, 0.0, []),  # faster is no disturbance
+        ([STEADY] * 5, {"after_timing_s": 1.09 * STEADY}, 0.0, 0.0, []),
+        ([*[SLOW] * 4, STEADY, STEADY], {"before_timing_s": SLOW}, None, 0.225 / 1.3, ["int8"]),  # slow for most of it
         ([STEADY, SLOW, STEADY, SLOW, SLOW], {}, None, 0.3 / 1.3, []),  # the machine has no usual state
     ],
 )
 def test_noise(
     run_json: dict[str, Any],
     write_run: Write,
-    coming: list[float],
+    before_row: list[float],
     changes: dict[str, float],
     drift: float | None,
     spread: float,
     disturbed: list[str],
 ) -> None:
     """Drift and spread are of what came unchosen; a row is in doubt by what was right beside it."""
-    watches = [watch(float(place), "conv_qat_s0", f"v{place}", coming_s=time) for place, time in enumerate(coming)]
-    for one, time in zip(watches, coming, strict=True):
-        one |= {"before_s": min(coming), "after_s": min(coming), "coming_s": time}
-    watches[1] |= {"variant": "int8"} | changes
-    run_json["optsuite"]["watches"] = watches
+    reference_times = [
+        watch(float(place), "conv_qat_s0", f"v{place}", before_row_s=time) for place, time in enumerate(before_row)
+    ]
+    for one, time in zip(reference_times, before_row, strict=True):
+        one |= {"before_timing_s": min(before_row), "after_timing_s": min(before_row), "before_row_s": time}
+    reference_times[1] |= {"variant": "int8"} | changes
+    run_json["optsuite"]["reference_times"] = reference_times
     run_json["benchmarks"][3]["stats"]["data"] = [1e-6] * 100
-    found = noise(results.read(write_run(run_json)))
+    found = steadiness(reader.read(write_run(run_json)))
     assert found is not None
     assert found.spread == pytest.approx(spread)
-    assert [variant for _, variant in found.disturbed] == disturbed
+    assert [variant for _, variant in found.unstable] == disturbed
     if drift is not None:
         assert found.drift == pytest.approx(drift)
-    assert found.excessive is None
+    assert found.too_unsteady is None
     longer = replace(found, rows=8)
-    assert longer.excessive == (spread > 0.1 or abs(found.drift) > 0.1)
-    assert replace(longer, disturbed=longer.disturbed * 9).excessive == bool(longer.excessive or longer.disturbed)
+    assert longer.too_unsteady == (spread > 0.1 or abs(found.drift) > 0.1)
+    assert replace(longer, unstable=longer.unstable * 9).too_unsteady == bool(longer.too_unsteady or longer.unstable)
 
 
 def test_a_row_whose_halves_differ_is_in_doubt(run_json: dict[str, Any], write_run: Write) -> None:
     """The machine changed while it was timed, and was as before when the reference was timed again."""
-    run_json["optsuite"]["watches"] = [watch(0.0, "conv_baseline_s0", "int8"), watch(1.0, "conv_qat_s0", "int8")]
+    run_json["optsuite"]["reference_times"] = [
+        watch(0.0, "conv_baseline_s0", "int8"),
+        watch(1.0, "conv_qat_s0", "int8"),
+    ]
     run_json["benchmarks"][1]["stats"]["data"] = [1e-6] * 40 + [1.5e-6] * 60
     run_json["benchmarks"][3]["stats"]["data"] = [1e-6] * 60 + [1.5e-6] * 10 + [1e-6] * 30
-    found = noise(results.read(write_run(run_json)))
+    found = steadiness(reader.read(write_run(run_json)))
     assert found is not None
-    assert found.disturbed == (("conv_baseline_s0", "int8"),)
+    assert found.unstable == (("conv_baseline_s0", "int8"),)
 
 
 def test_nothing_watched_is_no_judgement(run_json: dict[str, Any], write_run: Write) -> None:
     """An older or a user's own way of timing says nothing about the machine."""
-    run_json["optsuite"]["watches"] = []
-    assert noise(results.read(write_run(run_json))) is None
+    run_json["optsuite"]["reference_times"] = []
+    assert steadiness(reader.read(write_run(run_json))) is None
 
 
 @pytest.mark.parametrize(
@@ -195,8 +202,8 @@ def test_agreement(ours_us: float, runtime_us: float, agree: bool) -> None:
         (value * 1e-6, value * 1e-6 + disturbed, value * 1e-6 + 1e-6)
         for value, disturbed in ((ours_us, 0.0), (runtime_us + 1e-3, -3e-6))
     )
-    floors = {"ours_floor": (0.5e-6, 0.5e-6, 1.5e-6), "runtime_floor": (2e-6, 2e-6, 3e-6)}
-    assert Paths(file="a", ours=ours, runtime=runtime, **floors).agree == agree
+    floors = {"interpreter_overhead": (0.5e-6, 0.5e-6, 1.5e-6), "compiled_model_overhead": (2e-6, 2e-6, 3e-6)}
+    assert Paths(file="a", interpreter=ours, compiled_model=runtime, **floors).agree == agree
 
 
 def test_what_tries_count() -> None:
@@ -217,7 +224,7 @@ def test_a_calibration_is_made_and_read(
     assert [paths.file for paths in found.paths] == [
         f"tutorial_baseline_s0 {variant}" for variant in ("fp32", "dynamic", "int8")
     ]
-    assert len(found.paths[0].ours) == len(found.paths[0].runtime_floor) == 2
+    assert len(found.paths[0].interpreter) == len(found.paths[0].compiled_model_overhead) == 2
     assert len(found.same.ratios) == len(found.wider.ratios) == 2
     assert found.wider.macs_ratio == 1.05
     assert "NPU" not in capfd.readouterr().err

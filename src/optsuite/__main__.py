@@ -8,10 +8,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from optsuite import __version__, store_command
-from optsuite.spec import OptsuiteError, first_line
-from optsuite.store_command import cache_option, open_store, write_file
+from optsuite import __version__
+from optsuite.cli import store
+from optsuite.cli.store import cache_option, open_store
+from optsuite.errors import OptsuiteError, first_line
+from optsuite.files import write_file
+
+if TYPE_CHECKING:
+    from optsuite.spec.data import Split
 
 _CANNOT_USE_INPUT = 2
 _UNEXPECTED = 3
@@ -95,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     plan.add_argument("arguments", nargs="*", metavar="ARGUMENTS", help="of pytest; without any: all benchmarks")
     plan.set_defaults(command=_plan)
-    store_command.add(commands)
+    store.add(commands)
     measured = commands.add_parser(
         "measure", help="measure .tflite files that were made elsewhere; no TensorFlow needed"
     )
@@ -132,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _init(given: argparse.Namespace) -> int:
-    from optsuite import init
+    from optsuite.cli import init
 
     for path in init.write(given.folder):
         print(f"wrote {path}")
@@ -141,22 +147,16 @@ def _init(given: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
-    from optsuite import calibration, config
-    from optsuite.datasets import DATASETS
-    from optsuite.results import read
+    from optsuite import config
+    from optsuite.results import calibration
+    from optsuite.results.reader import read
 
     run = read(given.run)  # before pandas and matplotlib are paid for
     calibrated = calibration.read(given.calibration) if given.calibration else None
-    if run.header.asked.dataset not in DATASETS and (own := given.catalog or config.read(_PYPROJECT).catalog):
-        from optsuite.catalog import join
-
-        try:
-            join(Path(own))
-        except OptsuiteError as error:
-            print(f"optsuite: report.html shows no images: {error}", file=sys.stderr)
+    test = _test_split(run.header.requested.dataset, given.catalog or config.read(_PYPROJECT).catalog)
     from optsuite.report import tables, write
 
-    merged = write(run, given.out, calibrated)
+    merged = write(run, given.out, calibrated, test)
     for cost in tables.FRONTIERS:
         if not (frontier := tables.frontier(merged, cost)).empty:
             print(f"Pareto frontier: int8 accuracy against {cost}\n")
@@ -165,9 +165,24 @@ def _report(given: argparse.Namespace) -> int:
     return 0
 
 
+def _test_split(dataset: str, user_catalog: str | Path) -> Split | None:
+    """The test split of a dataset, for the images in report.html; None, which is said, where it is not available."""
+    from optsuite.catalog import user_file
+    from optsuite.catalog.datasets import DATASETS
+
+    datasets = dict(DATASETS)
+    try:
+        if dataset not in datasets and user_catalog:
+            datasets |= user_file.read(Path(user_catalog)).datasets
+        return datasets[dataset].load("test") if dataset in datasets else None
+    except Exception as error:  # the code may be the user's, and there is a report without images, too
+        print(f"optsuite: report.html shows no images: {first_line(error)}", file=sys.stderr)
+        return None
+
+
 def _recommend(given: argparse.Namespace) -> int:
-    from optsuite.recommend import Limits, candidates, choose
-    from optsuite.results import read
+    from optsuite.judge.recommend import Limits, candidates, choose
+    from optsuite.results.reader import read
     from optsuite.units import parse_bytes, parse_fraction, parse_seconds
 
     limits = Limits(
@@ -186,13 +201,14 @@ def _recommend(given: argparse.Namespace) -> int:
 def _compare(given: argparse.Namespace) -> int:
     import msgspec
 
-    from optsuite import ab, config
-    from optsuite.compare import compare
-    from optsuite.history import before_and_after
-    from optsuite.pairs import Side
+    from optsuite import config
+    from optsuite.judge.compare import compare
+    from optsuite.judge.history import before_and_after
+    from optsuite.judge.pairs import ComparedRun
+    from optsuite.judge.verdict import passes
+    from optsuite.measure import side_by_side
     from optsuite.report import verdicts
-    from optsuite.results import read
-    from optsuite.verdict import passes
+    from optsuite.results.reader import read
 
     read_paths = [path.resolve() for path in (given.base, given.new, given.spread) if path]
     for path in (given.markdown, given.json):
@@ -200,9 +216,9 @@ def _compare(given: argparse.Namespace) -> int:
             raise OptsuiteError(f"{path} is one of the runs; accepted is another file to write to")
     base, new = read(given.base), read(given.new)
     tolerances = config.read(_PYPROJECT).tolerances
-    retime = ab.side_by_side(open_store(given))
-    spread = Side.of(read(given.spread)) if given.spread else None
-    judged = compare(Side.of(base), Side.of(new), tolerances, retime, spread)
+    retime = side_by_side.side_by_side(open_store(given))
+    spread = ComparedRun.of(read(given.spread)) if given.spread else None
+    judged = compare(ComparedRun.of(base), ComparedRun.of(new), tolerances, retime, spread)
     volumes = before_and_after(base, new, judged)
     print(verdicts.text(judged, volumes, tolerances, everything=given.all))
     if given.markdown:
@@ -213,15 +229,15 @@ def _compare(given: argparse.Namespace) -> int:
 
 
 def _spread(given: argparse.Namespace) -> int:
-    from optsuite import spread
-    from optsuite.results import read
+    from optsuite.judge import training_spread
+    from optsuite.results.reader import read
 
     several = read(given.seeds)
-    added = spread.add(given.add_to, several, given.seeds) if given.add_to else b""
+    added = training_spread.add(given.add_to, several, given.seeds) if given.add_to else b""
     from optsuite.report import tables
     from optsuite.report.spread import table
 
-    print(tables.markdown(table(spread.of_run(several))))
+    print(tables.markdown(table(training_spread.of_run(several))))
     if given.add_to:
         write_file(given.add_to, added)
         print(f"{given.add_to} has the seeds of {given.seeds} now")
@@ -235,7 +251,8 @@ def _plan(given: argparse.Namespace) -> int:
 
 
 def _history(given: argparse.Namespace) -> int:
-    from optsuite import config, history
+    from optsuite import config
+    from optsuite.judge import history
 
     runs, left_out = history.load(given.folder)
     regressed = history.regressions(runs, config.read(_PYPROJECT).tolerances)
@@ -253,20 +270,20 @@ def _history(given: argparse.Namespace) -> int:
 def _measure(given: argparse.Namespace) -> int:
     import msgspec
 
-    from optsuite import plain
-    from optsuite.results import decode
+    from optsuite.measure import standalone
+    from optsuite.results.reader import decode
 
-    metric = plain.metric(given.metric)
+    metric = standalone.metric(given.metric)
     if given.data is None:
         if given.json:
             raise OptsuiteError("--json: expected --data, too: the rows of a run have an accuracy")
-        for one in plain.timed(given.files):
+        for one in standalone.timed(given.files):
             us = 1e6 * one.median_s
             print(f"{one.name}: {one.bytes:,} bytes, {one.gzip_bytes:,} gzipped, median {us:.2f} us")
         return 0
     if given.json and not given.json.parent.is_dir():  # known before a minute is spent
         raise OptsuiteError(f"{given.json.parent}: no such folder; accepted is a file in one that is there")
-    content = msgspec.json.encode(plain.run(given.files, given.data, metric))
+    content = msgspec.json.encode(standalone.run(given.files, given.data, metric))
     for row in decode(content, given.json or Path("run.json")).rows:
         found, us = row.measured, 1e6 * row.timing.median_s
         print(
@@ -282,12 +299,12 @@ def _measure(given: argparse.Namespace) -> int:
 def _ab(given: argparse.Namespace) -> int:
     import numpy as np
 
-    from optsuite import ab, plain
+    from optsuite.measure import side_by_side, standalone
 
     if len(given.files) < 2:
         raise OptsuiteError(f"{given.files[0]}: one file given; accepted are two or more, to be compared")
-    reference, *others = times = ab.files(plain.contents(given.files))
-    ratios = [ab.ratio(reference, one) for one in others]
+    reference, *others = times = side_by_side.files(standalone.contents(given.files))
+    ratios = [side_by_side.ratio(reference, one) for one in others]
     for path, median_s, ratio in zip(given.files, np.median(times, axis=(1, 2)), [None, *ratios], strict=True):
         print(f"{path}: {median_s * 1e6:.2f} us" + (f", {ratio} of the first" if ratio else ""))
     return 0

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from optsuite.spec import Experiment, Fraction, OptsuiteError, Profile, Variant
+from optsuite.errors import OptsuiteError
+from optsuite.results import figures
+from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.variant import Variant
+from optsuite.units import Fraction
 
 if TYPE_CHECKING:
-    from optsuite.records import Asked
+    from optsuite.results.header import CatalogNames
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +49,11 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {name: {"*": default} | getattr(self, name) for name, default in _TOLERANCES.items()}
 
 
-_TOLERANCES = {"accuracy": 0.001, "size": 0.01, "latency": 0.05}
+_TOLERANCES = {
+    name: figure.tolerance or 0.0
+    for name, figure in {"accuracy": figures.ACCURACY, "size": figures.BYTES, "latency": figures.MEDIAN_S}.items()
+}
+"""The default tolerances; "size" is that of the size after gzip, too."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,10 +74,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
         return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
 
-    def unused(self, asked: Asked, variants: Iterable[str]) -> list[str]:
-        """The patterns that match nothing there is to choose from in a run: mistyped, most likely."""
-        units = [f"{model}_{recipe}" for model in asked.known_models for recipe in asked.known_recipes]
-        rows = [f"{unit}-{variant}" for unit in units for variant in variants]
+    def unused(self, names: CatalogNames) -> list[str]:
+        """Return the patterns that match nothing there is to choose from in a run: most likely they are mistyped."""
+        units = [f"{model}_{recipe}" for model in names.models for recipe in names.recipes]
+        rows = [f"{unit}-{variant}" for unit in units for variant in names.variants]
         tables = {f"tolerances.{name}": (getattr(self.tolerances, name), rows) for name in _TOLERANCES}
         tables |= {"budgets.recipe": (self.budgets.recipe, units), "budgets.variant": (self.budgets.variant, rows)}
         return [

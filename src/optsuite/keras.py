@@ -15,14 +15,22 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import h5py
+import numpy as np
+
+from optsuite import keras_config
+from optsuite.errors import OptsuiteError
+
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # TFMOT knows only Keras 2
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
 # TensorFlow enables oneDNN by itself only on CPUs with AVX512-VNNI. With AVX2 alone a training step takes 2 to 3 times
 # as long without it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import h5py
-import numpy as np
 
 with warnings.catch_warnings():
     # They use what Python deprecates; whoever turns warnings into errors in their tests can't help it.
@@ -40,10 +48,6 @@ with warnings.catch_warnings():
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_transforms
     from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
 
-from optsuite import allowed
-from optsuite.records import LayerWeights
-from optsuite.spec import OptsuiteError
-from optsuite.weights import describe
 
 __all__ = [
     "cluster_preserve_quantize_registry",
@@ -56,14 +60,26 @@ __all__ = [
     "tfmot",
 ]
 
+
 # One thread each: these networks hardly use a second, and two processes do twice the work.
 tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
 tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 tf.config.experimental.enable_op_determinism()
 
+
 _PREDICT_BATCH = 1_000
+
+
 _BATCH_BYTES = 64_000_000
+
+
 _FINGERPRINT_STEPS = 40
+
+
 _FINGERPRINT_BATCH = 32
 
 
@@ -123,7 +139,7 @@ def dump(model: Any) -> bytes:
 
 def check_config(config: Any) -> None:
     """Refuse a model's configuration that names a class or function which may run any code; see `allowed.check`."""
-    allowed.check(config, keras.saving.get_registered_object)
+    keras_config.check(config, keras.saving.get_registered_object)
 
 
 def load(content: bytes, *, trust: bool = False) -> Any:
@@ -166,47 +182,6 @@ def kernels(model: Any) -> Iterator[tuple[Any, Any]]:
                 yield layer, weight
 
 
-def layer_weights(model: Any) -> tuple[LayerWeights, ...]:
-    """What can be counted in every kernel; no biases, no BatchNorm."""
-    return tuple(
-        # "quant_" is TFMOT's own prefix: a layer keeps its name through the stages. A depthwise kernel is
-        # (h, w, channels, multiplier): one multiplier, as here, makes the third axis that of the output channels.
-        describe(
-            layer.name.removeprefix("quant_"), weight.numpy(), channel_axis=2 if "depthwise" in weight.name else -1
-        )
-        for layer, weight in kernels(model)
-    )
-
-
 def macs(model: Any) -> int:
     """Multiply-accumulates of conv, depthwise and dense layers for one input: kernel size x output positions."""
     return sum(math.prod(layer.output_shape[1:-1]) * math.prod(weight.shape) for layer, weight in kernels(model))
-
-
-class KerasRunner:
-    """A Keras model as `measure.Runner`: batch 1, through a compiled function."""
-
-    def __init__(self, content: bytes, *, trust: bool = False) -> None:
-        model = load(content, trust=trust)
-        shape = (1, *model.input_shape[1:])
-        self._call = tf.function(
-            lambda x: model(x, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)]
-        ).get_concrete_function()
-        self.set(np.zeros(shape, np.float32))
-        self.invoke()
-
-    def prepare(self, x: np.ndarray) -> np.ndarray:
-        return x
-
-    def set(self, x: np.ndarray) -> None:
-        self._input = tf.constant(x)
-
-    def invoke(self) -> None:
-        self._output = self._call(self._input)
-
-    def get(self) -> np.ndarray:
-        answer: np.ndarray = self._output.numpy()
-        return answer
-
-    def interpret(self, raw: np.ndarray) -> np.ndarray:
-        return raw

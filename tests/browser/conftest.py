@@ -11,8 +11,9 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from optsuite import datasets, results
+from optsuite.catalog.datasets import DATASETS
 from optsuite.report import page
+from optsuite.results import reader
 
 _OPTIONS = (
     "--headless=new",
@@ -42,7 +43,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 @pytest.fixture
 def shown_run(run_json: dict[str, Any]) -> dict[str, Any]:
     """The small run, of the first images of MNIST."""
-    run_json["optsuite"]["labels"] = datasets.DATASETS["mnist"].load("test").y[:100].tolist()
+    run_json["optsuite"]["labels"] = DATASETS["mnist"].load("test").y[:100].tolist()
     return run_json
 
 
@@ -67,7 +68,7 @@ def show(
 
     def show(run: Any) -> webdriver.Chrome:
         path = tmp_path / "report.html"
-        path.write_text(page.render(results.read(write_run(run))), "utf-8")
+        path.write_text(page.render(reader.read(write_run(run)), DATASETS["mnist"].load("test")), "utf-8")
         chromium.get("about:blank")
         for log in ("browser", "performance"):
             chromium.get_log(log)  # what was before

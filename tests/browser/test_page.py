@@ -13,7 +13,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
-from optsuite.pareto import frontier
+from optsuite.judge.pareto import frontier
 
 Show = Callable[[Any], Chrome]
 Resize = Callable[..., None]
@@ -38,9 +38,11 @@ def _quiet(page: Chrome) -> None:
     """Nothing was logged, and nothing asked for but the file itself and what is in it."""
     assert page.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert sum(url.startswith("file:") for url in asked) == 1
+    requested = [
+        event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert [url for url in requested if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert sum(url.startswith("file:") for url in requested) == 1
 
 
 def test_it_loads_in_silence(shown_run: Run, show: Show) -> None:
@@ -142,10 +144,10 @@ def test_one_experiment(shown_run: Run, show: Show) -> None:
     counts = page.execute_script("return document.getElementById('confusion').data[0].customdata")
     assert sum(map(sum, counts)) == 100
     assert sum(counts[i][i] for i in range(10)) == 99
-    assert page.find_element(By.ID, "flips").text == "7, not 1"
-    assert page.find_element(By.CSS_SELECTOR, "#flips i").size["width"] == 56
+    assert page.find_element(By.ID, "newly-wrong").text == "7, not 1"
+    assert page.find_element(By.CSS_SELECTOR, "#newly-wrong i").size["width"] == 56
     Select(page.find_element(By.ID, "detail-variant")).select_by_value("fp32")
-    assert page.find_element(By.ID, "flips-about").text == "0 test images"
+    assert page.find_element(By.ID, "newly-wrong-about").text == "0 test images"
     ActionChains(page).send_keys(Keys.ESCAPE).perform()
     assert not page.find_element(By.ID, "detail").is_displayed()
     _quiet(page)

@@ -11,9 +11,11 @@ from pathlib import Path, PurePath
 import pytest
 from runs import FAULTS, SMOKE, Smoke, run_pytest
 
-from optsuite import bundle, results
-from optsuite.spec import IMPORTED, OptsuiteError
-from optsuite.store import Store
+from optsuite.errors import OptsuiteError
+from optsuite.results import reader
+from optsuite.spec.artifact import IMPORTED
+from optsuite.store import bundle
+from optsuite.store.store import Store
 
 FEW = (*SMOKE, "--optsuite-recipes=baseline,qat", "--optsuite-variants=int8")
 
@@ -122,7 +124,7 @@ def _measures_the_same(cache: Path, smoke: Smoke, path: Path) -> str:
     """What the real command says, on that store, once its files and answers were found to be those of the smoke run."""
     done = run_pytest(*FEW, f"--optsuite-cache={cache}", f"--benchmark-json={path}")
     assert done.returncode == 0, done.stdout
-    expected, rows = results.read(smoke.json), results.read(path).rows
+    expected, rows = reader.read(smoke.json), reader.read(path).rows
     assert len(rows) == 2
     for row in rows:
         known = expected.row(row.measured.experiment, row.measured.variant)

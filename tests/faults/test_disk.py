@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from runs import SMOKE, Smoke, run_pytest
 
-from optsuite import results
 from optsuite.__main__ import main
+from optsuite.results import reader
 
 _FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8")
 
@@ -113,7 +113,7 @@ def test_somebody_elses_file(smoke: Smoke, tmp_path: Path, tally: Counter[str]) 
     assert done.returncode != 0
     assert str(file) in done.stdout + done.stderr
     assert "run.json can't be written" not in done.stdout
-    assert results.read(path).rows
+    assert reader.read(path).rows
 
 
 def test_a_json(small_disk: Callable[[int], Path], smoke: Smoke, tally: Counter[str]) -> None:

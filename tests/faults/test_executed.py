@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from runs import HANGS_S, ROOT, SMOKE, Smoke, edited_model, run_pytest
 
-from optsuite import build, bundle, results
-from optsuite.spec import IMPORTED, OptsuiteError
-from optsuite.store import Store
+from optsuite.errors import OptsuiteError
+from optsuite.results import reader
+from optsuite.spec.artifact import IMPORTED, MODEL
+from optsuite.store import bundle
+from optsuite.store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras's own
 
@@ -53,8 +55,8 @@ def test_an_imported_model_with_code(
     key = Store(smoke.cache, print).index()[PurePath("smoke/mnist/tutorial_baseline_s0/keras")]
     good = Store(smoke.cache, print).get(key)
     assert good is not None
-    evil = edited_model(good[build.MODEL], _with_lambda)
-    theirs.put(key, {**good, build.MODEL: evil})
+    evil = edited_model(good[MODEL], _with_lambda)
+    theirs.put(key, {**good, MODEL: evil})
     bundle.export(theirs, tmp_path / "bundle.zip")
     bundle.load(ours, tmp_path / "bundle.zip")
     for trust in (False, True):
@@ -101,7 +103,7 @@ def test_code_anywhere_in_a_model(
     for recipe in ("baseline", "qat"):
         artifact = Store(smoke.cache, print).get(index[PurePath(f"smoke/mnist/tutorial_{recipe}_s0/keras")])
         assert artifact is not None
-        models.append(artifact[build.MODEL])
+        models.append(artifact[MODEL])
         keras.load(models[-1])
     hidden = {"module": "tf_keras.src.layers.core.lambda_layer", "registered_name": "Lambda"}
     shell = f"touch {witness}"
@@ -140,7 +142,7 @@ def build():
     return keras.Sequential([layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense({width}), layers.Dense(10)])
 
 short = Schedule(epochs=1, peak_lr=1e-3)
-MODELS = [Model(name="mine", kind="28x28x1", build=build, train=short, finetune=short)]
+MODELS = [Model(name="mine", input_shape=(28, 28, 1), build=build, train=short, finetune=short)]
 """
 PARAMETERS = {width: (784 + 1) * width + (width + 1) * 10 for width in (8, 32)}
 
@@ -180,5 +182,5 @@ def test_a_catalogue_edited_while_it_builds(
             again = [*_command(folder, "--benchmark-json=run.json")]
             done = subprocess.run(again, cwd=folder, timeout=HANGS_S, check=False, capture_output=True, env=environment)
             assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-            found = results.read(folder / "run.json").header.built
+            found = reader.read(folder / "run.json").header.built
             assert {built.info.parameters for built in found} == {PARAMETERS[width]}

@@ -18,11 +18,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from runs import SMOKE, Smoke, run_sabotaged
 
-from optsuite import config, flatbuffer, results, vet
+from optsuite import config, tflite
 from optsuite.__main__ import main
-from optsuite.measure import LiteRTRunner
-from optsuite.spec import OptsuiteError
-from optsuite.variants import VARIANTS
+from optsuite.catalog.variants import VARIANTS
+from optsuite.errors import OptsuiteError
+from optsuite.examine import crash_test
+from optsuite.litert import LiteRTRunner
+from optsuite.results import reader
 
 NAMES = [
     "../../outside",
@@ -166,7 +168,7 @@ def test_names(name: str, run_json: dict[str, Any], tmp_path: Path, capsys: pyte
     for one in header["built"]:
         one["model"] = name
         one["info"]["stages"][0]["stage"] = name
-    header["built"][1]["kind"] = "prune-0.8_pqat"
+    header["built"][1]["recipe"] = "prune-0.8_pqat"
     header["absences"][0]["reason"] = name
     run_json["commit_info"]["id"] = name
     run_json["benchmarks"][0]["extra_info"]["optsuite"]["note"] = name
@@ -240,9 +242,9 @@ def test_damaged_tflite_files(
             content[rng.randrange(8, len(content))] = rng.randrange(256)
         files[number] = bytes(content)
     tally["a .tflite file damaged"] += len(files)
-    bad = vet.crashing(files)
+    bad = crash_test.crashing(files)
     for number in files.keys() - set(bad):
-        for use in (flatbuffer.read, LiteRTRunner):
+        for use in (tflite.kernels, LiteRTRunner):
             with contextlib.suppress(OptsuiteError):
                 use(files[number])
 
@@ -250,12 +252,12 @@ def test_damaged_tflite_files(
 def test_a_file_that_crashes(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
     """Its rows fail and say why; the run ends, and all others are measured."""
     cache = shutil.copytree(smoke.cache, tmp_path / "cache")
-    (cache / "vetted.txt").unlink()
+    (cache / "crash-tested.txt").unlink()
     tally["a file that crashes the interpreter"] += 1
     few = ("--optsuite-recipes=baseline", f"--optsuite-cache={cache}", f"--benchmark-json={tmp_path / 'run.json'}")
     done = run_sabotaged("crash LiteRT", *SMOKE, *few)
     assert done.returncode == 1
-    run = results.read(tmp_path / "run.json")
+    run = reader.read(tmp_path / "run.json")
     measured = {row.measured.variant for row in run.rows}
     crashed = set(VARIANTS) - measured
     assert crashed

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from runs import HANGS_S, ROOT, SMOKE, Smoke, group_ends
 
-from optsuite import results
-from optsuite.spec import OptsuiteError
-from optsuite.store import Store
+from optsuite.errors import OptsuiteError
+from optsuite.results import reader
+from optsuite.store.store import Store
 
 _FEW = ("--optsuite-recipes=baseline,qat", "--optsuite-variants=fp32,int8")
 
@@ -86,7 +86,7 @@ def test_builds(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], 
 def test_measurements(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], tally: Counter[str]) -> None:
     """The JSON is whole or is none; the next run finishes and finds what it would have found."""
     expected = {
-        (row.measured.experiment, row.measured.variant): row.measured.test for row in results.read(smoke.json).rows
+        (row.measured.experiment, row.measured.variant): row.measured.test for row in reader.read(smoke.json).rows
     }
     cache, path = tmp_path / "cache", tmp_path / "run.json"
     shutil.copytree(smoke.cache, cache)
@@ -96,12 +96,12 @@ def test_measurements(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], 
         alive = _kill_after(_start(cache, f"--benchmark-json={path}"), rng.uniform(0.5, 3.5))
         tally["a measurement killed"] += alive
         try:
-            found = results.read(path)
+            found = reader.read(path)
         except OptsuiteError:
             continue  # none, or cut short: it says so, and is not believed
         assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in found.rows)
     assert _start(cache, f"--benchmark-json={path}").wait(timeout=HANGS_S) == 0
-    rows = results.read(path).rows
+    rows = reader.read(path).rows
     assert len(rows) == 4
     assert all(row.measured.test == expected[row.measured.experiment, row.measured.variant] for row in rows)
     assert _state(cache) == before

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from runs import SMOKE, Smoke, answering, answers, benchmark, built, run_sabotaged
 
-from optsuite import results
 from optsuite.__main__ import main
+from optsuite.results import reader
 
 
 def test_models_that_answer_nonsense(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
@@ -24,7 +24,7 @@ def test_models_that_answer_nonsense(smoke: Smoke, tmp_path: Path, tally: Counte
     cache = shutil.copytree(smoke.cache, tmp_path / "cache")
     done = run_sabotaged("", *SMOKE, *few, f"--optsuite-cache={cache}", f"--benchmark-json={path}")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    run = results.read(path)
+    run = reader.read(path)
     found = {(row.measured.experiment, row.measured.variant): row.measured for row in run.rows}
     zeros = sum(label == 0 for label in run.header.labels) / len(run.header.labels)
     for variant in ("keras", "fp32"):
@@ -81,7 +81,7 @@ def test_a_run_of_one_row(run_json: dict[str, Any], write_run: Callable[[Any], P
     run_json["benchmarks"] = [benchmark("conv_baseline_s0", "int8")]
     run_json["optsuite"] |= {"experiments": ["conv_baseline_s0"], "variants": ["int8"], "absences": []}
     run_json["optsuite"]["built"] = [built("conv", "baseline")]
-    run_json["optsuite"]["watches"] = run_json["optsuite"]["watches"][1:2]
+    run_json["optsuite"]["reference_times"] = run_json["optsuite"]["reference_times"][1:2]
     assert _all_commands(write_run(run_json), tmp_path) == [0, 0, 0]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from runs import ROOT, SMOKE, Smoke, run_sabotaged
 
-from optsuite import results
+from optsuite.results import reader
 
 _FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8")
 
@@ -56,7 +56,7 @@ def test_a_locale_with_decimal_commas(smoke: Smoke, tmp_path: Path, tally: Count
     ):
         done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-    here, there = results.read(smoke.json), results.read(path)
+    here, there = reader.read(smoke.json), reader.read(path)
     row, known = there.row("tutorial_baseline_s0", "int8"), here.row("tutorial_baseline_s0", "int8")
     assert row is not None
     assert known is not None

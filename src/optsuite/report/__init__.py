@@ -8,14 +8,15 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from optsuite.calibration import Calibration
-from optsuite.noise import noise
+from optsuite.files import written
+from optsuite.judge.steadiness import steadiness
 from optsuite.report import about, escape, figures, page, pipelines, tables, timing, weights
-from optsuite.report.folder import written
-from optsuite.results import Run
+from optsuite.results.calibration import Calibration
+from optsuite.results.run import Run
+from optsuite.spec.data import Split
 
 
-def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.DataFrame:
+def write(run: Run, out: Path, calibration: Calibration | None = None, test: Split | None = None) -> pd.DataFrame:
     """Write the report into the folder `out`, all of it or nothing; OptsuiteError where that can't be done.
 
     `calibration` says how far the times can be trusted. Returns the table of the results, with a line for all seeds of
@@ -37,7 +38,7 @@ def write(run: Run, out: Path, calibration: Calibration | None = None) -> pd.Dat
         drawn = figures.draw(run, merged, made / "figures")
         text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
         (made / "report.md").write_text(text, "utf-8")
-        (made / "report.html").write_text(page.render(run), "utf-8")
+        (made / "report.html").write_text(page.render(run, test), "utf-8")
         # What only an earlier run had must not be taken for this one's.
         figure_files = (out / "figures" / f"{name}.{kind}" for name in figures.FIGURES for kind in ("png", "svg"))
         for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):
@@ -74,7 +75,7 @@ def _markdown(
         compression=tables.markdown(tables.over_seeds(weights.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),
-        noise=noise(run),
+        noise=steadiness(run),
         calibration=calibration,
         agreement=tables.markdown(timing.agreement(calibration)) if calibration else "",
         absences=about.absences(run),

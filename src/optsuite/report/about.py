@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from optsuite.report.tables import selected
-from optsuite.results import Run
+from optsuite.results.run import Run
 
 
 def absences(run: Run) -> list[tuple[str, str, str]]:

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pandas as pd
 
-from optsuite.recommend import MARGINS, RESAMPLES, Candidate, Choice, Limit, Limits, Near, Preference
-from optsuite.report import intervals
-from optsuite.results import Row
+from optsuite.judge import intervals
+from optsuite.judge.recommend import MARGINS, RESAMPLES, Candidate, Choice, Limit, Limits, Near, Preference
+from optsuite.results.run import Row
 from optsuite.units import kilobytes, microseconds
 
 _RUNNERS_UP = 5

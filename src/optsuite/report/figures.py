@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from optsuite.drop import paired
-from optsuite.pareto import frontier
-from optsuite.report import escape, intervals, tables
-from optsuite.results import Run
+from optsuite.judge import intervals
+from optsuite.judge.accuracy import paired
+from optsuite.judge.pareto import frontier
+from optsuite.report import escape, tables
+from optsuite.results.run import Run
 
 mpl.use("Agg")
 mpl.rcParams["svg.hashsalt"] = "optsuite"  # the same run, the same file
@@ -38,7 +39,7 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
     `table` is that of the results, with a line for all seeds of an experiment.
     """
     folder.mkdir()
-    table = table.assign(**{name: table[name].map(escape.label, na_action="ignore") for name in ("base", "kind")})
+    table = table.assign(**{name: table[name].map(escape.label, na_action="ignore") for name in ("model", "recipe")})
     drawn = []
     for name, plot in FIGURES.items():
         figure = Figure(figsize=(10, 7), layout="constrained")
@@ -58,9 +59,9 @@ def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> 
 
     Labels beside the points would lie on each other wherever points do; a column never does.
     """
-    colours = _colours(table["base"])
+    colours = _colours(table["model"])
     for model, colour in colours.items():
-        part = table[table["base"] == model]
+        part = table[table["model"] == model]
         axes.errorbar(
             *(part[x], part[y], _whiskers(part, y), _whiskers(part, x)),
             fmt="o",
@@ -78,16 +79,16 @@ def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> 
     heights = spread([(value - low) / (high - low) for value in labelled[y]], gap=_LABEL_HEIGHT)
     for (_, point), height in zip(labelled.iterrows(), heights, strict=True):
         axes.annotate(
-            point["kind"],
+            point["recipe"],
             xy=(point[x], point[y]),
             xytext=(1.03, height),
             textcoords="axes fraction",
             fontsize=8,
             va="center",
-            color=colours[point["base"]],
+            color=colours[point["model"]],
             arrowprops={
                 "arrowstyle": "-",
-                "color": colours[point["base"]],
+                "color": colours[point["model"]],
                 "alpha": 0.4,
                 "lw": 0.7,
                 "relpos": (0, 0.5),  # to the left edge of the label, under no other
@@ -181,7 +182,7 @@ def _latency_bar(_: Run, table: pd.DataFrame, figure: Figure) -> bool:
         )
     if _spans_decades(kept["tflite_float_median_ms"].astype(float)):
         axes.set_yscale("log")
-    names = kept["base"] + " " + kept["kind"]
+    names = kept["model"] + " " + kept["recipe"]
     axes.set_xticks(range(len(kept)), names, rotation=60, ha="right", fontsize=8)
     axes.legend()
     axes.grid(axis="y", alpha=0.3)
@@ -210,8 +211,8 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
         for built in chosen:
             if built.model == model:
                 error = [100 * (1 - value) for stage in built.info.stages for value in stage.val_accuracy]
-                curves.setdefault(built.kind, []).append(error)
-        for number, (kind, errors) in enumerate(curves.items()):
+                curves.setdefault(built.recipe, []).append(error)
+        for number, (recipe, errors) in enumerate(curves.items()):
             seeds = pd.DataFrame(errors)
             epochs, colour = range(1, seeds.shape[1] + 1), _COLOURS[number % len(_COLOURS)]
             axes.plot(
@@ -219,7 +220,7 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
                 seeds.mean(),
                 color=colour,
                 linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
-                label=escape.label(kind),
+                label=escape.label(recipe),
                 # What a recipe shares with its baseline is drawn once: the first line lies on top.
                 zorder=3 - number / 100,
             )

@@ -10,11 +10,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from optsuite.history import SERIES, Change, Point, changes, models_of
+from optsuite.files import written
+from optsuite.judge.history import SERIES, Change, Point, changes, models_of
+from optsuite.judge.verdict import Judgement
 from optsuite.report import escape, tables
-from optsuite.report.folder import written
-from optsuite.results import Run
-from optsuite.verdict import Judgement
+from optsuite.results.run import Run
 
 mpl.use("Agg")
 

@@ -6,9 +6,8 @@ import re
 
 import pandas as pd
 
-from optsuite.recipes import PIPELINES
 from optsuite.report.tables import over_seeds
-from optsuite.results import Run
+from optsuite.results.run import Run
 
 METHODS = ("keras", "fp32", "fp16", "dynamic", "uint8", "int8", "int16x8")
 
@@ -26,7 +25,7 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
     """
     seeds: dict[str, set[int]] = {}
     for one in run.header.built:
-        if one.kind in PIPELINES and "_" in one.kind:
+        if one.recipe in run.header.catalog.pipelines and "_" in one.recipe:
             seeds.setdefault(one.model, set()).add(one.seed)
     return {model: _table(run, model, sorted(found)) for model, found in seeds.items()}
 
@@ -35,7 +34,7 @@ def _table(run: Run, model: str, seeds: list[int]) -> pd.DataFrame:
     lines = [
         {"Method": method, "Model optimize": label(recipe)} | _figures(run, f"{model}_{recipe}_s{seed}", method)
         for method in METHODS
-        for recipe in PIPELINES
+        for recipe in run.header.catalog.pipelines
         for seed in seeds
     ]
     table = pd.DataFrame(lines).astype(dict.fromkeys(("Accuracy", "Total time", "File size"), "Float64"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from optsuite.spread import LEAST, Rows, Spread
-from optsuite.verdict import ALPHA
+from optsuite.judge.training_spread import LEAST, Rows, Spread
+from optsuite.judge.verdict import ALPHA
 
 
 def table(rows: Rows) -> pd.DataFrame:

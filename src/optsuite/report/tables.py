@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from optsuite.drop import paired, pooled
-from optsuite.pareto import frontier as pareto_frontier
-from optsuite.records import Built
+from optsuite.judge.accuracy import paired, pooled
+from optsuite.judge.pareto import frontier as pareto_frontier
 from optsuite.report import escape
-from optsuite.results import Row, Run
-from optsuite.variants import VARIANTS
+from optsuite.results.built import Built
+from optsuite.results.run import Row, Run
 
 _PUBLISHED = ("fp32", "dynamic", "int8")
 """The variants of the published tables, whose columns come first."""
@@ -45,12 +44,12 @@ def _not_built(run: Run, experiment: str, columns: list[str]) -> dict[str, Any]:
 
 
 def _result(run: Run, built: Built) -> dict[str, Any]:
-    rows = {name: run.row(built.id, name) for name in (*VARIANTS, *run.header.variants)}
+    rows = {name: run.row(built.id, name) for name in (*run.header.catalog.variants, *run.header.variants)}
     beside = [name for name in rows if name not in (*_PUBLISHED, "keras")]
     line: dict[str, Any] = {
         "exp_id": built.id,
-        "base": built.model,
-        "kind": built.kind,
+        "model": built.model,
+        "recipe": built.recipe,
         "seed": built.seed,
         "epochs": built.epochs,
         "batch": built.info.stages[0].batch,
@@ -61,19 +60,20 @@ def _result(run: Run, built: Built) -> dict[str, Any]:
         "keras_bytes": built.info.keras_bytes or pd.NA,
     }
     for figure in ("bytes", "median_ms", "acc"):
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for name in _PUBLISHED}
-    line["acc_drop_int8"] = _drop(built, rows["int8"])
-    line["size_ratio_int8"] = line["keras_bytes"] / rows["int8"].measured.bytes if rows["int8"] else pd.NA
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for name in _PUBLISHED}
+    line["acc_drop_int8"] = _drop(built, rows.get("int8"))
+    int8_row = rows.get("int8")
+    line["size_ratio_int8"] = line["keras_bytes"] / int8_row.measured.bytes if int8_row else pd.NA
     for name in _PUBLISHED:
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for figure in _SPREAD}
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for figure in _SPREAD}
     for name in beside:
         figures = ("bytes", "median_ms", "acc", *_SPREAD)
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for figure in figures}
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for figure in figures}
     for figure in ("gzip_bytes", "total_ms"):
         files = (name for name in rows if name != "keras")
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows[name], figure) for name in files}
-    line["keras_median_ms"] = _figure(rows["keras"], "median_ms")
-    line["keras_total_ms"] = _figure(rows["keras"], "total_ms")
+        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for name in files}
+    line["keras_median_ms"] = _figure(rows.get("keras"), "median_ms")
+    line["keras_total_ms"] = _figure(rows.get("keras"), "total_ms")
     line["macs"] = built.info.macs
     line["prunable"] = built.prunable
     line["notes"] = "; ".join(f"{name}: {row.measured.note}" for name, row in rows.items() if row and row.measured.note)
@@ -150,7 +150,7 @@ def without_seed(experiment: str) -> str:
 
 def comparison(results: pd.DataFrame) -> pd.DataFrame:
     """Keras beside TFLite: the columns of `results` that say it."""
-    columns = ["exp_id", "kind", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
+    columns = ["exp_id", "recipe", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
     columns += ["acc_drop_int8", "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes"]
     columns += ["tflite_float_median_ms", "tflite_int8_median_ms", "size_ratio_int8"]
     return _with_spread(results, columns)
@@ -166,7 +166,7 @@ def recipes(run: Run) -> pd.DataFrame:
     for built in selected(run):
         reference = run.baseline(built)
         if reference is not None and reference is not built:
-            found.setdefault(built.unit, []).append((reference, built))
+            found.setdefault(built.model_recipe, []).append((reference, built))
     return pd.DataFrame([_recipe(run, name, pairs) for name, pairs in found.items()])
 
 
@@ -195,7 +195,7 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
 
 def int8(results: pd.DataFrame) -> pd.DataFrame:
     """The int8 variants that were measured: accuracy, latency and size."""
-    columns = ["exp_id", "base", "kind", "params", "acc", "median_ms", "bytes", "gzip_bytes"]
+    columns = ["exp_id", "model", "recipe", "params", "acc", "median_ms", "bytes", "gzip_bytes"]
     measured = results[results["tflite_int8_acc"].notna()] if "tflite_int8_acc" in results else results.iloc[:0]
     return _with_spread(measured.rename(columns=lambda name: name.removeprefix("tflite_int8_")), columns)
 
@@ -206,7 +206,7 @@ def frontier(results: pd.DataFrame, cost: str) -> pd.DataFrame:
     if table.empty:
         return table
     points = list(zip(table[FRONTIERS[cost]], table["acc"], strict=True))
-    shown = [name for name in table.columns if name.removesuffix(_SD) not in ("base", "kind", "params")]
+    shown = [name for name in table.columns if name.removesuffix(_SD) not in ("model", "recipe", "params")]
     return table.iloc[pareto_frontier(points)][shown].reset_index(drop=True)
 
 
@@ -233,7 +233,7 @@ def _shown(column: str, value: Any) -> str:
         return f"{value:.0f}"
     if column == "gmacs_per_s":
         return f"{value:.1f}"
-    if column.startswith("apart"):
+    if column.startswith("difference"):
         return f"{value:+.2f}"
     if column.endswith("_us"):
         return f"{value:.2f}"

@@ -6,9 +6,9 @@ from statistics import median
 
 import pandas as pd
 
-from optsuite.calibration import Calibration, Tries
 from optsuite.report.tables import selected
-from optsuite.results import Run
+from optsuite.results.calibration import Calibration, Tries
+from optsuite.results.run import Run
 
 
 def execution(run: Run) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def of_baselines(run: Run, lines: pd.DataFrame) -> pd.DataFrame:
     """The lines of each model's first baseline, or all where none was run: the others are much the same."""
     if lines.empty:
         return lines
-    first = {built.model: built.id for built in reversed(selected(run)) if built.kind == "baseline"}
+    first = {built.model: built.id for built in reversed(selected(run)) if built.recipe == "baseline"}
     chosen = lines[lines["exp_id"].isin(first.values())]
     return lines if chosen.empty else chosen
 
@@ -59,17 +59,17 @@ def slowdown(run: Run) -> float | None:
 
 
 def agreement(calibration: Calibration) -> pd.DataFrame:
-    """Our path beside the runtime's own, the floor of each, and how far they are apart: medians and quartiles."""
+    """Both interfaces of the runtime, their call overheads, and how much they differ: medians and quartiles."""
     return pd.DataFrame(
         {
             "file": paths.file,
-            "ours_us": 1e6 * median(paths.ours),
-            "runtime_us": 1e6 * median(paths.runtime),
-            "ours_floor_us": 1e6 * median(paths.ours_floor),
-            "runtime_floor_us": 1e6 * median(paths.runtime_floor),
-            "apart_us": 1e6 * median(paths.apart),
-            "apart_q1_us": 1e6 * pd.Series(paths.apart).quantile(0.25),
-            "apart_q3_us": 1e6 * pd.Series(paths.apart).quantile(0.75),
+            "interpreter_us": 1e6 * median(paths.interpreter),
+            "compiled_model_us": 1e6 * median(paths.compiled_model),
+            "interpreter_overhead_us": 1e6 * median(paths.interpreter_overhead),
+            "compiled_model_overhead_us": 1e6 * median(paths.compiled_model_overhead),
+            "difference_us": 1e6 * median(paths.differences_s),
+            "difference_q1_us": 1e6 * pd.Series(paths.differences_s).quantile(0.25),
+            "difference_q3_us": 1e6 * pd.Series(paths.differences_s).quantile(0.75),
             "agree": "yes" if paths.agree else "no",
         }
         for paths in calibration.paths

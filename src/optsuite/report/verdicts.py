@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from optsuite.config import Tolerances
+from optsuite.judge.verdict import ALPHA, Judgement, Verdict
 from optsuite.report import escape
-from optsuite.verdict import ALPHA, Judgement, Verdict
 
 Volumes = Mapping[str, Sequence[float | None]]
 """Model -> hypervolume, before and after."""

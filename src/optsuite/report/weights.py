@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from optsuite.invariants import owed
+from optsuite.judge.invariants import in_force
 from optsuite.report.tables import selected
-from optsuite.results import Run
+from optsuite.results.run import Run
 
 
 def invariants(run: Run) -> pd.DataFrame:
@@ -23,18 +23,18 @@ def invariants(run: Run) -> pd.DataFrame:
             invariant: {
                 name
                 for stage in built.info.stages
-                if getattr(stage.promise, invariant) is not None
+                if getattr(stage.invariant, invariant) is not None
                 for name in stage.layers
             }
             for invariant in ("sparsity", "clusters")
         }
         if not any(promised.values()):
             continue
-        left = owed(built.info.stages)
+        left = in_force(built.info.stages)
         row = run.row(built.id, "int8")
         line: dict[str, Any] = {"exp_id": built.id}
         for invariant, names in promised.items():
-            kept = any(getattr(promise, invariant) is not None for promise in left.values())
+            kept = any(getattr(one, invariant) is not None for one in left.values())
             line[invariant] = ("owed" if kept else "lost by design") if names else pd.NA
         for place, layers in (("keras", built.info.layers), ("int8", row.measured.weights if row else ())):
             pruned = [layer.zeros / layer.size for layer in layers if layer.name in promised["sparsity"]]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from optsuite.spec import Invariant, OptsuiteError, Promise, Stage
-from optsuite.stages.train import fit
-
-if TYPE_CHECKING:
-    from optsuite.build import Task
+from optsuite.errors import OptsuiteError
+from optsuite.spec.invariant import Invariant, InvariantName
+from optsuite.spec.stage import Stage
+from optsuite.spec.task import Task
+from optsuite.stages.fit import fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +22,11 @@ class Cluster(Stage):
     """
 
     clusters: int
-    preserve: tuple[Invariant, ...] = ()
+    preserve: tuple[InvariantName, ...] = ()
 
     @property
-    def promise(self) -> Promise:
-        return Promise(clusters=self.clusters)
+    def invariant(self) -> Invariant:
+        return Invariant(clusters=self.clusters)
 
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import cluster_weights, keras, kernels, tfmot

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from optsuite.build import INFO, pack_arrays, unpack_arrays
-from optsuite.spec import Action, Artifact, Stage
-from optsuite.stages.train import Copies, check_images, fit, moved
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import INFO, LOGITS, Artifact, pack_arrays, unpack_arrays
+from optsuite.spec.stage import Conversion, Stage, Teacher
+from optsuite.spec.task import Task
+from optsuite.stages.fit import Copies, fit
+from optsuite.stages.images import check_images, moved
 
-if TYPE_CHECKING:
-    from optsuite.build import Task
-
-_LOGITS = "logits.npz"
 _LEAST = 1e-7
 """Probabilities less than that are taken for it: softmax of their logarithms gives them back."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherLogits(Action):
+class TeacherLogits(Conversion):
     """Ask the teacher once, about the clean training images and `copies` - 1 copies shifted by the seed.
 
     The artifact holds `shifts`, int (copies, n, 2) in pixels, `logits`, float32 (copies, n, classes), and what is known
@@ -33,17 +32,19 @@ class TeacherLogits(Action):
     def run(self, task: Task) -> Artifact:
         from optsuite import keras
 
-        images = task.split("train").x
+        images = task.splits["train"].x
         if self.pixels:
             check_images(images)
-        rng = np.random.default_rng(task.step.seed)
+        rng = np.random.default_rng(task.seed)
         shifts = rng.integers(-self.pixels, self.pixels + 1, (self.copies, len(images), 2))
         shifts[0] = 0
+        if task.parent is None:
+            raise OptsuiteError("expected the artifact of a teacher to ask, got none")
         teacher = task.parent_model()
-        asked = [moved(images, moves).numpy() if self.pixels else images for moves in shifts]
-        answers = np.stack([keras.outputs(teacher, inputs) for inputs in asked])
+        inputs = [moved(images, moves).numpy() if self.pixels else images for moves in shifts]
+        answers = np.stack([keras.outputs(teacher, one) for one in inputs])
         logits = np.log(np.maximum(answers, _LEAST)) if task.probabilities(teacher) else answers
-        return {_LOGITS: pack_arrays(shifts=shifts, logits=logits), INFO: task.inputs[0][INFO]}
+        return {LOGITS: pack_arrays(shifts=shifts, logits=logits), INFO: task.parent[INFO]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +62,16 @@ class Distill(Stage):
     copies: int = 5
     pixels: int = 1
 
-    def from_teacher(self) -> tuple[str, Action]:
-        return self.teacher, TeacherLogits(copies=self.copies, pixels=self.pixels)
+    def teacher_of(self) -> Teacher:
+        return Teacher(model=self.teacher, answers=TeacherLogits(copies=self.copies, pixels=self.pixels))
 
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import keras, tf
 
-        known = unpack_arrays(task.inputs[1][_LOGITS])
-        labels = task.split("train").y.astype(np.float32)
+        if task.teacher is None:
+            raise OptsuiteError("expected the artifact with the teacher's answers, got none")
+        known = unpack_arrays(task.teacher[LOGITS])
+        labels = task.splits["train"].y.astype(np.float32)
         classes = known["logits"].shape[-1]
         probabilities = task.probabilities(model)
 

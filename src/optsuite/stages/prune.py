@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from optsuite.spec import Promise, Stage
-from optsuite.stages.train import fit, total_steps
-
-if TYPE_CHECKING:
-    from optsuite.build import Task
+from optsuite.spec.invariant import Invariant
+from optsuite.spec.stage import Stage
+from optsuite.spec.task import Task
+from optsuite.stages.fit import fit, total_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +23,8 @@ class Prune(Stage):
     ramp: float = 0.3
 
     @property
-    def promise(self) -> Promise:
-        return Promise(sparsity=self.sparsity)
+    def invariant(self) -> Invariant:
+        return Invariant(sparsity=self.sparsity)
 
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import keras, prune_registry, tfmot

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
-from optsuite.spec import Invariant, OptsuiteError, Stage
-from optsuite.stages.train import fit
-
-if TYPE_CHECKING:
-    from optsuite.build import Task
+from optsuite.errors import OptsuiteError
+from optsuite.spec.invariant import InvariantName
+from optsuite.spec.stage import Stage
+from optsuite.spec.task import Task
+from optsuite.stages.fit import fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class QAT(Stage):
     """
 
     quantizes = True
-    preserve: tuple[Invariant, ...] = ()
+    preserve: tuple[InvariantName, ...] = ()
 
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import cluster_utils, tfmot

@@ -10,20 +10,21 @@ import jinja2
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from optsuite import recommend
-from optsuite.recommend import Choice
+from optsuite.judge import recommend
+from optsuite.judge.recommend import Choice
 from optsuite.report import about, choice, pipelines
 from optsuite.report.page import data
-from optsuite.results import Run
+from optsuite.results.run import Run
+from optsuite.spec.data import Split
 from optsuite.units import kilobytes, microseconds
 
 
-def render(run: Run) -> str:
+def render(run: Run, test: Split | None) -> str:
     """The page as HTML that needs nothing else: script, style, data and images are in it."""
     page = resources.files("optsuite.report.page")
     definitions = (resources.files("optsuite.docs") / "numbers.md").read_text("utf-8")
     scripts = [get_plotlyjs(), (page / "page.js").read_text("utf-8")]
-    content = data.content(run)
+    content = data.content(run, test)
     text: str = (
         _environment()
         .get_template("page.html.j2")

@@ -9,35 +9,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optsuite.drop import paired
-from optsuite.invariants import broken, owed
-from optsuite.noise import noise
-from optsuite.recipes import PIPELINES
-from optsuite.records import Built, LayerWeights, Measured
-from optsuite.report import intervals, pipelines
+from optsuite.judge import intervals
+from optsuite.judge.accuracy import paired
+from optsuite.judge.invariants import in_force, violations
+from optsuite.judge.steadiness import steadiness
+from optsuite.report import pipelines
 from optsuite.report.page import images
 from optsuite.report.tables import selected
-from optsuite.results import Row, Run
-from optsuite.spec import Promise
-
-_METRICS = [
-    {"key": "accuracy", "label": "test accuracy", "unit": "", "better": "higher"},
-    {"key": "median_us", "label": "latency, median of one call", "unit": "µs", "better": "lower"},
-    {"key": "bytes", "label": "size", "unit": "bytes", "better": "lower"},
-    {"key": "gzip_bytes", "label": "size after gzip", "unit": "bytes", "better": "lower"},
-    {"key": "parameters", "label": "parameters", "unit": "", "better": "lower"},
-    {"key": "macs", "label": "MACs", "unit": "", "better": "lower"},
-]
-"""What the axes can be."""
+from optsuite.results.built import Built
+from optsuite.results.figures import Figure
+from optsuite.results.kernels import LayerWeights
+from optsuite.results.measured import Measured
+from optsuite.results.run import Row, Run
+from optsuite.spec.data import Split
+from optsuite.spec.invariant import Invariant
 
 _QUANTILES = np.linspace(0, 1, 201)
 
 
-def content(run: Run) -> dict[str, Any]:
+def content(run: Run, test: Split | None) -> dict[str, Any]:
     """All that the page's script needs; the lines of the table of results are `rows`."""
-    found = noise(run)
-    disturbed = found.disturbed if found else ()
-    flips = images.flips(run)
+    found = steadiness(run)
+    disturbed = found.unstable if found else ()
+    changed = images.newly_wrong(run)
     rows: list[dict[str, Any]] = []
     details = {}
     for built in selected(run):
@@ -45,15 +39,23 @@ def content(run: Run) -> dict[str, Any]:
             name = row.measured.experiment, row.measured.variant
             if row.measured.experiment == built.id:
                 rows.append(_row(built, row, doubtful=name in disturbed))
-                details[" ".join(name)] = _detail(run, built, row, flips.get(name, ()))
+                details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
-        "metrics": _METRICS,
+        "metrics": [_metric(figure) for figure in run.header.figures],
         "rows": rows,
         "details": details,
         "experiments": {built.id: _experiment(run, built) for built in selected(run)},
         "labels": run.header.labels,
-        "images": images.sheet(run, flips),
+        "images": images.sheet(run, changed, test),
     }
+
+
+def _metric(figure: Figure) -> dict[str, str]:
+    """What an axis of the plot can be: a figure of the rows, by its key; seconds are shown in microseconds."""
+    key, unit = figure.name, figure.unit
+    if unit == "s":
+        key, unit = f"{key.removesuffix('_s')}_us", "µs"
+    return {"key": key, "label": figure.label, "unit": unit, "better": figure.better}
 
 
 def _row(built: Built, row: Row, *, doubtful: bool) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def _row(built: Built, row: Row, *, doubtful: bool) -> dict[str, Any]:
     return {
         "experiment": built.id,
         "model": built.model,
-        "recipe": built.kind,
+        "recipe": built.recipe,
         "seed": built.seed,
         "variant": measured.variant,
         "accuracy": measured.test.accuracy,
@@ -96,7 +98,7 @@ def _experiment(run: Run, built: Built) -> dict[str, Any]:
                 "accuracy": stage.accuracy,
                 "val_accuracy": stage.val_accuracy,
                 "layers": stage.layers,
-                "promise": _words(stage.promise),
+                "invariant": _words(stage.invariant),
                 "preserve": stage.preserve,
             }
             for stage in built.info.stages
@@ -104,30 +106,31 @@ def _experiment(run: Run, built: Built) -> dict[str, Any]:
     }
 
 
-def _words(promise: Promise) -> str:
+def _words(invariant: Invariant) -> str:
     parts = []
-    if promise.sparsity is not None:
-        parts.append(f"{100 * promise.sparsity:g} % zeros")
-    if promise.clusters is not None:
-        parts.append(f"at most {promise.clusters} values")
+    if invariant.sparsity is not None:
+        parts.append(f"{100 * invariant.sparsity:g} % zeros")
+    if invariant.clusters is not None:
+        parts.append(f"at most {invariant.clusters} values")
     return ", ".join(parts)
 
 
-def _detail(run: Run, built: Built, row: Row, flips: Sequence[int]) -> dict[str, Any]:
+def _detail(run: Run, built: Built, row: Row, changed: Sequence[int]) -> dict[str, Any]:
     """What is known of a variant of an experiment beside its line."""
     measured, timing = row.measured, row.timing
-    promises = owed(built.info.stages)
+    invariants = in_force(built.info.stages)
     mistakes = _mistakes(measured)
     ran = measured.execution
     return {
         "wrong": _wrong(run.header.labels, mistakes),
-        "flips": len(flips),
-        "shown": [[index, mistakes[index]] for index in flips[: images.MOST]],
+        "newly_wrong": len(changed),
+        "shown": [[index, mistakes[index]] for index in changed[: images.MOST]],
         "quantiles_us": (1e6 * np.quantile(timing.rounds_s, _QUANTILES)).round(3).tolist()
         if timing.single_rounds
         else [],
         "layers": [
-            _layer(layer, promises.get(layer.name, Promise()), in_file=ran is not None) for layer in measured.weights
+            _layer(layer, invariants.get(layer.name, Invariant()), in_file=ran is not None)
+            for layer in measured.weights
         ],
         "execution": {
             "load_ms": 1e3 * ran.load_s,
@@ -140,14 +143,14 @@ def _detail(run: Run, built: Built, row: Row, flips: Sequence[int]) -> dict[str,
     }
 
 
-def _layer(layer: LayerWeights, promise: Promise, *, in_file: bool) -> dict[str, Any]:
+def _layer(layer: LayerWeights, invariant: Invariant, *, in_file: bool) -> dict[str, Any]:
     return {
         "name": layer.name,
         "size": layer.size,
         "zeros": layer.zeros / layer.size,
         "values": layer.channel_unique if in_file else layer.unique,
-        "owed": _words(promise),
-        "faults": broken({layer.name: promise}, [layer], per_channel=in_file),
+        "in_force": _words(invariant),
+        "faults": violations({layer.name: invariant}, [layer], per_channel=in_file),
         "low": layer.low,
         "high": layer.high,
         "histogram": layer.histogram,
@@ -158,7 +161,7 @@ def _mistakes(measured: Measured) -> dict[int, int]:
     """Image -> the label that it was given, of those that were answered wrong."""
     if measured.test.graded:
         return {}
-    return dict(zip(np.flatnonzero(~measured.test.right()).tolist(), measured.mistakes, strict=True))
+    return dict(zip(np.flatnonzero(~measured.test.correct()).tolist(), measured.mistakes, strict=True))
 
 
 def _wrong(labels: Sequence[int], mistakes: dict[int, int]) -> list[tuple[int, int, int]]:
@@ -169,8 +172,8 @@ def _wrong(labels: Sequence[int], mistakes: dict[int, int]) -> list[tuple[int, i
 
 def pipeline(run: Run, model: str, table: pd.DataFrame) -> dict[str, Any]:
     """The lines of a pipeline table, and the experiment of each: of the first seed, where there are several."""
-    first = {built.kind: built.id for built in reversed(selected(run)) if built.model == model}
-    experiments = {pipelines.label(recipe): first.get(recipe) for recipe in PIPELINES}
+    first = {built.recipe: built.id for built in reversed(selected(run)) if built.model == model}
+    experiments = {pipelines.label(recipe): first.get(recipe) for recipe in run.header.catalog.pipelines}
     columns = [name for name in table.columns if name != "Note" and not name.endswith("_sd")]
     lines = []
     for line in table.to_dict("records"):

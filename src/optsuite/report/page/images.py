@@ -11,42 +11,48 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from optsuite import datasets
 from optsuite.report.tables import selected
-from optsuite.results import Run
+from optsuite.results.run import Run
+from optsuite.spec.data import Split
 
 MOST = 60
 """How many are shown of a row."""
 _MOST_BYTES = 2_000_000
 """Of all images, before they are compressed: the page has to stay small."""
 
-Flips = Mapping[tuple[str, str], Sequence[int]]
+NewlyWrong = Mapping[tuple[str, str], Sequence[int]]
 """Experiment and variant -> images, by number."""
 
 
-def flips(run: Run) -> Flips:
+def newly_wrong(run: Run) -> NewlyWrong:
     """The test images that each row gets wrong and its baseline's Keras model gets right; none of graded answers."""
     if any(row.measured.test.graded for row in run.rows):
         return {}
-    baselines = {built.id: baseline.answers.right() for built in selected(run) if (baseline := run.baseline(built))}
+    baselines = {built.id: baseline.answers.correct() for built in selected(run) if (baseline := run.baseline(built))}
     return {
         (row.measured.experiment, row.measured.variant): np.flatnonzero(
-            ~row.measured.test.right() & baselines[row.measured.experiment]
+            ~row.measured.test.correct() & baselines[row.measured.experiment]
         ).tolist()
         for row in run.rows
         if row.measured.experiment in baselines
     }
 
 
-def sheet(run: Run, found: Flips) -> dict[str, Any] | None:
-    """The images to show in one PNG, side by side; None where the run's data is not here, or is no images."""
-    dataset = datasets.DATASETS.get(run.header.asked.dataset)
-    if dataset is None:
+def sheet(run: Run, found: NewlyWrong, test: Split | None) -> dict[str, Any] | None:
+    """Return the images to show in one PNG, side by side.
+
+    Args:
+        run: The run.
+        found: The images that each row shows, by number.
+        test: The test split of the run's dataset, or None where it is not available.
+
+    Returns:
+        The PNG and where each image is in it; None where `test` is not the run's test split, or holds no images.
+
+    """
+    if test is None:
         return None
-    try:
-        test = dataset.load("test").first(len(run.header.labels))
-    except Exception:  # the code may be the user's own, and there is a report without images, too
-        return None
+    test = test.first(len(run.header.labels))
     if not np.array_equal(test.y, run.header.labels) or run.header.data_sha256 not in ("", test.sha256):
         return None
     if test.x.ndim != 4 or test.x.shape[-1] not in (1, 3):

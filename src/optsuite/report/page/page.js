@@ -219,7 +219,7 @@ function drawDetail() {
   drawStages(known.stages);
   drawLayers(detail(row).layers);
   drawConfusion(detail(row).wrong);
-  drawFlips(detail(row), known.baseline);
+  drawNewlyWrong(detail(row), known.baseline);
 }
 
 function drawVariants(rows, detail) {
@@ -243,8 +243,8 @@ function drawVariants(rows, detail) {
 
 function drawStages(stages) {
   $("detail-stages").replaceChildren(table(
-    ["stage", "epochs", "batch", "layers", "promises", "keeps"],
-    stages.map((stage) => [stage.stage, figure(stage.epochs), figure(stage.batch), stage.layers.join(", "), stage.promise,
+    ["stage", "epochs", "batch", "layers", "invariant", "preserves"],
+    stages.map((stage) => [stage.stage, figure(stage.epochs), figure(stage.batch), stage.layers.join(", "), stage.invariant,
       stage.preserve.join(", ")]),
   ));
   const error = (key) => stages.flatMap((stage) => stage[key].map((accuracy) => 100 * (1 - accuracy)));
@@ -265,10 +265,10 @@ function drawStages(stages) {
 
 function drawLayers(layers) {
   $("detail-layers").replaceChildren(table(
-    ["layer", "weights", "zeros", "values", "owed", ""],
+    ["layer", "weights", "zeros", "values", "in force", ""],
     layers.map((layer) => [layer.name, figure(layer.size.toLocaleString("en")), figure((100 * layer.zeros).toFixed(1) + " %"),
-      figure(layer.values), layer.owed || null, layer.faults.length ? element("td", layer.faults.join("; "), { class: "fault" }) :
-        element("td", layer.owed ? "kept" : "", { class: "kept" })]),
+      figure(layer.values), layer.in_force || null, layer.faults.length ? element("td", layer.faults.join("; "), { class: "fault" }) :
+        element("td", layer.in_force ? "kept" : "", { class: "kept" })]),
   ));
   for (const old of $("weights").querySelectorAll(".histogram")) Plotly.purge(old);
   $("weights").replaceChildren(...layers.map((layer) => element("div", "", { class: "histogram" })));
@@ -317,17 +317,17 @@ function drawConfusion(wrong) {
 
 let sheet = null;
 
-function drawFlips({ flips, shown: some }, baseline) {
+function drawNewlyWrong({ newly_wrong: count, shown: some }, baseline) {
   const { images } = data;
-  const which = baseline ? `${flips} test images` : "No baseline was run";
-  $("flips-about").textContent = which + (flips > some.length ? `; the first ${some.length} of them` : "") +
-    (flips && !images ? "; their numbers, as there are no pictures of them here" : "");
+  const which = baseline ? `${count} test images` : "No baseline was run";
+  $("newly-wrong-about").textContent = which + (count > some.length ? `; the first ${some.length} of them` : "") +
+    (count && !images ? "; their numbers, as there are no pictures of them here" : "");
   if (images && sheet === null) {
     const bytes = Uint8Array.from(atob(images.png), (character) => character.charCodeAt(0));
     sheet = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
   }
   const zoom = images ? Math.max(1, Math.round(64 / images.width)) : 1;
-  $("flips").replaceChildren(...some.map(([index, given]) => {
+  $("newly-wrong").replaceChildren(...some.map(([index, given]) => {
     const place = images?.places[index];
     const made = element("figure", "", { title: `test image ${index}` });
     if (place !== undefined) {

@@ -1,0 +1,76 @@
+"""The catalog: all datasets, models, recipes and variants that there are to choose from, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from optsuite.errors import OptsuiteError
+from optsuite.results.header import CatalogNames
+from optsuite.spec.data import Dataset
+from optsuite.spec.model import Model
+from optsuite.spec.recipe import Recipe
+from optsuite.spec.variant import Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """Entries by name, in the order of reports.
+
+    Attributes:
+        datasets: The datasets.
+        models: The models.
+        recipes: The recipes; "baseline", which has no stages, is always one of them.
+        variants: The variants; "keras", the Keras model itself, is always one of them.
+        user_defined: The entries that the user's catalogue file added, or None where there is no such file.
+
+    """
+
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    user_defined: Catalog | None = None
+
+    @classmethod
+    def builtin(cls) -> Catalog:
+        """Return the entries that optsuite has."""
+        # The lists import what their entries are made of, which only a run needs.
+        from optsuite.catalog.datasets import DATASETS
+        from optsuite.catalog.models import MODELS
+        from optsuite.catalog.recipes import RECIPES
+        from optsuite.catalog.variants import VARIANTS
+
+        return cls(datasets=DATASETS, models=MODELS, recipes=RECIPES, variants=VARIANTS)
+
+    def names(self) -> CatalogNames:
+        """Return the names of all entries, in the order of reports."""
+        from optsuite.catalog.recipes import PIPELINES
+
+        return CatalogNames(
+            models=tuple(self.models),
+            recipes=tuple(self.recipes),
+            variants=tuple(self.variants),
+            pipelines=PIPELINES,
+        )
+
+    def joined(self, user_defined: Catalog) -> Catalog:
+        """Return a catalog with the user's entries after these.
+
+        Raises:
+            OptsuiteError: An entry has the name of one that is there already.
+
+        """
+        joined = {}
+        for kind in ENTRIES:
+            present, added = getattr(self, kind), getattr(user_defined, kind)
+            if taken := present.keys() & added.keys():
+                raise OptsuiteError(
+                    f"expected new names in {kind.upper()}, got {', '.join(sorted(taken))}, which optsuite has"
+                )
+            joined[kind] = {**present, **added}
+        return Catalog(**joined, user_defined=user_defined)
+
+
+ENTRIES = tuple(one.name for one in fields(Catalog) if one.name != "user_defined")
+"""The kinds of entries: the fields of a catalog that hold them."""

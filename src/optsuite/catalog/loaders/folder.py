@@ -1,0 +1,90 @@
+"""Datasets from folders of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from optsuite.catalog.loaders.splits import Loader, check_unchanged, checked_split
+from optsuite.errors import OptsuiteError
+from optsuite.files import File
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.metric import ACCURACY, Metric
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+def from_folder(
+    name: str,
+    path: str | PathLike[str],
+    size: tuple[int, int],
+    channels: int = 3,
+    *,
+    metric: Metric = ACCURACY,
+    class_weights: Mapping[int, float] | None = None,
+) -> Dataset:
+    """Images by class: PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, and PATH/validation if you have it.
+
+    Each is brought to `size`, (height, width), and `channels`, 1 (grey) or 3 (RGB), in 0..1. Labels are the classes of
+    the training split in alphabetical order. Without a validation split it is made as by `from_npz`.
+    """
+    if channels not in (1, 3):
+        raise OptsuiteError(f"dataset {name}: channels {channels}; accepted are 1 and 3")
+    file = File.of(path)
+    return Dataset(
+        name=name,
+        input_shape=(*size, channels),
+        fingerprint=file.sha256,
+        load=_Folder(file=file, size=size, channels=channels, decoder=f"pillow {version('pillow')}"),
+        metric=metric,
+        class_weights=class_weights or {},
+    )
+
+
+@dataclass(frozen=True)
+class _Folder(Loader):
+    file: File
+    size: tuple[int, int]
+    channels: int
+    decoder: str
+    """What reads and scales the images: another version may make other pixels, so it is part of the key."""
+
+    def __str__(self) -> str:
+        return self.file.path
+
+    def read(self, split: str) -> Split | None:
+        from PIL import Image, UnidentifiedImageError
+
+        root = Path(self.file.path)
+        pictures = [path for path in (root / "train").glob("*/*") if path.suffix.lower() in _PICTURES]
+        classes = sorted({path.parent.name for path in pictures})
+        if not (root / split).is_dir():
+            return None
+        if unknown := {path.name for path in (root / split).glob("*") if path.is_dir()} - set(classes):
+            raise OptsuiteError(f"{root / split}: {', '.join(sorted(unknown))}; accepted: {', '.join(classes)}")
+        x, y = [], []
+        for label, name in enumerate(classes):
+            for path in sorted((root / split / name).glob("*")):
+                if path.suffix.lower() not in _PICTURES:
+                    continue
+                try:
+                    with Image.open(path) as file:
+                        if file.mode.startswith(("I", "F")):
+                            raise OptsuiteError(f"{path} has mode {file.mode}; accepted are 8 bits a channel")
+                        picture = file.convert("L" if self.channels == 1 else "RGB")
+                        x.append(np.asarray(picture.resize(self.size[::-1], Image.Resampling.BILINEAR)))
+                except (OSError, UnidentifiedImageError) as error:
+                    raise OptsuiteError(f"{path} is no image that can be read: {error}") from error
+                y.append(label)
+        if not x:
+            raise OptsuiteError(f"{root / split} has no images; accepted is {split}/CLASS/*{', *'.join(_PICTURES)}")
+        check_unchanged(self.file)
+        # Not class by class: the profile smoke takes the first of them.
+        order = np.random.default_rng(0).permutation(len(x))
+        images = np.stack(x).reshape(-1, *self.size, self.channels)[order]
+        return checked_split(images, np.array(y)[order], str(root / split), classes=True)

@@ -1,0 +1,101 @@
+"""Datasets from .npz files."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+
+from optsuite.catalog.loaders.splits import Loader, check_unchanged, checked_split, drawn, load_test
+from optsuite.errors import OptsuiteError
+from optsuite.files import File
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.metric import ACCURACY, Metric
+
+
+def from_npz(
+    name: str,
+    path: str | PathLike[str],
+    *,
+    metric: Metric = ACCURACY,
+    class_weights: Mapping[int, float] | None = None,
+) -> Dataset:
+    """An .npz file with x_train, y_train, x_test and y_test, and x_validation and y_validation if you have them.
+
+    x is (n, *shape): uint8 is taken for 0..255 and brought to 0..1, float is taken as it is. y is (n,), labels from 0,
+    or numbers where the metric is not one of classes. Without a validation split a tenth of the training split, drawn
+    once and for all, is kept out of it for that.
+    """
+    file = File.of(path)
+    return Dataset(
+        name=name,
+        input_shape=_npz_shape(file)[1:],
+        fingerprint=file.sha256,
+        load=_Npz(file=file, classes=metric.classes),
+        metric=metric,
+        class_weights=class_weights or {},
+    )
+
+
+def to_evaluate(path: str | PathLike[str], metric: Metric = ACCURACY) -> dict[str, Split]:
+    """The "test" and "validation" split of an .npz that need not have more, in the form of `from_npz`.
+
+    Without a validation split a fifth of the test images, drawn once and for all, is set aside for it: what chooses
+    looks at those, and not at the ones that are reported.
+    """
+    loader = _Npz(file=File.of(path), classes=metric.classes)
+    test, validation = load_test(loader), loader.read("validation")
+    if validation is None:
+        return dict(zip(("test", "validation"), drawn(test, 0.2), strict=True))
+    if len(shapes := {split.x.shape[1:] for split in (test, validation)}) > 1:
+        raise OptsuiteError(f"{path}: inputs are {' and '.join(map(str, shapes))}; accepted is one shape")
+    return {"test": test, "validation": validation}
+
+
+@dataclass(frozen=True)
+class _Npz(Loader):
+    file: File
+    classes: bool
+
+    def __str__(self) -> str:
+        return self.file.path
+
+    def read(self, split: str) -> Split | None:
+        with _npz_errors(self.file), np.load(self.file.path, allow_pickle=False) as arrays:
+            if f"x_{split}" not in arrays:
+                return None
+            where = f"{self.file.path}, {split}"
+            found = checked_split(arrays[f"x_{split}"], arrays[f"y_{split}"], where, classes=self.classes)
+        check_unchanged(self.file)
+        return found
+
+
+@contextmanager
+def _npz_errors(file: File) -> Iterator[None]:
+    try:
+        if not zipfile.is_zipfile(file.path):
+            raise ValueError("it is no .npz")
+        yield
+    # numpy evaluates the header of an array, which may be any text.
+    except (
+        *(OSError, ValueError, KeyError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError),
+        *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, NotImplementedError, RuntimeError),
+    ) as error:
+        raise OptsuiteError(
+            f"{file.path} can't be read: {error}; accepted is an .npz with x and y of each split, as x_test and y_test"
+        ) from error
+
+
+def _npz_shape(file: File) -> tuple[int, ...]:
+    """The shape of its test inputs, from the header alone: the file may be large."""
+    with _npz_errors(file), zipfile.ZipFile(file.path) as archive, archive.open("x_test.npy") as array:
+        version = np.lib.format.read_magic(array)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape: tuple[int, ...] = read(array)[0]
+        return shape

@@ -1,0 +1,88 @@
+"""The splits that a loader makes: checked, and with a validation split."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from optsuite.errors import OptsuiteError
+from optsuite.files import File
+from optsuite.spec.data import Split
+
+_SPLITS = ("train", "validation", "test")
+
+
+VALIDATION_SHARE = 0.1
+
+
+def drawn(split: Split, share: float) -> tuple[Split, Split]:
+    """What is left, and a share drawn by chance that is the same each time; each in its order."""
+    if len(split.y) < 2:
+        raise OptsuiteError(
+            "a validation split can't be drawn from one input; accepted are two or more, or one of its own"
+        )
+    chance = np.random.default_rng(0).permutation(len(split.y))
+    count = max(1, round(share * len(split.y)))
+    left, drawn = (Split(x=split.x[rows], y=split.y[rows]) for rows in map(np.sort, (chance[count:], chance[:count])))
+    return left, drawn
+
+
+def checked_split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) -> Split:
+    """Checked: as many targets as inputs, of classes whole numbers from 0, and all of them numbers."""
+    if x.dtype == np.uint8:
+        x = x.astype(np.float32) / 255
+    if x.dtype.kind not in "fiu" or x.ndim < 2 or not len(x):
+        raise OptsuiteError(f"{where}: x is {x.dtype} {x.shape}; accepted are numbers, (n, *shape)")
+    if classes and (y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0):
+        raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} labels, whole numbers from 0")
+    if not classes and (y.shape != (len(x),) or y.dtype.kind not in "fiu" or not np.isfinite(y).all()):
+        raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} numbers")
+    if classes and y.max() > np.iinfo(np.int32).max:
+        raise OptsuiteError(f"{where}: expected labels up to {np.iinfo(np.int32).max}, got {y.max()}")
+    with np.errstate(over="ignore"):  # refused below
+        x, y = x.astype(np.float32), y.astype(np.int32 if classes else np.float32)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise OptsuiteError(f"{where}: expected numbers that float32 can hold, got some that are not finite")
+    return Split(x=x, y=y)
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads a split by `_read`, once; a validation split that is not there is drawn from the training split."""
+
+    def __call__(self, split: str) -> Split:
+        if split not in _SPLITS:
+            raise OptsuiteError(f"unknown split {split!r}; accepted: {', '.join(_SPLITS)}")
+        if split == "test":
+            return load_test(self)
+        return _fitted(self)[split]
+
+    def read(self, split: str) -> Split | None:
+        raise NotImplementedError
+
+
+@functools.cache
+def load_test(loader: Loader) -> Split:
+    return _there(loader, "test")
+
+
+@functools.cache
+def _fitted(loader: Loader) -> dict[str, Split]:
+    train, validation = _there(loader, "train"), loader.read("validation")
+    if validation is not None:
+        return {"train": train, "validation": validation}
+    return dict(zip(("train", "validation"), drawn(train, VALIDATION_SHARE), strict=True))
+
+
+def _there(loader: Loader, split: str) -> Split:
+    found = loader.read(split)
+    if found is None:
+        raise OptsuiteError(f"{loader}: no {split} split; accepted is data with train and test")
+    return found
+
+
+def check_unchanged(file: File) -> None:
+    if File.of(file.path) != file:
+        raise OptsuiteError(f"{file.path} was changed since it was declared; start the run again")

@@ -1,0 +1,156 @@
+"""The selection: which experiments and variants a run is requested to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from optsuite.catalog.catalog import Catalog
+from optsuite.catalog.profiles import PROFILES
+from optsuite.catalog.recipes import BASELINE
+from optsuite.errors import OptsuiteError
+from optsuite.results.header import Requested
+from optsuite.spec.data import Dataset
+from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.model import Model
+from optsuite.spec.names import pick
+from optsuite.spec.recipe import Recipe
+from optsuite.spec.variant import Variant
+
+MATRICES: dict[str, Callable[[Catalog, Model], Sequence[str]]] = {
+    "default": lambda catalog, model: model.recipes,
+    "all": lambda catalog, model: tuple(catalog.recipes),
+}
+"""The recipes of a model where none are requested, by the name of the matrix."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What a run is requested to measure.
+
+    Attributes:
+        requested: The names that were requested.
+        catalog: What there was to choose from.
+        profile: How much work is spent on each experiment.
+        experiments: The experiments, in the order of reports.
+        variants: The variants, in the order of reports.
+        refused: The ids of experiments that were requested but do not fit, and why.
+
+    """
+
+    requested: Requested
+    catalog: Catalog
+    profile: Profile
+    experiments: tuple[Experiment, ...]
+    variants: tuple[Variant, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[Experiment, Variant]]:
+        """Every experiment with every variant that it can take."""
+        for experiment in self.experiments:
+            for variant in self.variants:
+                if not absence(experiment, variant):
+                    yield experiment, variant
+
+
+def select(
+    catalog: Catalog,
+    *,
+    profile: str = "full",
+    dataset: str = "",
+    matrix: str = "default",
+    models: Sequence[str] = (),
+    recipes: Sequence[str] = (),
+    variants: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+) -> Selection:
+    """Look up the requested names.
+
+    By default it is the first dataset, all models that take it, the recipes of the matrix and all variants. Where the
+    user has datasets or models, the default is those, and the user's recipes are run too.
+
+    Raises:
+        OptsuiteError: A name is unknown, or the selection leaves nothing to run.
+
+    """
+    _check_names(catalog)
+    user = catalog.user_defined or Catalog()
+    data = pick(catalog.datasets, [dataset or next(iter(user.datasets or catalog.datasets))], "dataset")[0]
+    (planned,) = pick(MATRICES, [matrix], "matrix")
+    by_default = [
+        name for name, model in (user.models or catalog.models).items() if model.input_shape == data.input_shape
+    ]
+    found: list[Experiment] = []
+    refused: dict[str, str] = {}
+    for model in pick(catalog.models, models or by_default, "model"):
+        for recipe in pick(catalog.recipes, recipes or [*planned(catalog, model), *user.recipes], "recipe"):
+            experiments = [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
+            if reason := misfit(catalog, data, model, recipe):
+                refused |= {experiment.id: reason for experiment in experiments}
+            else:
+                found += experiments
+    selection = Selection(
+        requested=Requested(
+            dataset=data.name,
+            matrix=matrix,
+            models=tuple(models),
+            recipes=tuple(recipes),
+            variants=tuple(variants),
+            seeds=tuple(seeds),
+        ),
+        catalog=catalog,
+        profile=pick(PROFILES, [profile], "profile")[0],
+        experiments=tuple(found),
+        variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
+        refused=refused,
+    )
+    if not any(selection.rows()):
+        absences = [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
+        reasons = dict.fromkeys([*refused.values(), *absences]) or [
+            f"no model takes {data.input_shape}, as {data.name} is"
+        ]
+        raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
+    return selection
+
+
+def _check_names(catalog: Catalog) -> None:
+    """Refuse names of which two experiments would have one id: one would vanish, or be compared with the other."""
+    known: dict[str, tuple[str, str]] = {}
+    for model in catalog.models:
+        for recipe in catalog.recipes:
+            other = known.setdefault(f"{model}_{recipe}", (model, recipe))
+            if other != (model, recipe):
+                raise OptsuiteError(
+                    f"model {other[0]} with recipe {other[1]} and model {model} with recipe {recipe} are both called "
+                    f"{model}_{recipe}; expected names that can be told apart: rename a model"
+                )
+
+
+def misfit(catalog: Catalog, dataset: Dataset, model: Model, recipe: Recipe) -> str:
+    """Return why the three can't go together, or an empty string."""
+    if dataset.input_shape != model.input_shape:
+        return f"model {model.name} takes {model.input_shape}, dataset {dataset.name} has {dataset.input_shape}"
+    for stage in recipe.stages:
+        needed = stage.teacher_of()
+        if needed is None:
+            continue
+        if not dataset.metric.classes:
+            return f"recipe {recipe.name} learns classes, dataset {dataset.name} has none"
+        teacher = pick(catalog.models, [needed.model], "teacher model")[0]
+        if teacher.name == model.name:
+            return f"recipe {recipe.name} learns from {model.name} itself"
+        if teacher.input_shape != dataset.input_shape:
+            return (
+                f"teacher {teacher.name} takes {teacher.input_shape}, dataset {dataset.name} has {dataset.input_shape}"
+            )
+    return ""
+
+
+def absence(experiment: Experiment, variant: Variant) -> str:
+    """Return why an experiment can't have a variant, or an empty string."""
+    return variant.refuses_quantized if experiment.recipe.quantized else ""
+
+
+def baseline(experiment: Experiment) -> Experiment:
+    """Return the experiment that a recipe's accuracy drop is measured against: same dataset, model and seed."""
+    return replace(experiment, recipe=BASELINE)

@@ -1,0 +1,80 @@
+"""The user's catalogue file: Python that declares lists of entries, such as MODELS."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from optsuite.catalog.catalog import ENTRIES, Catalog
+from optsuite.errors import OptsuiteError
+from optsuite.spec.data import Dataset
+from optsuite.spec.model import Model
+from optsuite.spec.names import catalogue
+from optsuite.spec.recipe import Recipe
+from optsuite.spec.variant import Variant
+
+_TYPES = {"datasets": Dataset, "models": Model, "recipes": Recipe, "variants": Variant}
+
+
+def read(path: Path) -> Catalog:
+    """Import a catalogue file, and return its entries.
+
+    The file is a module like any other, under its own name, so that the processes that build can import it.
+
+    Args:
+        path: A Python file that declares any of DATASETS, MODELS, RECIPES and VARIANTS.
+
+    Raises:
+        OptsuiteError: The file fails, declares none of the four lists, or has something else in them.
+
+    """
+    module = _imported(path.absolute())
+    lists: dict[str, Any] = {kind: getattr(module, kind.upper()) for kind in ENTRIES if hasattr(module, kind.upper())}
+    if not lists:
+        raise OptsuiteError(f"{path}: expected lists {', '.join(kind.upper() for kind in ENTRIES)}, got none of them")
+    checked: dict[str, Any] = {kind: _checked(path, kind, entries) for kind, entries in lists.items()}
+    return Catalog(**checked)
+
+
+def _checked(path: Path, kind: str, entries: Any) -> dict[str, Any]:
+    """The entries of one list by name; OptsuiteError for what is no such entry, or can't be sent to a process."""
+    entry_type, name = _TYPES[kind], kind.upper()
+    if not isinstance(entries, list | tuple) or not all(isinstance(entry, entry_type) for entry in entries):
+        raise OptsuiteError(f"{path}: {name}: expected a list of {entry_type.__name__}, got {entries!r}")
+    found = catalogue(*entries)
+    for entry in entries:
+        try:
+            pickle.dumps(entry)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise OptsuiteError(
+                f"{path}: {name} {entry.name}: {error}; expected functions and classes at the top of a file, as other "
+                "processes import them"
+            ) from error
+    return found
+
+
+def _imported(path: Path) -> Any:
+    if not path.is_file() or path.suffix != ".py" or not path.stem.isidentifier():
+        raise OptsuiteError(f"{path}: expected a Python file whose name can be imported, got no such file")
+    if sys.path[:1] != [str(path.parent)]:
+        sys.path.insert(0, str(path.parent))
+    known = sys.modules.get(path.stem)
+    if known is not None and Path(getattr(known, "__file__", None) or "").absolute() == path:
+        del sys.modules[path.stem]  # it may have been edited since an earlier run of this process
+    try:
+        module = importlib.import_module(path.stem)
+    except OptsuiteError as error:
+        raise OptsuiteError(f"{path}: {error}") from error
+    except Exception as error:
+        lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(path)]
+        where = f", line {lines[-1]}" if lines else ""
+        raise OptsuiteError(f"{path}{where}: {type(error).__name__}: {error}") from error
+    if Path(module.__file__ or "").absolute() != path:
+        raise OptsuiteError(
+            f"{path}: expected a name that no other module has, got {path.stem}, which is {module.__file__}"
+        )
+    return module

@@ -1,0 +1,24 @@
+"""The catalogue of variants: the forms in which a Keras model can ship."""
+
+from __future__ import annotations
+
+from optsuite.spec.names import catalogue
+from optsuite.spec.variant import Variant
+from optsuite.stages.convert import Convert
+
+VARIANTS = catalogue(
+    Variant(name="keras", convert=None, budget=0.0),
+    Variant(name="fp32", convert=Convert(), budget=0.001),
+    Variant(name="fp16", convert=Convert(weights="float16"), budget=0.001),
+    Variant(name="dynamic", convert=Convert(weights="int8")),
+    Variant(name="int8", convert=Convert(weights="int8", activations="int8", io="int8")),
+    Variant(name="uint8", convert=Convert(weights="int8", activations="int8", io="uint8")),
+    Variant(
+        name="int16x8",
+        convert=Convert(weights="int8", activations="int16", io="int16"),
+        refuses_quantized="TFLite cannot convert a model with fake-quantisation to 16-bit activations",
+    ),
+)
+
+KERAS = VARIANTS["keras"]
+"""What all others are converted from."""

@@ -1,0 +1,1 @@
+"""The files that `optsuite init` writes into a repository."""

@@ -1,0 +1,16 @@
+"""The error classes."""
+
+from __future__ import annotations
+
+
+class OptsuiteError(Exception):
+    """Something the user gave, or something on disk, can't be used; the message says what is accepted."""
+
+
+class UnavailableError(OptsuiteError):
+    """Something can't be had on this machine: to be marked as absent, not a failure."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error of somebody else's says, as part of one of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,60 @@
+"""Files that were never run here are tried in a process of their own: one that crashes LiteRT takes nothing along."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from concurrent.futures import BrokenExecutor
+from typing import TypeVar
+
+from optsuite import spawn
+from optsuite.errors import OptsuiteError
+
+_TRIES = 2
+"""A process may be killed by others, too."""
+
+
+_LONG_S = 60
+
+
+Name = TypeVar("Name")
+
+
+def crashing(files: Mapping[Name, bytes]) -> list[Name]:
+    """Which of the .tflite files kill the process that loads them and calls them once, or keep it for too long."""
+    found, left = [], dict.fromkeys(files, _TRIES)
+    while left:
+        with spawn.executor(_silence) as process:
+            for name in list(left):
+                left[name] -= 1
+                try:
+                    process.submit(_try, files[name]).result(_LONG_S)
+                except (BrokenExecutor, TimeoutError):
+                    for child in (process._processes or {}).values():
+                        child.kill()
+                    if not left[name]:
+                        found.append(name)
+                        del left[name]
+                    break
+                del left[name]
+    return found
+
+
+def _silence() -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+
+
+def _try(content: bytes) -> None:
+    from optsuite import tflite
+    from optsuite.litert import LiteRTRunner
+
+    # What is refused without harm is told where it is measured.
+    with contextlib.suppress(OptsuiteError):
+        tflite.kernels(content)
+    with contextlib.suppress(OptsuiteError, RuntimeError):
+        runner = LiteRTRunner(content)
+        runner.invoke()
+        runner.get()

@@ -1,0 +1,242 @@
+"""What a candidate lost against its reference, image by image."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from optsuite.errors import OptsuiteError
+from optsuite.results.answers import Answers
+from optsuite.spec.metric import WORST
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyDrop(ABC):
+    """What a candidate lost against its reference on the same images, over one seed or several.
+
+    `count` is the number of answers compared, images x seeds; accuracies, or what the metric is, are means over them.
+    """
+
+    reference: float
+    candidate: float
+    count: int
+    images: int
+    lost: int
+    """Answers that the reference gets right and the candidate wrong; or, where they are graded, that score less."""
+    gained: int
+    """Answers that the reference gets wrong and the candidate right, or that score more."""
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """Accuracy of the reference minus the candidate's; negative where the candidate is better."""
+
+    @abstractmethod
+    def over(self, budget: float) -> bool:
+        """Whether the drop is more than `budget`; no rounding error decides."""
+
+    @abstractmethod
+    def p_value(self) -> float:
+        """Two-sided p of no difference."""
+
+    @abstractmethod
+    def p_worse(self) -> float:
+        """One-sided p: how likely it would be that as much is lost, or more."""
+
+    @abstractmethod
+    def p_better(self) -> float:
+        """One-sided p: how likely it would be that as much is gained, or more."""
+
+    @abstractmethod
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the drop."""
+
+    @abstractmethod
+    def detectable(self, alpha: float, tolerance: float) -> float | None:
+        """The smallest drop over `tolerance` that would have had a one-sided p of `alpha` or less; None for none."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
+            f"({self.lost} of {self.count} {self._changed[0]}, {self.gained} {self._changed[1]})"
+        )
+
+    _changed: ClassVar[tuple[str, str]]
+    """What is said of those that were lost and gained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryDrop(AccuracyDrop):
+    """Of answers that are right or wrong: what counts are those that changed."""
+
+    nets: Mapping[int, int] = field(repr=False)
+    """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
+    _changed = ("images right to wrong", "wrong to right")
+
+    @property
+    def value(self) -> float:
+        """Accuracy of the reference minus the candidate's, a fraction; negative where the candidate is better."""
+        return (self.lost - self.gained) / self.count
+
+    def over(self, budget: float) -> bool:
+        """Whether the drop is more than `budget`, a fraction. Counted in images: no rounding error decides."""
+        return self.lost - self.gained > budget * self.count + 1e-6
+
+    def p_value(self) -> float:
+        """Two-sided exact p of no difference: of all ways to swap the two on each image, how many differ as much.
+
+        An image is swapped for all seeds at once, as seeds share their images and so their hard ones. With one seed
+        this is McNemar's exact test (McNemar 1947); with more, Fisher's randomisation test (Fisher 1935, ch. 3).
+        """
+        chances, sums = _swapped(self.nets)
+        return float(min(1.0, chances[abs(sums) >= abs(self.lost - self.gained)].sum()))
+
+    def p_worse(self) -> float:
+        """One-sided exact p, by the same test: how many ways lose as much as was lost, or more."""
+        return _p_worse(self.nets)
+
+    def p_better(self) -> float:
+        """One-sided exact p: how many ways gain as much as was gained, or more."""
+        return _p_worse({-net: images for net, images in self.nets.items()})
+
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the drop, from the images' nets; half an image each way is added (Agresti and Min 2005).
+
+        That keeps it from being nothing where nothing flipped.
+        """
+        images = self.images + 2
+        seeds = self.count / self.images
+        squares = sum(net**2 * count for net, count in self.nets.items()) / seeds**2 + 1
+        mean = (self.lost - self.gained) / seeds / images
+        margin = 1.96 * math.sqrt(squares / images - mean**2) / math.sqrt(images)
+        return mean - margin, mean + margin
+
+    def detectable(self, alpha: float, tolerance: float) -> float | None:
+        """The smallest drop over `tolerance` that would have had a one-sided p of `alpha` or less; None for none.
+
+        Had as many images been gained as were, and had each lost image been lost by one seed.
+        """
+        gains = {net: images for net, images in self.nets.items() if net < 0}
+        gained = -sum(net * images for net, images in gains.items())
+
+        def found(losses: int) -> bool:
+            return _p_worse(gains | {1: losses}) <= alpha
+
+        least = gained + math.floor(tolerance * self.count + 1e-6) + 1
+        enough = least
+        while not found(enough):
+            enough += 1 + enough - gained
+            if enough > self.images:
+                return None
+        least = bisect.bisect_left(range(enough), True, lo=least, key=found)
+        return (least - gained) / self.count
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradedDrop(AccuracyDrop):
+    """Of graded answers: the images' mean difference, by Student's t, as its sum over many images is normal."""
+
+    lost_by: np.ndarray = field(repr=False)
+    """By how much less the candidate scores, the mean over the seeds, float64 (images,)."""
+    broken: int
+    """How many more answers than before are no numbers: those have no difference that could be averaged."""
+    _changed = ("answers worse", "better")
+
+    @property
+    def value(self) -> float:
+        return float(self.lost_by.mean())
+
+    def over(self, budget: float) -> bool:
+        return self.broken > 0 or self.value > budget + 1e-9
+
+    def p_value(self) -> float:
+        return self._p("two-sided")
+
+    def p_worse(self) -> float:
+        return self._p("greater")
+
+    def p_better(self) -> float:
+        return self._p("less")
+
+    def _p(self, alternative: Literal["two-sided", "greater", "less"]) -> float:
+        from scipy.stats import ttest_1samp
+
+        if self.broken:
+            return float({"two-sided": False, "greater": self.broken < 0, "less": self.broken > 0}[alternative])
+        if not self._error:  # all differ by as much: by nothing, or by what no chance would do
+            return float(
+                {"two-sided": self.value == 0, "greater": self.value <= 0, "less": self.value >= 0}[alternative]
+            )
+        return float(ttest_1samp(self.lost_by, 0.0, alternative=alternative).pvalue)
+
+    @property
+    def _error(self) -> float:
+        """The standard error of the mean."""
+        return float(self.lost_by.std(ddof=1) / math.sqrt(self.images)) if self.images > 1 else 0.0
+
+    def interval(self) -> tuple[float, float]:
+        from scipy.stats import t
+
+        margin = float(t.ppf(0.975, self.images - 1)) * self._error if self.images > 1 else 0.0
+        return self.value - margin, self.value + margin
+
+    def detectable(self, alpha: float, tolerance: float) -> float | None:
+        from scipy.stats import t
+
+        if self.images < 2:
+            return None
+        return max(tolerance, float(t.ppf(1 - alpha, self.images - 1)) * self._error)
+
+
+def _swapped(nets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """All sums that swapping image by image can give, and the chance of each."""
+    from scipy.stats import binom  # takes a second to import, which the gates have no use for
+
+    chances = np.ones(1)
+    for size in {abs(net) for net in nets}:
+        flipped = nets.get(size, 0) + nets.get(-size, 0)
+        part = np.zeros(2 * size * flipped + 1)
+        part[:: 2 * size] = binom.pmf(np.arange(flipped + 1), flipped, 0.5)
+        chances = np.convolve(chances, part)
+    return chances, np.arange(len(chances)) - len(chances) // 2
+
+
+def _p_worse(nets: Mapping[int, int]) -> float:
+    chances, sums = _swapped(nets)
+    return float(min(1.0, chances[sums >= sum(net * images for net, images in nets.items())].sum()))
+
+
+def paired(reference: Answers, candidate: Answers) -> AccuracyDrop:
+    """The drop, image by image; OptsuiteError where the two did not see the same number of images."""
+    return pooled([(reference, candidate)])
+
+
+def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> AccuracyDrop:
+    """The drop over a (reference, candidate) a seed; OptsuiteError where not all saw the same number of images."""
+    if len(counts := {answers.count for pair in seeds for answers in pair}) != 1:
+        raise OptsuiteError(f"{' and '.join(map(str, sorted(counts, reverse=True)))} images can't be paired")
+    before, after = (np.array([answers.scores() for answers in side]) for side in zip(*seeds, strict=True))
+    common: dict[str, Any] = {
+        "reference": float(before.mean(dtype=float)),
+        "candidate": float(after.mean(dtype=float)),
+        "count": before.size,
+        "images": before.shape[1],
+        "lost": int((after < before).sum()),
+        "gained": int((after > before).sum()),
+    }
+    if before.dtype != bool or after.dtype != bool:
+        broken = [(side <= -WORST) for side in (before, after)]
+        known = ~(broken[0] | broken[1]).any(axis=0)
+        lost_by = (before.astype(float) - after.astype(float)).mean(axis=0)[known] if known.any() else np.zeros(1)
+        return GradedDrop(
+            **common | {"images": len(lost_by)}, lost_by=lost_by, broken=int(broken[1].sum() - broken[0].sum())
+        )
+    nets = Counter((before.sum(axis=0) - after.sum(axis=0)).tolist())
+    return BinaryDrop(**common, nets={net: images for net, images in sorted(nets.items()) if net})

@@ -1,0 +1,188 @@
+"""Two runs -> verdicts: what got worse, and could it be seen? No printing, and no timing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from optsuite.config import Tolerances
+from optsuite.errors import OptsuiteError
+from optsuite.judge import significance
+from optsuite.judge.invariants import in_force, violations
+from optsuite.judge.pairs import ComparedRun, Pair, matched
+from optsuite.judge.verdict import Judgement, Verdict
+from optsuite.results.built import Built
+from optsuite.results.header import Header
+from optsuite.results.measured import Measured
+from optsuite.results.timing import Ratio
+
+Retime = Callable[[Measured, Measured], Ratio]
+"""Durations two files side by side, the first being the reference; OptsuiteError says why it can't."""
+
+
+def compare(
+    base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime, spread: ComparedRun | None = None
+) -> list[Judgement]:
+    """Judge every row of both; OptsuiteError where the two runs can't be compared at all.
+
+    `spread` is a run of several seeds, which tells how much trainings differ; by default `base` is.
+    """
+    _check_same_kind(base.header, new.header)
+    if spread:
+        _check_same_kind(base.header, spread.header)
+    pairs, presence = matched(base, new, (spread or base).trainings), list(_presence(base, new))
+    if not pairs and not any(one.verdict.fails for one in presence):
+        raise OptsuiteError("nothing was compared: the runs have no row in common")
+    return [
+        *presence,
+        *significance.judgements(pairs, tolerances),
+        *(_size(pair, "bytes", tolerances) for pair in pairs),
+        *(_size(pair, "gzip_bytes", tolerances) for pair in pairs if not pair.redrawn),
+        *(judged for pair in pairs if (judged := _invariants(pair))),
+        *(_latency(pair, base, new, tolerances, retime) for pair in pairs),
+    ]
+
+
+def _check_same_kind(one: Header, other: Header) -> None:
+    """Refuse two runs of other profiles, data or metrics; what one of them does not tell is not compared."""
+    for name, first in one.comparability.items():
+        second = other.comparability[name]
+        if first and second and first != second:
+            raise OptsuiteError(f"expected runs of the same {name}, got {first} and {second}")
+
+
+def _presence(base: ComparedRun, new: ComparedRun) -> Iterable[Judgement]:
+    known = {**base.built, **new.built}
+
+    def judge(pair: tuple[str, str], verdict: Verdict, detail: str) -> Judgement:
+        return Judgement(experiment=pair[0], variant=pair[1], metric="presence", verdict=verdict, detail=detail)
+
+    for pair in base.rows:
+        if pair in new.rows:
+            continue
+        if reason := _not_asked(known[pair[0]], pair[1], base.header, new.header):
+            yield judge(pair, Verdict.NOT_SELECTED, reason)
+        else:
+            yield judge(pair, Verdict.MISSING, new.header.absence(*pair))
+    for pair in new.rows:
+        if pair not in base.rows:
+            yield judge(pair, Verdict.NEW, "not in the baseline")
+
+
+def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
+    """What narrows the new run to less than this row, or an empty string."""
+    requested = new.requested
+    for name, value, accepted in (
+        ("model", built.model, requested.models),
+        ("recipe", built.recipe, requested.recipes),
+        ("variant", variant, requested.variants),
+        ("seed", built.seed, requested.seeds),
+    ):
+        if accepted and value not in accepted:
+            return f"{name} {value} was not asked for"
+    if built.id in new.experiments or (requested.matrix, requested.models, requested.recipes) == (
+        base.requested.matrix,
+        base.requested.models,
+        base.requested.recipes,
+    ):
+        return ""
+    if built.model in new.catalog.models and built.recipe in new.catalog.recipes:
+        return f"matrix {requested.matrix} has no {built.model_recipe}"
+    return ""
+
+
+def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolerances) -> Judgement:
+    tolerance = tolerances.of("size", pair.experiment, pair.variant)
+    if pair.identical:  # another zlib may compress the same file otherwise
+        return pair.judge(metric, Verdict.SAME, "identical bytes", tolerance=tolerance)
+    before, after = (sum(getattr(one, metric) for one in side) for side in (pair.before, pair.after))
+    value = after / max(1, before) - 1
+    verdict = Verdict.SAME
+    if abs(after - before) > tolerance * before + 1e-6:  # in bytes: no rounding error decides
+        verdict = Verdict.REGRESSED if after > before else Verdict.IMPROVED
+    seeds = len(pair.before)
+    detail = f"{before / seeds:.0f} -> {after / seeds:.0f} bytes, {100 * value:+.1f} %"
+    return pair.judge(metric, verdict, detail, value=value, tolerance=tolerance)
+
+
+def _invariants(pair: Pair) -> Judgement | None:
+    """Held to what the baseline's stages promised, so that a promise given up is one broken."""
+    promised = False
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+    for built, old, new in zip(pair.built, pair.before, pair.after, strict=True):
+        invariants = in_force(built.info.stages)
+        promised |= any(
+            invariant.sparsity is not None or invariant.clusters is not None for invariant in invariants.values()
+        )
+        for faults, measured in ((before, old), (after, new)):
+            for fault in violations(invariants, measured.weights, per_channel=pair.variant != "keras"):
+                # The same promise of the same layer, whatever was found.
+                faults[f"seed {built.seed}, {fault.partition(', found')[0]}"] = fault
+    if not promised:
+        return None
+    if fresh := {what: fault for what, fault in after.items() if what not in before}:
+        return pair.judge("invariants", Verdict.REGRESSED, "; ".join(fresh.values()))
+    if before and not after:
+        return pair.judge("invariants", Verdict.IMPROVED, "kept now")
+    return pair.judge("invariants", Verdict.SAME, "kept" if not after else "broken as before")
+
+
+def _latency(pair: Pair, base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime) -> Judgement:
+    """Durations of two days are never compared: the same file is as fast, others are timed again, side by side.
+
+    Of several seeds, whose files have the same graph, the first that both runs' artifacts are there for.
+    """
+    tolerance = tolerances.of("latency", pair.experiment, pair.variant)
+    runtimes = [_runtime(side.header, pair.variant) for side in (base, new)]
+    why = ""
+    if base.machine != new.machine:
+        why = f"other machine: {base.machine}, {new.machine}"
+    elif runtimes[0] != runtimes[1]:
+        why = f"other runtime: {', '.join(runtimes)}"
+    if pair.identical:
+        if why:
+            return pair.judge("latency", Verdict.NOT_COMPARABLE, why, tolerance=tolerance)
+        return pair.judge("latency", Verdict.SAME, "identical bytes", tolerance=tolerance)
+    if pair.variant == "keras":
+        return pair.judge("latency", Verdict.NOT_COMPARABLE, "no .tflite file", tolerance=tolerance)
+    gone = ""
+    for old, now in zip(pair.before, pair.after, strict=True):
+        if old.sha256 != now.sha256:
+            try:
+                ratio = retime(old, now)
+                break
+            except OptsuiteError as error:
+                gone = str(error)
+    else:
+        detail = "; ".join(filter(None, [gone, why]))
+        return pair.judge("latency", Verdict.NOT_COMPARABLE, detail, tolerance=tolerance)
+    verdict, detail = latency_verdict(ratio, tolerance)
+    return pair.judge(
+        "latency",
+        verdict,
+        detail,
+        value=ratio.value - 1,
+        low=ratio.low - 1,
+        high=ratio.high - 1,
+        tolerance=tolerance,
+    )
+
+
+def _runtime(header: Header, variant: str) -> str:
+    """What runs a variant, with its version."""
+    if variant == "keras":
+        return ", ".join(sorted({f"tensorflow {one.info.versions.get('tensorflow')}" for one in header.built}))
+    return f"ai-edge-litert {header.environment.versions.get('ai-edge-litert')}"
+
+
+def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
+    """By the interval: all of it has to be beyond the tolerance, and one wider than that says nothing."""
+    detail = f"{ratio} of the baseline's, timed side by side"
+    if ratio.low > 1 + tolerance:
+        return Verdict.REGRESSED, detail
+    if ratio.high < 1 / (1 + tolerance):
+        return Verdict.IMPROVED, detail
+    if ratio.high - ratio.low > tolerance:
+        return Verdict.NOT_COMPARABLE, f"machine too noisy: {detail}"
+    return Verdict.SAME, detail

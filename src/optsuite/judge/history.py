@@ -1,0 +1,212 @@
+"""Runs over commits: what each model's best was in each, where something got worse, and where a series changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from optsuite.config import Tolerances
+from optsuite.errors import OptsuiteError
+from optsuite.judge.compare import compare
+from optsuite.judge.pairs import ComparedRun
+from optsuite.judge.pareto import hypervolume
+from optsuite.judge.significance import holm
+from optsuite.judge.verdict import Judgement, Verdict
+from optsuite.results.measured import Measured
+from optsuite.results.reader import read
+from optsuite.results.run import Row, Run
+from optsuite.results.timing import Ratio
+
+SERIES = ("hypervolume", "accuracy", "bytes", "latency_us")
+"""What is followed of each model, by the names of `Point`."""
+_SHUFFLES = 10_000
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A model in a run: the hypervolume of its .tflite files, and the best int8 accuracy, size and latency.
+
+    None where the run has no int8 file of the model, and the hypervolume where answers are graded.
+    """
+
+    run: int
+    model: str
+    hypervolume: float | None
+    accuracy: float | None
+    bytes: int | None
+    latency_us: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Where a series changed most: the first run after it, the means before and after, and how likely by chance.
+
+    It is a `step` where nothing varies on either side, as the accuracy of models that are the same to the byte.
+    """
+
+    run: int
+    before: float
+    after: float
+    step: bool
+    p: float
+
+
+def load(folder: Path) -> tuple[list[Run], list[str]]:
+    """The runs in a folder of pytest-benchmark's storage, by date, and why others in it are left out.
+
+    Only runs of the newest one's profile, dataset and machine are in one history. OptsuiteError where there is none.
+    """
+    runs, left_out = [], []
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            runs.append(read(path))
+        except OptsuiteError as error:
+            left_out.append(str(error))
+    if not runs:
+        reasons = "; ".join(left_out) or "no .json file"
+        raise OptsuiteError(f"{folder}: {reasons}; accepted is a folder that --benchmark-storage and -autosave filled")
+    runs.sort(key=lambda run: run.date)
+    newest, kept = _kind(runs[-1]), []
+    for run in runs:
+        if _kind(run) == newest:
+            kept.append(run)
+        else:
+            left_out.append(f"{run.date}: {', '.join(_kind(run))}; not {', '.join(newest)}")
+    return kept, left_out
+
+
+def _kind(run: Run) -> tuple[str, ...]:
+    """What the runs of one history have in common."""
+    return run.header.profile, run.header.requested.dataset, run.header.metric, run.machine
+
+
+def points(runs: Sequence[Run]) -> list[Point]:
+    """Each model of each run, by run and then by model."""
+    models = models_of(runs)
+    volumes = hypervolumes([run.rows for run in runs], models)
+    found = []
+    for number, run in enumerate(runs):
+        for model in dict.fromkeys(built.model for built in run.header.built):
+            int8 = [
+                row for row in run.rows if row.measured.variant == "int8" and models[row.measured.experiment] == model
+            ]
+            found.append(
+                Point(
+                    run=number,
+                    model=model,
+                    hypervolume=volumes[model][number] if model in volumes else None,
+                    accuracy=max((row.measured.test.accuracy for row in int8), default=None),
+                    bytes=min((row.measured.bytes for row in int8), default=None),
+                    latency_us=min((1e6 * row.timing.median_s for row in int8), default=None),
+                )
+            )
+    return found
+
+
+def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
+    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, None where it has none.
+
+    By each run's own times; none of graded answers, which are not from 0 to 1. `models` says of which model an
+    experiment is. The box is the same for all runs: up to the costliest file of any.
+    """
+    clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
+    for number, rows in enumerate(runs):
+        for row in rows:
+            if row.measured.execution is not None and not row.measured.test.graded:
+                cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
+                cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
+    volumes = {}
+    for model, cloud in clouds.items():
+        points = [point for found in cloud for point in found]
+        worst = max(latency for latency, _, _ in points), max(size for _, size, _ in points)
+        volumes[model] = [hypervolume(found, worst) if found else None for found in cloud]
+    return volumes
+
+
+def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
+    """The hypervolumes of two runs, without what the new one was not asked for."""
+    left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
+    rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
+    return hypervolumes([rows, new.rows], models_of([base, new]))
+
+
+def models_of(runs: Sequence[Run]) -> dict[str, str]:
+    """Experiment, by its id and without its seed -> model."""
+    return {name: built.model for run in runs for built in run.header.built for name in (built.id, built.model_recipe)}
+
+
+def changes(found: Sequence[Point]) -> dict[tuple[str, str], Change]:
+    """Model and series -> where it changed most, for those whose p is 0.05 at most.
+
+    Series that vary anyway, as times do, are corrected for their number (Holm).
+    """
+    candidates: dict[tuple[str, str], Change] = {}
+    for model in dict.fromkeys(point.model for point in found):
+        for name in SERIES:
+            series = {point.run: getattr(point, name) for point in found if point.model == model}
+            if change := change_point({run: value for run, value in series.items() if value is not None}):
+                candidates[model, name] = change
+    varying = [place for place, change in candidates.items() if not change.step]
+    for place, p in zip(varying, holm([candidates[place].p for place in varying]), strict=True):
+        candidates[place] = replace(candidates[place], p=p)
+    return {place: change for place, change in candidates.items() if change.p <= _SIGNIFICANT}
+
+
+def change_point(series: Mapping[int, float]) -> Change | None:
+    """Where a split explains most of the variance of run -> value; None where all are equal.
+
+    p is the share of shuffled series that some split explains as well (a permutation test of the largest CUSUM, as in
+    Pettitt 1979 but on the values).
+    """
+    values = np.array(list(series.values()), float)
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None
+    rng = np.random.default_rng(0)
+    shuffled = rng.permuted(np.tile(values, (_SHUFFLES, 1)), axis=1)
+    lengths = np.arange(1, len(values))
+    weights = 1 / np.sqrt(lengths * (len(values) - lengths))
+
+    def explained(rows: np.ndarray) -> np.ndarray:
+        sums: np.ndarray = abs(np.cumsum(rows - values.mean(), axis=1)[:, :-1]) * weights
+        return sums
+
+    found = explained(values[None])[0]
+    split = int(found.argmax())
+    p = float((1 + (explained(shuffled).max(axis=1) >= found[split] * (1 - 1e-9)).sum()) / (1 + _SHUFFLES))
+    before, after = values[: split + 1], values[split + 1 :]
+    return Change(
+        run=list(series)[split + 1],
+        before=float(before.mean()),
+        after=float(after.mean()),
+        step=bool(np.ptp(before) == np.ptp(after) == 0),
+        p=p,
+    )
+
+
+def regressions(runs: Sequence[Run], tolerances: Tolerances) -> dict[int, list[Judgement]]:
+    """Run -> what failed in it: accuracy, sizes and invariants, each row against the last run that measured it.
+
+    A row is missing once, and what a run was not asked for waits for one that is.
+    """
+    found = {}
+    last = ComparedRun.of(runs[0])
+    for number, run in enumerate(runs[1:], 1):
+        new = ComparedRun.of(run)
+        try:
+            judged = compare(last, new, tolerances, _never)
+        except OptsuiteError:  # no row in common
+            judged = []
+        if failed := [one for one in judged if one.verdict.fails]:
+            found[number] = failed
+        settled = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.MISSING}
+        rows = {row: one for row, one in last.rows.items() if row not in settled} | dict(new.rows)
+        last = replace(new, rows=rows, built={**last.built, **new.built})
+    return found
+
+
+def _never(before: Measured, after: Measured) -> Ratio:
+    raise OptsuiteError("a history times nothing")

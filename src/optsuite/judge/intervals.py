@@ -1,0 +1,36 @@
+"""95 % intervals of the numbers that are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest, quantile_test, ttest_1samp
+
+from optsuite.results.answers import Answers
+from optsuite.results.timing import Timing
+
+
+def accuracy(answers: Answers) -> tuple[float, float]:
+    """Of an accuracy, by the images: Wilson's score interval (Wilson 1927); Student's of the mean of graded answers."""
+    if answers.graded:
+        scores = answers.scores().astype(float)
+        if not np.ptp(scores):
+            return answers.accuracy, answers.accuracy
+        student: Any = ttest_1samp(scores, 0.0).confidence_interval()
+        return float(student.low), float(student.high)
+    right = int(answers.correct().sum())
+    interval = binomtest(right, answers.count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def median_s(timing: Timing) -> tuple[float, float] | None:
+    """Of a median, by the rounds: from order statistics, whatever their distribution (Conover 1999, ch. 3.2).
+
+    None where the rounds don't tell, or are too few.
+    """
+    if not timing.single_rounds:
+        return None
+    interval: Any = quantile_test(np.array(timing.rounds_s)).confidence_interval()
+    low, high = float(interval.low), float(interval.high)
+    return None if np.isnan(low + high) else (low, high)

@@ -1,0 +1,113 @@
+"""The two sides of a comparison, and the rows that they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from optsuite.judge.training_spread import Rows, trained_anew, trainings
+from optsuite.judge.verdict import Judgement, Metric, Verdict
+from optsuite.results.built import Built
+from optsuite.results.header import Header, Trainings
+from optsuite.results.measured import Measured
+from optsuite.results.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRun:
+    """What a comparison takes of a run."""
+
+    header: Header
+    machine: str
+    rows: Mapping[tuple[str, str], Measured]
+    built: Mapping[str, Built]
+
+    @classmethod
+    def of(cls, run: Run) -> ComparedRun:
+        """All rows of a run."""
+        return cls.now(run.header, run.machine, [row.measured for row in run.rows])
+
+    @classmethod
+    def now(cls, header: Header, machine: str, rows: Iterable[Measured]) -> ComparedRun:
+        """Of a run that is not written yet."""
+        found = {(row.experiment, row.variant): row for row in rows}
+        return cls(header=header, machine=machine, rows=found, built={one.id: one for one in header.built})
+
+    @cached_property
+    def trainings(self) -> Rows:
+        """All trainings that are known of its rows."""
+        return trainings(self.header.trainings, self.rows.values(), self.built)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A variant of an experiment in both runs, a (before, after) a seed; `built` are the baseline's.
+
+    `anew` says why the two were trained anew though no code differs, and is empty where they were not. `trainings` are
+    those of the reference run, and `spread` those that tell how much trainings differ.
+    """
+
+    experiment: str
+    variant: str
+    before: Sequence[Measured]
+    after: Sequence[Measured]
+    built: Sequence[Built]
+    anew: str
+    trainings: Trainings
+    spread: Trainings | None
+
+    @property
+    def identical(self) -> bool:
+        """Whether all files are the same to the byte."""
+        return all(old.sha256 == new.sha256 for old, new in zip(self.before, self.after, strict=True))
+
+    @property
+    def answers_the_same(self) -> bool:
+        """Whether the files are the same and answer the same: another runtime may not."""
+        return self.identical and all(old.test == new.test for old, new in zip(self.before, self.after, strict=True))
+
+    @property
+    def redrawn(self) -> str:
+        """Why the files are those of other trainings; empty where they are the same files, or of the same training."""
+        return "" if self.identical else self.anew
+
+    def judge(self, metric: Metric, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
+        """A verdict on this pair."""
+        return Judgement(
+            experiment=self.experiment, variant=self.variant, metric=metric, verdict=verdict, detail=detail, **figures
+        )
+
+
+def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[Pair]:
+    """The rows of both, all seeds of one together; `spread` has the trainings that tell how much trainings differ."""
+    found: dict[tuple[str, str], Pair] = {}
+    for row, before in base.rows.items():
+        after = new.rows.get(row)
+        if after is None:
+            continue
+        experiment, variant = row
+        built = base.built[experiment]
+        place = built.model_recipe, variant
+        anew = trained_anew(built.info, new.built[experiment].info)
+        if place in found:
+            pair = found[place]
+            found[place] = replace(
+                pair,
+                before=[*pair.before, before],
+                after=[*pair.after, after],
+                built=[*pair.built, built],
+                anew=pair.anew or anew,
+            )
+        else:
+            found[place] = Pair(
+                experiment=built.model_recipe,
+                variant=variant,
+                before=[before],
+                after=[after],
+                built=[built],
+                anew=anew,
+                trainings=base.trainings[place],
+                spread=spread.get(place),
+            )
+    return list(found.values())

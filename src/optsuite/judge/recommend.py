@@ -1,0 +1,211 @@
+"""Which variant to ship: the best within limits, chosen on the validation images, and how sure that choice is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from optsuite.errors import OptsuiteError
+from optsuite.results.run import Row, Run
+
+Preference = Literal["quality", "balanced", "compact"]
+Limit = Literal["size", "latency", "accuracy"]
+
+MARGINS: dict[Preference, float] = {"quality": 0.0, "balanced": 0.005, "compact": 0.02}
+"""How much less accurate than the best within the limits a choice may be, on the validation images, a fraction."""
+RESAMPLES = 1_000
+_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the device allows, None where anything: the file's bytes, the median call, the validation accuracy."""
+
+    max_bytes: int | None = None
+    max_latency_s: float | None = None
+    min_accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A row, the limits that it does not meet, and the share of the resamples in which it was the best."""
+
+    row: Row
+    misses: tuple[Limit, ...]
+    certainty: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Near:
+    """What comes nearest to meeting `limit`, exceeding it by a share of it: of the error allowed, for an accuracy."""
+
+    limit: Limit
+    row: Row
+    excess: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """`ranked` is what is within the limits, best first; `fallen` the others.
+
+    Where nothing is within them, `near` has what would be if one of them were changed, nearest first, or, if that helps
+    nothing, what would be if several were. `timed` says whether rounds were resampled: the file must have those of all.
+    """
+
+    preference: Preference
+    limits: Limits
+    ranked: tuple[Candidate, ...]
+    fallen: tuple[Candidate, ...]
+    near: tuple[Near, ...]
+    timed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Figures:
+    """Of every candidate, (n,): accuracy on the validation images, median call in seconds, bytes.
+
+    `an_image` is the share that one of the images is.
+    """
+
+    accuracy: np.ndarray
+    latency_s: np.ndarray
+    size: np.ndarray
+    an_image: float
+
+    def excesses(self, limits: Limits) -> dict[Limit, np.ndarray]:
+        """By how much each limit is exceeded, a share as in `Near`; 0 where it is met."""
+        allowed_error = None if limits.min_accuracy is None else 1 - limits.min_accuracy
+        return {
+            "size": _excess(self.size, limits.max_bytes),
+            "latency": _excess(self.latency_s, limits.max_latency_s),
+            "accuracy": _excess(1 - self.accuracy, allowed_error, least=self.an_image),
+        }
+
+    def ranked(self, limits: Limits, preference: Preference) -> np.ndarray:
+        """The indices of what is within the limits, best first."""
+        within = np.flatnonzero(sum(self.excesses(limits).values()) == 0)
+        accuracy, size, latency_s = self.accuracy[within], self.size[within], self.latency_s[within]
+        near = accuracy >= accuracy.max(initial=-np.inf) - MARGINS[preference] - 1e-9
+        cost = {"quality": -accuracy, "balanced": size * latency_s, "compact": size}[preference]
+        # The last key counts most; what is not near the best is ranked by its accuracy.
+        return within[np.lexsort((latency_s, size, -accuracy, np.where(near, cost, -accuracy), ~near))]
+
+
+def _excess(values: np.ndarray, most: float | None, least: float = 0.0) -> np.ndarray:
+    """A share of `most`, or of `least` where that is more: an accuracy of 1 allows no error."""
+    if most is None:
+        return np.zeros(len(values))
+    found: np.ndarray = np.where(values > most * (1 + 1e-9) + 1e-12, (values - most) / max(most, least), 0.0)
+    return found
+
+
+def candidates(run: Run, variants: Collection[str] | None = None) -> list[Row]:
+    """The rows of these variants, by default of all that are .tflite files; OptsuiteError for names that it has not."""
+    if variants is None:
+        return [row for row in run.rows if row.measured.execution is not None]
+    measured = dict.fromkeys(row.measured.variant for row in run.rows)
+    if unknown := set(variants) - set(measured):
+        raise OptsuiteError(f"unknown variants {', '.join(sorted(unknown))}; accepted: {', '.join(measured) or 'none'}")
+    return [row for row in run.rows if row.measured.variant in variants]
+
+
+def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "quality") -> Choice:
+    """The best of the rows within the limits, and the others; OptsuiteError where the rows can't be compared.
+
+    Of what is within the limits and not more than `MARGINS` less accurate than the best of it, "quality" takes the most
+    accurate, "balanced" that of the least bytes x median, "compact" the smallest; ties go to the more accurate, then to
+    the smaller, then to the faster. The certainty is by the bootstrap (Efron 1979): images are drawn anew, the same for
+    all candidates, and the rounds of each, and the choice is made again.
+    """
+    if not rows:
+        raise OptsuiteError("nothing to choose from was measured; accepted is a run with .tflite files, or --variants")
+    counts = {row.measured.validation.count for row in rows}
+    if limits.min_accuracy is not None and any(row.measured.validation.graded for row in rows):
+        raise OptsuiteError("an accuracy is asked for, and this run's metric is another; accepted are other limits")
+    if len(counts) > 1:
+        raise OptsuiteError(f"rows of {' and '.join(map(str, sorted(counts)))} validation images can't be compared")
+    right = np.array([row.measured.validation.scores() for row in rows])
+    figures = _Figures(
+        accuracy=right.mean(axis=1),
+        latency_s=np.array([row.timing.median_s for row in rows]),
+        size=np.array([row.measured.bytes for row in rows], float),
+        an_image=1 / right.shape[1],
+    )
+    excesses = figures.excesses(limits)
+    ranked = figures.ranked(limits, preference)
+    timed = all(row.timing.single_rounds for row in rows)
+    wins = _wins(rows, right, figures, limits, preference, timed=timed) if len(ranked) else np.zeros(len(rows))
+    candidates = [
+        Candidate(
+            row=row, misses=tuple(limit for limit in excesses if excesses[limit][i] > 0), certainty=float(wins[i])
+        )
+        for i, row in enumerate(rows)
+    ]
+    return Choice(
+        preference=preference,
+        limits=limits,
+        ranked=tuple(candidates[i] for i in ranked),
+        fallen=tuple(candidate for candidate in candidates if candidate.misses),
+        near=() if len(ranked) else _nearest(rows, excesses),
+        timed=timed,
+    )
+
+
+def _wins(
+    rows: Sequence[Row],
+    right: np.ndarray,
+    figures: _Figures,
+    limits: Limits,
+    preference: Preference,
+    *,
+    timed: bool,
+) -> np.ndarray:
+    """The share of the resamples in which each row is the best, (n,)."""
+    rng = np.random.default_rng(_SEED)
+    images = right.shape[1]
+    drawn = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES)
+    accuracies = (drawn @ right.T.astype(float)) / images
+    medians = np.array(
+        [_medians(row.timing.rounds_s, rng) if timed else [row.timing.median_s] * RESAMPLES for row in rows]
+    )
+    wins = np.zeros(len(rows))
+    for accuracy, latency_s in zip(accuracies, medians.T, strict=True):
+        best = replace(figures, accuracy=accuracy, latency_s=latency_s).ranked(limits, preference)[:1]
+        wins[best] += 1
+    return wins / RESAMPLES
+
+
+def _medians(rounds_s: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+    """The medians of so many resamples of the rounds.
+
+    The k-th smallest of n draws with replacement is the one at floor(n x U), where U, the k-th smallest of n uniform
+    draws, is Beta(k, n + 1 - k) (David and Nagaraja 2003, ch. 2); the next of the n - k above it is found the same way.
+    """
+    ordered = np.sort(rounds_s)
+    n = len(ordered)
+    low = rng.beta((n + 1) // 2, n // 2 + 1, RESAMPLES)
+    high = low + (1 - low) * rng.beta(1, n // 2, RESAMPLES) if n % 2 == 0 else low
+    medians: np.ndarray = (ordered[(n * low).astype(int)] + ordered[(n * high).astype(int)]) / 2
+    return medians
+
+
+def _nearest(rows: Sequence[Row], excesses: dict[Limit, np.ndarray]) -> tuple[Near, ...]:
+    """For each limit, the nearest of what meets all others; where nothing does, what exceeds them least."""
+    misses = sum((excess > 0).astype(int) for excess in excesses.values())
+    found = []
+    for limit, excess in excesses.items():
+        only = np.flatnonzero((misses == 1) & (excess > 0))
+        if len(only):
+            best = only[excess[only].argmin()]
+            found.append(Near(limit=limit, row=rows[best], excess=float(excess[best])))
+    if not found:
+        best = np.max(list(excesses.values()), axis=0).argmin()
+        found = [
+            Near(limit=limit, row=rows[best], excess=float(excess[best]))
+            for limit, excess in excesses.items()
+            if excess[best] > 0
+        ]
+    return tuple(sorted(found, key=lambda near: near.excess))

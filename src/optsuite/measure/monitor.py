@@ -1,0 +1,89 @@
+"""How steady the machine is while rows are timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import numpy as np
+
+from optsuite.judge.steadiness import TOLERANCE, typical
+from optsuite.litert import THREADS, LiteRTRunner, rounds
+from optsuite.measure import probe_models
+from optsuite.measure.host import cores, governor, peaks
+from optsuite.results.header import Environment, ReferenceTimes
+
+_PATIENCE_S = 0.5
+
+
+_PATIENCE = 0.05
+"""How long a row waits at most, and which share of a run its rows wait at most together."""
+
+
+_STEADY = 3
+
+
+_LEARN_S = 1.0
+"""How long it takes to learn what is usual: longer than most of what disturbs a machine."""
+
+
+class Monitor:
+    """One fixed model, timed again and again around what a run times: what changes in its times is the machine's.
+
+    `load` is what `load()` said before the run began.
+    """
+
+    def __init__(self, load: float | None) -> None:
+        self.environment = Environment(
+            cores=cores(),
+            governor=governor(),
+            load=load,
+            threads=THREADS,
+            versions={name: version(name) for name in ("ai-edge-litert", "numpy", "pytest-benchmark")},
+            peak_macs_per_s=peaks(),
+        )
+        self.reference_times: list[ReferenceTimes] = []
+        # A short call: a neighbour on the same core slows it by half, as it does small models, a large product hardly.
+        self._call = LiteRTRunner(probe_models.matrix_product(batch=4, inputs=64, outputs=64, dtype="float32")).invoke
+        self._start = time.perf_counter()
+        first = []
+        while time.perf_counter() - self._start < _LEARN_S:
+            first.append(self._median_s())
+        self._seen = [typical(first)]
+        self._waited_s = 0.0
+
+    @contextmanager
+    def watch(self, experiment: str, variant: str) -> Iterator[None]:
+        """Time the reference before and after what is timed inside, which begins when the machine is steady.
+
+        Steady is three times in a row not much slower than was usual at first and on coming to each row, where nothing
+        was chosen; with patience at an end it begins in any case.
+        """
+        before_row = before = self._median_s()
+        self._seen.append(before_row)
+        slow = (1 + TOLERANCE) * typical(self._seen)
+        start = time.perf_counter()
+        patience = min(_PATIENCE_S, _LEARN_S + _PATIENCE * (start - self._start) - self._waited_s)
+        steady = waited = 0.0
+        while steady < _STEADY and waited <= patience:
+            before = self._median_s()
+            steady = steady + 1 if before <= slow else 0
+            waited = time.perf_counter() - start
+        self._waited_s += waited
+        yield
+        self.reference_times.append(
+            ReferenceTimes(
+                experiment=experiment,
+                variant=variant,
+                start_s=start - self._start,
+                waited_s=waited,
+                before_row_s=before_row,
+                before_timing_s=before,
+                after_timing_s=self._median_s(),
+            )
+        )
+
+    def _median_s(self) -> float:
+        return float(np.median(rounds(self._call, 1_000)))

@@ -1,0 +1,91 @@
+"""The record of one run: what was built and measured, and why the rest is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optsuite
+from optsuite.catalog.selection import Selection, absence
+from optsuite.errors import OptsuiteError
+from optsuite.measure.monitor import Monitor
+from optsuite.results.built import Built
+from optsuite.results.figures import FIGURES
+from optsuite.results.header import Absence, Header
+from optsuite.results.measured import Measured
+from optsuite.results.reader import SCHEMA
+from optsuite.spec.data import Split
+from optsuite.spec.experiment import Experiment
+from optsuite.spec.variant import Variant
+
+
+class Record:
+    """What a run has found so far.
+
+    Attributes:
+        built: The Keras models, by the id of the experiment; references that were not selected are among them.
+        measured: The measured variants, by the id of the experiment and the name of the variant.
+
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._absences: dict[tuple[str, str], str] = {}
+        self.built: dict[str, Built] = {}
+        self.measured: dict[tuple[str, str], Measured] = {}
+
+    @contextmanager
+    def noting(self, experiment: Experiment, variant: Variant) -> Iterator[None]:
+        """Note, by the last line of an OptsuiteError, why a row that was requested is absent."""
+        try:
+            yield
+        except OptsuiteError as error:
+            self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
+            raise
+
+    def header(self, monitor: Monitor, test: Split, *, build_s: float, measure_s: float) -> Header:
+        """Return what goes into the JSON beside the benchmarks.
+
+        Args:
+            monitor: What watched the machine.
+            test: The test split.
+            build_s: How long building took, in seconds.
+            measure_s: How long measuring took, in seconds.
+
+        """
+        selected = self._selection
+        metric = selected.experiments[0].dataset.metric
+        return Header(
+            schema=SCHEMA,
+            version=optsuite.__version__,
+            profile=selected.profile.name,
+            requested=selected.requested,
+            catalog=selected.catalog.names(),
+            figures=FIGURES,
+            experiments=(*(experiment.id for experiment in selected.experiments), *selected.refused),
+            variants=tuple(variant.name for variant in selected.variants),
+            environment=monitor.environment,
+            build_s=build_s,
+            measure_s=measure_s,
+            reference_times=tuple(monitor.reference_times),
+            labels=tuple(test.y.tolist()) if metric.classes else (),
+            built=tuple(self.built.values()),
+            absences=tuple(
+                Absence(experiment=experiment, variant=variant, reason=reason)
+                for (experiment, variant), reason in self._all_absences().items()
+            ),
+            metric=metric.name,
+            data_sha256=test.sha256,
+        )
+
+    def _all_absences(self) -> dict[tuple[str, str], str]:
+        """What an experiment can't have, what does not fit, and what failed."""
+        selected = self._selection
+        declared = {
+            (experiment.id, variant.name): reason
+            for experiment in selected.experiments
+            for variant in selected.variants
+            if (reason := absence(experiment, variant))
+        }
+        refused = {(id, variant.name): why for id, why in selected.refused.items() for variant in selected.variants}
+        return declared | refused | self._absences

@@ -1,0 +1,217 @@
+"""One run: what is selected is built, then measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TextIO
+
+import msgspec
+
+from optsuite.build.builder import Builder, OpenWorkers, Pair
+from optsuite.catalog.selection import Selection, baseline
+from optsuite.catalog.variants import KERAS
+from optsuite.config import Config
+from optsuite.errors import OptsuiteError, UnavailableError
+from optsuite.examine import answers, kernels
+from optsuite.litert import LiteRTRunner, Runner, run_pass
+from optsuite.measure import crash_log, host, runtime
+from optsuite.measure.monitor import Monitor
+from optsuite.measure.record import Record
+from optsuite.results.built import Built
+from optsuite.results.header import Header
+from optsuite.results.measured import Measured
+from optsuite.results.model import ModelInfo
+from optsuite.spec.artifact import MODEL, OUTPUTS, TFLITE, Artifact, may_run_code, unpack_arrays
+from optsuite.spec.data import Split
+from optsuite.spec.experiment import Experiment
+from optsuite.spec.variant import Variant
+from optsuite.stages.convert import Convert
+from optsuite.stages.finish import model_info
+from optsuite.stages.packages import builder_versions
+from optsuite.store.store import Store
+
+
+class Suite:
+    """A selection on a store.
+
+    Attributes:
+        selection: What is measured.
+        store: Where artifacts are kept.
+        artifacts: What builds them, and finds them.
+        record: What was found so far.
+        requested: The rows that `prepare` was called for.
+
+    """
+
+    def __init__(self, selection: Selection, store: Store, config: Config, log: Callable[[str], object]) -> None:
+        """Begin a run; `log` is called with each line for the user."""
+        self.selection = selection
+        self.store = store
+        self.artifacts = Builder(selection, store, log)
+        self.record = Record(selection)
+        self.requested: list[Pair] = []
+        self._config = config
+        self._by_id = {experiment.id: experiment for experiment in selection.experiments}
+        self._splits: dict[str, Split] = {}
+        self._crashing: set[str] = set()
+        """The keys of files that crash LiteRT."""
+        self._load = host.load()
+        self._build_s = 0.0
+        self._ready_at: float | None = None
+        """When building was done and measuring began, by `time.monotonic`."""
+
+    def experiment(self, id: str) -> Experiment:
+        """Return the selected experiment of that id."""
+        return self._by_id[id]
+
+    def variant(self, name: str) -> Variant:
+        """Return the variant of that name."""
+        return self.selection.catalog.variants[name]
+
+    @cached_property
+    def monitor(self) -> Monitor:
+        """What reference_times the machine, from the first use on."""
+        return Monitor(self._load)
+
+    def prepare(self, rows: Iterable[Pair], open_builders: OpenWorkers, stream: TextIO) -> None:
+        """Build what the store has not: `rows`, their Keras models and their baselines."""
+        start = time.monotonic()
+        self.requested = list(rows)
+        self.artifacts.build(self.requested, open_builders, stream)
+        keys = {self.artifacts.key(*pair) for pair in self.requested if pair[1].convert is not None}
+        self._crashing = crash_log.refused(self.store, filter(None, keys))
+        self._ready_at = time.monotonic()
+        self._build_s = self._ready_at - start
+
+    def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
+        """Return the .tflite file; OptsuiteError where it could not be built, or crashes LiteRT."""
+        with self.record.noting(experiment, variant):
+            if self.artifacts.key(experiment, variant) in self._crashing:
+                raise OptsuiteError("LiteRT crashes on this file")
+            return self.artifacts.get(experiment, variant)[TFLITE]
+
+    def runner(self, experiment: Experiment, variant: Variant) -> Runner:
+        """Return the variant, ready to run on one thread.
+
+        Imports TensorFlow for the Keras model only; UnavailableError where it is not installed.
+        """
+        with self.record.noting(experiment, variant):
+            if variant.convert is not None:
+                return LiteRTRunner(self.tflite(experiment, variant))
+            if builder_versions() is None:
+                raise UnavailableError("TensorFlow is not installed")
+            from optsuite.measure.keras_runner import KerasRunner
+
+            artifact = self.artifacts.get(experiment, variant)
+            return KerasRunner(artifact[MODEL], trust=may_run_code(artifact, trust=experiment.model.trust))
+
+    def built(self, experiment: Experiment) -> Built:
+        """Return the record of the experiment's Keras model; its baseline is recorded with it."""
+        if experiment.id not in self.record.built:
+            if experiment.recipe.stages:
+                self.built(baseline(experiment))
+            self.record.built[experiment.id] = self._built(experiment)
+        return self.record.built[experiment.id]
+
+    def _built(self, experiment: Experiment) -> Built:
+        artifact = self.artifacts.get(experiment, KERAS)
+        info, outputs = self._info(artifact), unpack_arrays(artifact[OUTPUTS])
+        metric = experiment.dataset.metric
+        return Built(
+            id=experiment.id,
+            dataset=experiment.dataset.name,
+            model=experiment.model.name,
+            recipe=experiment.recipe.name,
+            seed=experiment.seed,
+            budget=self._config.recipe_budget(experiment, self.selection.profile),
+            info=info,
+            test=answers.answers(metric, outputs["test"], self.split("test")),
+            validation=answers.answers(metric, outputs["validation"], self.split("validation")),
+        )
+
+    def _info(self, artifact: Artifact) -> ModelInfo:
+        try:
+            info = model_info(artifact)
+        except msgspec.ValidationError as error:
+            raise OptsuiteError(
+                f"built by another version of optsuite ({error}); build again, and copy the folder"
+            ) from error
+        if other := [name for name, sha256 in info.data_sha256.items() if self.split(name).sha256 != sha256]:
+            raise OptsuiteError(
+                f"the {' and the '.join(other)} split is not the one that the model was built with; expected data "
+                "that is the same, in the same order, each time; data that changed needs a new fingerprint"
+            )
+        return info
+
+    def measured(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
+        """Return the record of the variant; its answers are computed once per run."""
+        pair = experiment.id, variant.name
+        if pair not in self.record.measured:
+            with self.record.noting(experiment, variant):
+                measure = self._measured_keras if variant.convert is None else self._measured_file
+                self.record.measured[pair] = measure(experiment, variant, runner)
+        return self.record.measured[pair]
+
+    def _measured_keras(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
+        """The Keras model: its answers are known from the build, one pass is timed."""
+        built, artifact = self.built(experiment), self.artifacts.get(experiment, variant)
+        return answers.record(
+            artifact[MODEL],
+            experiment.dataset.metric,
+            {name: self.split(name) for name in ("test", "validation")},
+            unpack_arrays(artifact[OUTPUTS]),
+            notes=[],
+            experiment=experiment.id,
+            variant=variant.name,
+            key=self.artifacts.key(experiment, variant) or "",
+            budget=self._config.variant_budget(experiment, variant, self.selection.profile),
+            total_time_s=run_pass(runner, self.split("test").x).total_time_s,
+            validation_time_s=None,
+            execution=None,
+            weights=built.info.layers,
+        )
+
+    def _measured_file(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
+        """A .tflite file."""
+        built, content = self.built(experiment), self.tflite(experiment, variant)
+        contents = kernels.read(content)
+        ran = runtime.observe(content, contents)
+        weights = kernels.named_after(built.info.layers, contents.weights)
+        passes = {name: run_pass(runner, self.split(name).x) for name in ("test", "validation")}
+        formats = kernels.note(variant.convert, contents) if isinstance(variant.convert, Convert) else ""
+        return answers.record(
+            content,
+            experiment.dataset.metric,
+            {name: self.split(name) for name in passes},
+            {name: one.outputs for name, one in passes.items()},
+            notes=[formats, ran.note],
+            experiment=experiment.id,
+            variant=variant.name,
+            key=self.artifacts.key(experiment, variant) or "",
+            budget=self._config.variant_budget(experiment, variant, self.selection.profile),
+            total_time_s=passes["test"].total_time_s,
+            validation_time_s=passes["validation"].total_time_s,
+            execution=ran,
+            weights=weights,
+        )
+
+    def split(self, name: str) -> Split:
+        """Return the data that the profile allows: all experiments are of one dataset."""
+        if name not in self._splits:
+            self._splits[name] = self.selection.profile.split(self.selection.experiments[0].dataset, name)
+        return self._splits[name]
+
+    def times(self) -> str:
+        """Return how long building and measuring took, in words; an empty string before they began."""
+        if self._ready_at is None:
+            return ""
+        return f"building took {self._build_s:.0f} s, measuring {self._measure_s():.0f} s"
+
+    def _measure_s(self) -> float:
+        return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
+
+    def header(self) -> Header:
+        """Return what goes into the JSON beside the benchmarks."""
+        return self.record.header(self.monitor, self.split("test"), build_s=self._build_s, measure_s=self._measure_s())

@@ -1,0 +1,60 @@
+"""How a model scored on each image of a split."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optsuite.errors import OptsuiteError
+from optsuite.units import Positive
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What `count` images scored, and the mean of it, `accuracy`, whatever the metric.
+
+    Where images are answered right or wrong, `bits` is base64 of their bits, most significant first; else `numbers` is
+    that of their scores as little-endian float32.
+    """
+
+    accuracy: float
+    count: Positive
+    bits: str = field(default="", repr=False)
+    numbers: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, scores: np.ndarray) -> Answers:
+        """From bool or float32 (count,)."""
+        if scores.dtype == bool:
+            return cls(accuracy=float(scores.mean()), count=len(scores), bits=_text(np.packbits(scores)))
+        stored = scores.astype("<f4")
+        return cls(accuracy=float(stored.astype(float).mean()), count=len(stored), numbers=_text(stored))
+
+    @property
+    def graded(self) -> bool:
+        """Whether the scores are not 0 or 1."""
+        return bool(self.numbers)
+
+    def scores(self) -> np.ndarray:
+        """Bool or float32 (count,); OptsuiteError for another length, ValueError for what is not base64."""
+        if self.graded:
+            content, wanted = base64.b64decode(self.numbers, validate=True), 4 * self.count
+        else:
+            content, wanted = base64.b64decode(self.bits, validate=True), (self.count + 7) // 8
+        if len(content) != wanted or (self.graded and self.bits):
+            raise OptsuiteError(f"{len(content)} bytes of scores given; accepted for {self.count} images: {wanted}")
+        if self.graded:
+            return np.frombuffer(content, "<f4")
+        return np.unpackbits(np.frombuffer(content, np.uint8), count=self.count).astype(bool)
+
+    def correct(self) -> np.ndarray:
+        """Which images were answered right, bool (count,); OptsuiteError where none is right or wrong."""
+        if self.graded:
+            raise OptsuiteError("these answers are neither right nor wrong; accepted are those of a classifier")
+        return self.scores()

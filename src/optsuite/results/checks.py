@@ -1,0 +1,87 @@
+"""What the types of a run's records can't say: numbers that have to agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from optsuite.errors import OptsuiteError
+from optsuite.results.answers import Answers
+from optsuite.results.built import Built
+from optsuite.results.kernels import LayerWeights
+from optsuite.results.measured import Measured
+from optsuite.results.run import Run
+from optsuite.results.timing import Timing
+
+
+def _agree(answers: Answers) -> bool:
+    scores = answers.scores().astype(float)
+    return bool(np.isfinite(scores).all()) and abs(scores.mean() - answers.accuracy) <= 1e-9 * max(
+        1.0, abs(answers.accuracy)
+    )
+
+
+_ROUNDING = 1e-9
+"""How far a mean may be outside of its numbers, relatively."""
+
+
+def _impossible(timing: Timing) -> str:
+    """Why no call can have taken these times, or an empty string."""
+    low, high = timing.min_s * (1 - _ROUNDING), timing.max_s * (1 + _ROUNDING)
+    if not (low <= timing.median_s <= high and low <= timing.mean_s <= high):
+        return f"median {timing.median_s:g} s and mean {timing.mean_s:g} s of {timing.min_s:g} to {timing.max_s:g} s"
+    if timing.rounds_s and len(timing.rounds_s) != timing.rounds:
+        return f"{len(timing.rounds_s)} rounds recorded of {timing.rounds}"
+    return ""
+
+
+def _check_kernels(layers: Iterable[LayerWeights]) -> None:
+    for layer in layers:
+        if layer.zeros > layer.size or not layer.channel_unique <= layer.unique <= layer.size:
+            raise OptsuiteError(
+                f"layer {layer.name}: expected no more zeros and distinct values than weights, got {layer.zeros} zeros "
+                f"and {layer.unique} values (a channel {layer.channel_unique}) of {layer.size} weights"
+            )
+
+
+def _check(run: Run, path: Path) -> None:
+    """What types can't say: rows belong to a known experiment and are there once, numbers agree with each other."""
+    known = [built.id for built in run.header.built]
+    pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]
+    for name, found in (("an experiment", known), ("a row", pairs)):
+        if len(set(found)) != len(found):
+            raise OptsuiteError(f"{path}: {name} is there twice")
+    if unknown := {experiment for experiment, _ in pairs} - (set(known) & set(run.header.experiments)):
+        raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
+    for one in run.header.trainings:
+        if not len(set(one.seeds)) == len(one.seeds) == len(one.accuracy) == len(one.gzip_bytes) > 0:
+            raise OptsuiteError(
+                f"{path}: trainings of {one.experiment} {one.variant}: expected one accuracy and one gzip size per seed"
+            )
+    try:
+        for row in run.rows:
+            if reason := _impossible(row.timing):
+                raise OptsuiteError(f"{row.measured.experiment} {row.measured.variant}: impossible timing: {reason}")
+            _check_kernels(row.measured.weights)
+        for stage in (stage for built in run.header.built for stage in built.info.stages):
+            _check_kernels(stage.weights)
+        owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
+        for owner in owners:
+            for answers in (owner.test, owner.validation):
+                if answers and not _agree(answers):
+                    raise OptsuiteError("an accuracy and its scores disagree")
+        labels = len(run.header.labels)
+        graded = {answers.graded for owner in owners for answers in (owner.test, owner.validation) if answers}
+        if len(graded) > 1 or (True in graded and labels):
+            raise OptsuiteError("some answers are right or wrong, others are not; accepted are those of one metric")
+        for measured in (row.measured for row in run.rows if not row.measured.test.graded):
+            wrong = int((~measured.test.correct()).sum())
+            if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
+                raise OptsuiteError(
+                    f"{measured.experiment} {measured.variant} has {len(measured.mistakes)} mistakes for {wrong} wrong "
+                    f"answers to {measured.test.count} images, of which {labels} have a label"
+                )
+    except (OptsuiteError, ValueError) as error:
+        raise OptsuiteError(f"{path}: {error}") from error

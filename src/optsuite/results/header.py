@@ -1,0 +1,152 @@
+"""The record of a run: what was selected, where it ran, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from msgspec import Meta
+
+from optsuite.results.built import Built
+from optsuite.results.figures import Figure
+from optsuite.units import Count, Duration, Seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absence:
+    """A variant that an experiment has not, and why."""
+
+    experiment: str
+    variant: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What of the machine pytest-benchmark's own `machine_info` (CPU, instruction sets) does not tell.
+
+    `cores` are those that the process may use, `governor` is None where it can't be read, and so is `load`, the
+    average number of runnable processes over the minute before the run began. `threads` is how many a model has.
+    `peak_macs_per_s` is, by precision, what one thread reached in a matrix product.
+    """
+
+    cores: Count
+    governor: str | None
+    load: float | None
+    threads: Count
+    versions: Mapping[str, str]
+    peak_macs_per_s: Mapping[str, Annotated[float, Meta(gt=0)]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceTimes:
+    """The reference model's median around a row that was timed: on coming to it, right before, and right after.
+
+    `start_s` counts from when the run began to watch. Where the machine was slower than usual on coming, the row
+    waited, for `waited_s`, until it was not, or had waited long enough.
+    """
+
+    experiment: str
+    variant: str
+    start_s: Seconds
+    waited_s: Seconds
+    before_row_s: Duration
+    before_timing_s: Duration
+    after_timing_s: Duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainings:
+    """A row, MODEL_RECIPE and variant, trained with several seeds: one test accuracy and gzip size per seed."""
+
+    experiment: str
+    variant: str
+    seeds: tuple[Count, ...]
+    accuracy: tuple[float, ...]
+    gzip_bytes: tuple[Count, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requested:
+    """What the user requested of a run; an empty tuple where nothing was requested, and the default was taken."""
+
+    dataset: str
+    matrix: str
+    models: tuple[str, ...]
+    recipes: tuple[str, ...]
+    variants: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogNames:
+    """All names that there were to choose from, in the order of reports.
+
+    `pipelines` are the recipes of the table of pipelines, in its order.
+    """
+
+    models: tuple[str, ...]
+    recipes: tuple[str, ...]
+    variants: tuple[str, ...]
+    pipelines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What was requested, where it ran, and what is not in the benchmarks.
+
+    Attributes:
+        schema: The version of the schema of this JSON.
+        version: The version of optsuite.
+        profile: The name of the profile.
+        requested: What the user requested.
+        catalog: What there was to choose from.
+        figures: The declarations of the figures of a row.
+        experiments: The ids of the selected experiments, in the order of reports.
+        variants: The names of the selected variants, in the order of reports.
+        environment: The machine and the software.
+        build_s: How long building took, in seconds.
+        measure_s: How long measuring took, in seconds.
+        reference_times: The times of the reference model around each timed row.
+        labels: The labels of the test images; none where the metric is not one of classes.
+        built: The Keras models, those of references included.
+        absences: Why variants of experiments are absent.
+        metric: The name of the metric, which is called accuracy everywhere else.
+        data_sha256: The SHA-256 of the test split, as hex.
+        trainings: Rows of which more seeds are known than were measured here (`optsuite spread --add-to`).
+
+    """
+
+    schema: int
+    version: str
+    profile: str
+    requested: Requested
+    catalog: CatalogNames
+    figures: tuple[Figure, ...]
+    experiments: tuple[str, ...]
+    variants: tuple[str, ...]
+    environment: Environment
+    build_s: Seconds
+    measure_s: Seconds
+    reference_times: tuple[ReferenceTimes, ...]
+    labels: tuple[Count, ...] = field(repr=False)
+    built: tuple[Built, ...]
+    absences: tuple[Absence, ...]
+    metric: str = "accuracy"
+    data_sha256: str = ""
+    trainings: tuple[Trainings, ...] = field(default=(), repr=False)
+
+    @property
+    def comparability(self) -> dict[str, str]:
+        """What two runs must have in common to be compared; what one of them does not tell is empty."""
+        named = {"profile": self.profile, "dataset": self.requested.dataset}
+        return named | {"metric": self.metric, "test split": self.data_sha256[:12]}
+
+    def absence(self, experiment: str, variant: str) -> str:
+        """Why there is no such row."""
+        for one in self.absences:
+            if (one.experiment, one.variant) == (experiment, variant):
+                return one.reason
+        requested = experiment in self.experiments and variant in self.variants
+        return "not measured in this run" if requested else "not selected in this run"

@@ -1,0 +1,159 @@
+"""What a run recorded: the writer and the reader of the JSON, and its schema version.
+
+The file is pytest-benchmark's own. Ours in it are the section `optsuite` (a `Header`), and in each benchmark that
+measured a model an `extra_info` of the same name (a `Measured`); the timings are pytest-benchmark's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from optsuite.errors import OptsuiteError
+from optsuite.results.checks import _check
+from optsuite.results.header import Header, Trainings
+from optsuite.results.measured import Measured
+from optsuite.results.run import Row, Run
+from optsuite.results.timing import Timing
+from optsuite.units import Duration, Positive, Seconds
+
+SCHEMA = 4
+
+
+SECTION = "optsuite"
+
+
+# x86's and ARM's.
+_VECTORS = re.compile(r"sse4_|avx|fma$|f16c$|amx|neon|asimd|sve|sme\d*$|i8mm|bf16")
+
+
+class _Stats(msgspec.Struct):
+    median: Duration
+    mean: Seconds
+    min: Seconds
+    max: Seconds
+    rounds: Positive
+    iterations: Positive
+    data: tuple[Seconds, ...] = ()
+
+
+class _Extra(msgspec.Struct):
+    optsuite: Measured | None = None
+
+
+class _Benchmark(msgspec.Struct):
+    stats: _Stats
+    extra_info: _Extra
+
+
+class _Cpu(msgspec.Struct):
+    brand_raw: str = ""
+    flags: tuple[str, ...] = ()
+    hz_actual_friendly: str = ""
+
+
+class _Machine(msgspec.Struct):
+    cpu: _Cpu = msgspec.field(default_factory=_Cpu)
+    machine: str = ""
+
+
+class _Commit(msgspec.Struct):
+    id: str | None = None
+    dirty: bool | None = None
+
+
+class _File(msgspec.Struct):
+    optsuite: Header
+    benchmarks: tuple[_Benchmark, ...]
+    datetime: str = ""
+    machine_info: _Machine = msgspec.field(default_factory=_Machine)
+    commit_info: _Commit = msgspec.field(default_factory=_Commit)
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+class _Versioned(msgspec.Struct):
+    optsuite: _Schema
+
+
+def plain(value: Header | Measured | Sequence[Trainings]) -> Any:
+    """The record as the dicts, lists and numbers that go into the JSON."""
+    return msgspec.to_builtins(value)
+
+
+def read(path: Path) -> Run:
+    """A run from its JSON; OptsuiteError says what is wrong with the file."""
+    try:
+        return decode(path.read_bytes(), path)
+    except OSError as error:
+        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a run") from error
+
+
+def decode(content: bytes, path: Path) -> Run:
+    """A run from the content of the file `path`; OptsuiteError says what is wrong with it."""
+    try:
+        schema = msgspec.json.decode(content, type=_Versioned).optsuite.schema
+        if schema != SCHEMA:
+            raise OptsuiteError(
+                f"{path}: expected schema version {SCHEMA}, got {schema}; make the run again with this version"
+            )
+        file = msgspec.json.decode(content, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
+    run = Run(
+        header=file.optsuite,
+        date=_utc(file.datetime, path),
+        machine=_name(file.machine_info),
+        instruction_sets=_vectors(file.machine_info.cpu.flags),
+        frequency=file.machine_info.cpu.hz_actual_friendly,
+        commit=(file.commit_info.id or "")[:12] + ("+" if file.commit_info.dirty else ""),
+        rows=tuple(_row(one.extra_info.optsuite, one.stats) for one in file.benchmarks if one.extra_info.optsuite),
+    )
+    _check(run, path)
+    return run
+
+
+def _utc(date: str, path: Path) -> str:
+    """A run's date in UTC, so that dates can be put in order as text; empty where the file has none."""
+    if not date:
+        return ""
+    try:
+        found = datetime.fromisoformat(date)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise OptsuiteError(f"{path}: datetime: expected a date as ISO 8601 has it, got {date[:40]!r}") from error
+
+
+def _vectors(flags: Sequence[str]) -> tuple[str, ...]:
+    """The flags that kernels are written for; py-cpuinfo has some of them twice, with and without an underscore."""
+    twice = {flag for flag in flags if "_" in flag and flag.replace("_", "") in flags}
+    return tuple(flag for flag in flags if _VECTORS.match(flag) and flag not in twice)
+
+
+def machine_name(machine_info: Mapping[str, Any]) -> str:
+    """CPU and architecture, from the `machine_info` of pytest-benchmark."""
+    return _name(msgspec.convert(machine_info, _Machine))
+
+
+def _name(machine: _Machine) -> str:
+    return ", ".join(filter(None, [machine.cpu.brand_raw, machine.machine]))
+
+
+def _row(measured: Measured, stats: _Stats) -> Row:
+    timing = Timing(
+        median_s=stats.median,
+        mean_s=stats.mean,
+        min_s=stats.min,
+        max_s=stats.max,
+        rounds=stats.rounds,
+        iterations=stats.iterations,
+        rounds_s=stats.data,
+    )
+    return Row(measured=measured, timing=timing)

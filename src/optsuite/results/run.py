@@ -1,0 +1,48 @@
+"""A run as its JSON tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optsuite.results.built import Built
+from optsuite.results.header import Header
+from optsuite.results.measured import Measured
+from optsuite.results.timing import Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measured variant and its timing."""
+
+    measured: Measured
+    timing: Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that one `pytest benchmarks/` recorded."""
+
+    header: Header
+    date: str
+    machine: str
+    instruction_sets: tuple[str, ...]
+    frequency: str
+    commit: str
+    rows: tuple[Row, ...]
+
+    def row(self, experiment: str, variant: str) -> Row | None:
+        """The row, or None; `absence` then says why."""
+        return next(
+            (row for row in self.rows if (row.measured.experiment, row.measured.variant) == (experiment, variant)), None
+        )
+
+    def absence(self, experiment: str, variant: str) -> str:
+        """Why there is no row."""
+        return self.header.absence(experiment, variant)
+
+    def baseline(self, built: Built) -> Built | None:
+        """The baseline of the same dataset, model and seed."""
+        wanted = (built.dataset, built.model, built.seed)
+        return next(
+            (b for b in self.header.built if b.recipe == "baseline" and (b.dataset, b.model, b.seed) == wanted), None
+        )

@@ -1,0 +1,41 @@
+"""Entries that are looked up by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from optsuite.errors import OptsuiteError
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_Named)
+
+
+def catalogue(*entries: Entry) -> dict[str, Entry]:
+    """Entries by name, in report order. Names become file names and test ids, so they are held to a plain form."""
+    result: dict[str, Entry] = {}
+    for entry in entries:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", entry.name):
+            raise OptsuiteError(f"name {entry.name!r}: accepted are letters, digits, '.', '_' and '-'")
+        if entry.name in result:
+            raise OptsuiteError(f"name {entry.name!r} is given twice in one catalogue")
+        result[entry.name] = entry
+    return result
+
+
+Found = TypeVar("Found")
+
+
+def pick(entries: Mapping[str, Found], names: Iterable[str], noun: str) -> list[Found]:
+    """The named entries in the catalogue's order; OptsuiteError names what is unknown and what there is."""
+    wanted = list(names)
+    for name in wanted:
+        if name not in entries:
+            raise OptsuiteError(f"unknown {noun} {name!r}; accepted: {', '.join(entries)}")
+    return [entry for name, entry in entries.items() if name in wanted]

@@ -1,0 +1,39 @@
+"""A recipe: stages in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optsuite.errors import OptsuiteError
+from optsuite.spec.invariant import Invariant
+from optsuite.spec.stage import Stage
+from optsuite.units import Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """An ordered tuple of stages; `budget` is the accuracy drop against the baseline that it may cause."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    budget: Fraction = 0.005
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense: preserving what nothing promised, going on after quantisation."""
+        if not 0 <= self.budget <= 1:
+            raise OptsuiteError(f"recipe {self.name}: budget {self.budget}; accepted is 0 to 1")
+        owed = Invariant()
+        for number, stage in enumerate(self.stages, 1):
+            for invariant in stage.preserve:
+                if getattr(owed, invariant) is None:
+                    raise OptsuiteError(
+                        f"recipe {self.name}: stage {number}, {stage.name}, preserves {invariant}, but no stage "
+                        "before it leaves any"
+                    )
+            if stage.quantizes and number < len(self.stages):
+                raise OptsuiteError(f"recipe {self.name}: nothing can follow stage {number}, {stage.name}")
+            owed = owed.kept(stage.preserve).and_also(stage.invariant)
+
+    @property
+    def quantized(self) -> bool:
+        return any(stage.quantizes for stage in self.stages)

@@ -1,0 +1,61 @@
+"""The actions of build steps: stages make a model from a model, conversions make files from a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from optsuite.spec.artifact import Artifact
+from optsuite.spec.invariant import Invariant, InvariantName
+from optsuite.spec.task import Task
+
+
+class Action:
+    """What one build step does. Subclasses are frozen dataclasses of settings, one module each."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """The packages whose version takes part in the result, besides those that every step uses."""
+
+    @property
+    def name(self) -> str:
+        """The name of the module that the action is in, without its packages."""
+        return type(self).__module__.rpartition(".")[2]
+
+
+class Conversion(Action, ABC):
+    """Makes files from a model: a .tflite file, or what the model answers."""
+
+    @abstractmethod
+    def run(self, task: Task) -> Artifact:
+        """Return the files: a pure function of these settings and of what the task holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """The model that a stage learns from, by name, and the conversion that gets its answers."""
+
+    model: str
+    answers: Conversion
+
+
+class Stage(Action, ABC):
+    """Makes a model from a model: one transformation of a trained model."""
+
+    quantizes: ClassVar[bool] = False
+    """Whether the model carries fake-quantisation from here on."""
+    preserve: tuple[InvariantName, ...] = ()
+    """What was promised before and still holds after this stage."""
+
+    @property
+    def invariant(self) -> Invariant:
+        """What holds, after this stage, of the layers that it transformed."""
+        return Invariant()
+
+    @abstractmethod
+    def apply(self, model: Any, task: Task) -> Any:
+        """Return the transformed, fitted and stripped Keras model; `model` is the parent's, fresh, to be consumed."""
+
+    def teacher_of(self) -> Teacher | None:
+        """The teacher, for a stage that has one."""
+        return None

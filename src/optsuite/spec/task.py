@@ -1,0 +1,66 @@
+"""A task: what a build step's action is given, and what it records on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from optsuite.spec.artifact import MODEL, OUTPUTS, Artifact, may_run_code, unpack_arrays
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.model import Schedule
+
+_PROBE_INPUTS = 32
+"""How many answers of a new model show whether they are probabilities."""
+
+
+@dataclass(kw_only=True)
+class Task:
+    """What an action is given to do its work.
+
+    Attributes:
+        dataset: The dataset; its `metric` is what models are trained for.
+        splits: "train", "validation" and "test": as much of each as the profile allows.
+        seed: The seed of the experiment. Every random number of the action is drawn by it.
+        schedule: How to train, with epochs as the profile allows; None for an action that trains nothing.
+        max_steps: The most optimiser steps that the action may take; None for no limit.
+        trust: Whether the model may have layers that run any code.
+        parent: The artifact of the model to start from; None for a first stage.
+        teacher: The artifact with the teacher's answers, for a stage that learns from a teacher.
+        history: Set by the action: a list of one value per epoch for "loss", "accuracy" and "val_accuracy".
+        layers: Set by the action: the names of the layers that the stage's invariant is about.
+        note: Set by the action: what else is worth knowing of the result.
+
+    """
+
+    dataset: Dataset
+    splits: Mapping[str, Split] = field(repr=False)
+    seed: int
+    schedule: Schedule | None = None
+    max_steps: int | None = None
+    trust: bool = False
+    parent: Artifact | None = field(default=None, repr=False)
+    teacher: Artifact | None = field(default=None, repr=False)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    layers: Sequence[str] = ()
+    note: str = ""
+
+    def parent_model(self) -> Any:
+        """Load the parent's Keras model anew, as TFMOT's wrappers share variables; None for a first stage."""
+        from optsuite import keras
+
+        if self.parent is None:
+            return None
+        return keras.load(self.parent[MODEL], trust=may_run_code(self.parent, trust=self.trust))
+
+    def probabilities(self, model: Any) -> bool:
+        """Whether `model`, a new one or the parent's, answers with probabilities instead of logits."""
+        from optsuite import keras
+
+        if self.parent is None:
+            answers = keras.outputs(model, self.splits["validation"].x[:_PROBE_INPUTS])
+        else:
+            answers = unpack_arrays(self.parent[OUTPUTS])["validation"]
+        return bool((answers >= 0).all()) and np.allclose(answers.sum(axis=-1), 1, atol=1e-3)

@@ -1,0 +1,242 @@
+"""Content-addressed artifacts on disk: written atomically, verified on reading, portable as a folder.
+
+objects/KEY/             the files of an artifact and their manifest
+index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
+new/                     what is being written
+aside/                   what was found damaged
+build.lock  build.log  times.jsonl   one builder at a time; what the workers had to say, and how long they took
+crash-tested.txt               what LiteRT was seen to run
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import filelock
+import msgspec
+
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import Artifact
+
+MANIFEST = "manifest.json"
+KEY = re.compile("[0-9a-f]{64}")
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""A file of an artifact, or a part of a name in the index: neither hidden, nor a path, nor too long for a folder."""
+
+_SAYS_NOTHING = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
+"""Errors of the process that reads, or of its user: the artifact may be as good as ever."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Manifest:
+    key: str
+    files: Mapping[str, str]
+    """File name -> SHA-256 of its content."""
+
+
+class DamagedError(Exception):
+    """An artifact is not what was stored."""
+
+
+class Store:
+    """The artifacts under `root`, a folder that need not exist yet. `say` tells the user one line."""
+
+    def __init__(self, root: Path, say: Callable[[str], object]) -> None:
+        self.root = root
+        self._objects = root / "objects"
+        self._say = say
+
+    def get(self, key: str) -> Artifact | None:
+        """The artifact, or None where there is none; a damaged one is set aside, which is said, and is None too."""
+        if not KEY.fullmatch(key):  # it may come from a stranger's file, and would name any folder
+            return None
+        folder = self._objects / key
+        try:
+            return verified(key, lambda name: (folder / name).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            if not folder.exists():
+                return None
+            found = "a file is missing"
+        except (DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
+            found = str(error)
+        except OSError as error:
+            if error.errno in _SAYS_NOTHING:
+                raise OptsuiteError(f"{folder} can't be read: {error.strerror}; it is left as it is") from error
+            found = str(error.strerror)
+        aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
+        try:
+            aside.parent.mkdir(exist_ok=True)
+            folder.rename(aside)
+        except OSError as error:
+            raise OptsuiteError(
+                f"the store {self.root} has a damaged artifact, {key}: {found}; it can't be set aside: {error.strerror}"
+            ) from error
+        self._say(f"damaged artifact, set aside as {aside}: {found}")
+        return None
+
+    def manifest(self, key: str) -> bytes:
+        """What says which files an artifact has, and their hashes."""
+        return (self._objects / key / MANIFEST).read_bytes()
+
+    def stored(self) -> list[str]:
+        """The keys of all artifacts."""
+        return sorted(path.name for path in self._objects.glob("*") if KEY.fullmatch(path.name))
+
+    def index(self) -> dict[PurePath, str]:
+        """What the index says: PROFILE/DATASET/EXPERIMENT/VARIANT -> key."""
+        root = self.root / "index"
+        names = sorted(path.relative_to(root) for path in root.glob("*/*/*/[!.]*"))
+        return {name: key for name in names if (key := self.newest(name))}
+
+    def size_bytes(self, key: str) -> int:
+        """What an artifact takes on disk."""
+        return sum(path.stat().st_size for path in (self._objects / key).iterdir())
+
+    def collect(self, keep: Collection[str]) -> tuple[int, int]:
+        """Delete what neither `keep` nor the index names, and what was set aside: how many artifacts, and bytes."""
+        with self.building():
+            kept = {*keep, *self.index().values()}
+            gone = [key for key in self.stored() if key not in kept]
+            freed = sum(self.size_bytes(key) for key in gone)
+            with self._writing():
+                for folder in (*(self._objects / key for key in gone), self.root / "new", self.root / "aside"):
+                    if folder.exists():
+                        shutil.rmtree(folder)
+        return len(gone), freed
+
+    def put(self, key: str, artifact: Artifact) -> None:
+        """Store an artifact, whole or not at all."""
+        with self._writing():
+            self._put(key, artifact)
+
+    def put_all(self, artifacts: Mapping[str, Artifact], index: Mapping[PurePath, str]) -> None:
+        """Store all of these artifacts, and point the index to them, or change nothing.
+
+        An artifact that is already there is kept, unless it is damaged.
+        """
+        with self.building():
+            missing = {key: artifact for key, artifact in artifacts.items() if self.get(key) is None}
+            before = {name: self.newest(name) for name in index}
+            try:
+                for key, artifact in missing.items():
+                    self.put(key, artifact)
+                for name, key in index.items():
+                    self.point(name, key)
+            except BaseException:
+                for key in missing:
+                    shutil.rmtree(self._objects / key, ignore_errors=True)
+                for name, old in before.items():
+                    with contextlib.suppress(OSError, OptsuiteError):
+                        (self.root / "index" / name).unlink() if old is None else self.point(name, old)
+                raise
+
+    def _put(self, key: str, artifact: Artifact) -> None:
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
+        new, target = self.root / "new" / uuid.uuid4().hex, self._objects / key
+        try:
+            new.mkdir(parents=True)
+            for name, content in artifact.items():
+                (new / name).write_bytes(content)
+            (new / MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
+            target.parent.mkdir(exist_ok=True)
+            new.rename(target)
+        except OSError:
+            # Somebody else may have stored the same key in the meantime; by definition it is the same artifact.
+            if not target.exists():
+                raise
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+    def point(self, name: PurePath, key: str) -> None:
+        """Let the index say that `name` is `key`."""
+        if self.newest(name) != key:
+            path = self.root / "index" / name
+            with self._writing():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                new = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+                new.write_text(key)
+                os.replace(new, path)
+
+    def newest(self, name: PurePath) -> str | None:
+        """What the index says of `name`; what is no key is said, and is None."""
+        try:
+            key = (self.root / "index" / name).read_text()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except UnicodeDecodeError:
+            key = ""
+        if not KEY.fullmatch(key):
+            self._say(f"damaged index entry {name}: not a key")
+            return None
+        return key
+
+    def forget(self, folder: PurePath) -> None:
+        """Let the index know nothing of what lies under `folder`."""
+        shutil.rmtree(self.root / "index" / folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """Held by whoever builds, so that two runs on one store build each step once; a dead holder holds nothing."""
+        with self._writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.root / "build.lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                self._say(f"another run is building in {self.root}; waiting for it")
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OptsuiteError(f"the store {self.root} can't be written: {error.strerror}") from error
+
+    @property
+    def log(self) -> Path:
+        """Where the workers' own output goes."""
+        return self.root / "build.log"
+
+    @property
+    def crash_tested(self) -> Path:
+        """What LiteRT was seen to run."""
+        return self.root / "crash-tested.txt"
+
+    @property
+    def times(self) -> Path:
+        """How long what was built took to build."""
+        return self.root / "times.jsonl"
+
+
+def verified(key: str, read: Callable[[str], bytes]) -> Artifact:
+    """The artifact whose files `read` gives by name; DamagedError where they are not what its manifest says.
+
+    What `read` raises comes through, and so does msgspec's DecodeError for what is no manifest.
+    """
+    manifest = msgspec.json.decode(read(MANIFEST), type=_Manifest)
+    if manifest.key != key:
+        raise DamagedError(f"it says that it is {manifest.key}")
+    if not manifest.files:
+        raise DamagedError("its manifest names no file")
+    artifact = {}
+    for name, digest in manifest.files.items():
+        if not FILE_NAME.fullmatch(name):
+            raise DamagedError(f"file name {name!r}")
+        artifact[name] = read(name)
+        if hashlib.sha256(artifact[name]).hexdigest() != digest:
+            raise DamagedError(f"{name} is not what was stored")
+    return artifact
