@@ -1,0 +1,132 @@
+"""What the experiments of a run are built into: found in the store, and put there when missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import TextIO
+
+from optsuite.build import progress, scheduler
+from optsuite.build.durations import Durations
+from optsuite.build.graph import step_of
+from optsuite.build.plan import Plan, plan_build
+from optsuite.build.scheduler import Event, Workers
+from optsuite.build.step import Done, Step
+from optsuite.catalog.selection import Selection, baseline
+from optsuite.catalog.variants import KERAS
+from optsuite.errors import OptsuiteError
+from optsuite.spec.artifact import Artifact
+from optsuite.spec.experiment import Experiment
+from optsuite.spec.variant import Variant
+from optsuite.stages.packages import builder_versions
+from optsuite.store.store import Store
+
+Pair = tuple[Experiment, Variant]
+OpenWorkers = Callable[[Collection[Step], Path], Workers]
+"""Gets what is to build those steps, and where the output of processes of this machine goes."""
+
+
+class Builder:
+    """The artifacts of a profile's experiments, in a store. `say` tells the user one line."""
+
+    def __init__(self, selection: Selection, store: Store, say: Callable[[str], object]) -> None:
+        self._catalog = selection.catalog
+        self._profile = selection.profile
+        self._store = store
+        self._say = say
+        self._failures: dict[str, str] = {}
+        self._steps: dict[tuple[str, str], Step] = {}
+        """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
+
+    def plan(self, rows: Iterable[Pair]) -> Plan:
+        """What `build` would do, and how long it may take; OptsuiteError where nothing can be built."""
+        if builder_versions() is None:
+            raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
+        return plan_build((step for _, step in self._needed(rows)), self._store, Durations(self._store.times))
+
+    def build(self, rows: Iterable[Pair], open_builders: OpenWorkers, stream: TextIO) -> None:
+        """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
+        if builder_versions() is None:
+            self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
+            return
+        needed = self._needed(rows)
+        steps = [step for _, step in needed]
+        if scheduler.missing(steps, self._store):
+            with self._store.building():
+                self._build(scheduler.missing(steps, self._store), open_builders, stream)
+        self._point(needed)
+
+    def _needed(self, rows: Iterable[Pair]) -> Collection[tuple[Pair, Step]]:
+        """What the rows and their references are, each once, and the step that makes it."""
+        needed: dict[tuple[str, str], tuple[Pair, Step]] = {}
+        for experiment, variant in rows:
+            for pair in (
+                (baseline(experiment), KERAS),
+                (experiment, KERAS),
+                (experiment, variant),
+            ):
+                needed[pair[0].id, pair[1].name] = pair, self._step(*pair)
+        return needed.values()
+
+    def _point(self, wanted: Iterable[tuple[Pair, Step]]) -> None:
+        """Let the index say what is newest, and nothing of what descends from a model that is so no longer.
+
+        Else a machine that goes by the index would measure a file of one model against the answers of another.
+        """
+        built = [(pair, step) for pair, step in wanted if step.key not in self._failures]
+        for (experiment, variant), step in built:
+            if variant is KERAS and self._store.newest(self._index_name(experiment, KERAS)) not in (None, step.key):
+                descendants = [experiment.recipe] if experiment.recipe.stages else self._catalog.recipes.values()
+                for recipe in descendants:
+                    self._store.forget(self._index_name(replace(experiment, recipe=recipe), KERAS).parent)
+        for pair, step in built:
+            self._store.point(self._index_name(*pair), step.key)
+
+    def _build(self, todo: dict[str, Step], open_builders: OpenWorkers, stream: TextIO) -> None:
+        start = time.monotonic()
+        times = Durations(self._store.times)
+        seconds = {key: times.of(step).seconds for key, step in todo.items()}
+        builders = open_builders(todo.values(), self._store.log)
+        self._say(f"building {len(todo)} steps, {builders.title}")
+        with progress.building(seconds, stream) as show:
+
+            def observe(event: Event, step: Step | None, done: Done | None) -> None:
+                show(event, step, done)
+                if step and done:
+                    times.add(step, done)
+
+            self._failures |= scheduler.run(todo, self._store, builders, observe, seconds)
+        done = len(todo) - len(self._failures)
+        self._say(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
+
+    def _step(self, experiment: Experiment, variant: Variant) -> Step:
+        row = experiment.id, variant.name
+        if row not in self._steps:
+            self._steps[row] = step_of(experiment, variant, self._profile, self._catalog)
+        return self._steps[row]
+
+    def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
+        return PurePath(self._profile.name, experiment.dataset.name, experiment.id, variant.name)
+
+    def key(self, experiment: Experiment, variant: Variant) -> str | None:
+        """The artifact's key, or None where neither TensorFlow nor the index knows it."""
+        if builder_versions() is None:
+            return self._store.newest(self._index_name(experiment, variant))
+        return self._step(experiment, variant).key
+
+    def get(self, experiment: Experiment, variant: Variant) -> Artifact:
+        key = self.key(experiment, variant)
+        artifact = None if key is None else self._store.get(key)
+        if artifact is None:
+            reason = (
+                f"could not be built: {self._failures[key]}"
+                if key in self._failures
+                else (
+                    f"{experiment.id} {variant.name} ({self._profile.name}) is not in {self._store.root}; "
+                    "run once where TensorFlow is installed, and copy the folder"
+                )
+            )
+            raise OptsuiteError(reason)
+        return artifact

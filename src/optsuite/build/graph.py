@@ -1,0 +1,72 @@
+"""The graph of build steps that an experiment needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from optsuite.build.step import Step
+from optsuite.catalog.catalog import Catalog
+from optsuite.catalog.selection import baseline
+from optsuite.files import File
+from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.names import pick
+from optsuite.spec.stage import Stage, Teacher
+from optsuite.spec.variant import Variant
+from optsuite.stages.load import Load
+from optsuite.stages.train import Train
+
+
+def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog: Catalog) -> Step:
+    """Return the step that makes a variant of an experiment; its inputs are the steps before it.
+
+    Args:
+        experiment: The experiment.
+        variant: The variant; for the Keras model itself, the step is that of the recipe's last stage.
+        profile: How much work the steps may do.
+        catalog: Where the models of teachers are looked up.
+
+    """
+    last = _first_step(experiment, profile)
+    for stage in experiment.recipe.stages:
+        last = _stage_step(stage, last, experiment, profile, catalog)
+    if variant.convert is None:
+        return last
+    return replace(last, label=f"{last.label} > {variant.name}", action=variant.convert, schedule=None, inputs=(last,))
+
+
+def _first_step(experiment: Experiment, profile: Profile) -> Step:
+    """The step that trains the experiment's model, or loads it from its file."""
+    model = experiment.model
+    action = Train(build=model.build) if model.build else Load(file=File.of(model.file or ""))
+    return Step(
+        label=f"{model.name} s{experiment.seed}: {action.name}",
+        action=action,
+        dataset=experiment.dataset,
+        profile=profile,
+        seed=experiment.seed,
+        schedule=model.train,
+        trust=model.trust,
+    )
+
+
+def _stage_step(stage: Stage, parent: Step, experiment: Experiment, profile: Profile, catalog: Catalog) -> Step:
+    """The step of a stage, on the step of the stage before it."""
+    inputs = [parent]
+    if teacher := stage.teacher_of():
+        inputs.append(_teacher_step(teacher, experiment, profile, catalog))
+    kept = f" keeping {' and '.join(stage.preserve)}" if stage.preserve else ""
+    return replace(
+        parent,
+        label=f"{parent.label} > {stage.name}{kept}",
+        action=stage,
+        schedule=experiment.model.stages.get(stage.name, experiment.model.finetune),
+        inputs=tuple(inputs),
+    )
+
+
+def _teacher_step(teacher: Teacher, experiment: Experiment, profile: Profile, catalog: Catalog) -> Step:
+    """The step that gets the answers of a teacher: the baseline of the teacher's model with the same seed."""
+    (model,) = pick(catalog.models, [teacher.model], "teacher model")
+    trained = _first_step(replace(baseline(experiment), model=model), profile)
+    label = f"{trained.label} > {teacher.answers.name}"
+    return replace(trained, label=label, action=teacher.answers, schedule=None, inputs=(trained,))

@@ -1,0 +1,146 @@
+"""The source files that a function or class depends on: its module's, and those of all modules that this imports."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import inspect
+import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from optsuite.errors import OptsuiteError
+
+_PACKAGE = Path(__file__).parent.resolve()
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
+_INSTALLED = {"site-packages", "dist-packages"}
+_LISTS = {"optsuite", "optsuite.catalog", "optsuite.catalog.models"}
+"""Modules that list entries, or nothing. Each entry counts by itself, so that a new one rebuilds nothing.
+
+A function in one of them counts by its own source alone.
+"""
+
+
+def of(*values: Any) -> dict[str, str]:
+    """Return what the functions and classes depend on besides their settings.
+
+    Args:
+        values: Functions and classes. A class counts with its base classes.
+
+    Returns:
+        For each module of optsuite or of the user that they are in, or that these import anywhere, the SHA-256 of its
+        file as hex. For a function of another installed package, the package and its version.
+
+    Raises:
+        OptsuiteError: A function or class is in no file.
+
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        for one in inspect.getmro(value) if inspect.isclass(value) else (inspect.unwrap(value),):
+            module = inspect.getmodule(one)
+            spec = getattr(module, "__spec__", None)
+            if spec is None or not spec.origin:
+                raise OptsuiteError(f"expected functions of a file that can be imported, got {value!r}")
+            if _is_followed(Path(spec.origin)):
+                for loaded in _modules(spec.name, tuple(sys.path)):  # its packages, too
+                    _follow(loaded, found)
+            else:
+                found |= _distribution(spec.name.partition(".")[0])
+    return found
+
+
+def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
+    if spec.name in found or spec.name in _LISTS or not spec.origin:
+        return
+    path = Path(spec.origin)
+    try:
+        now = path.stat()
+        found[spec.name], names = _read(path, spec.parent or "", now.st_mtime_ns, now.st_size)
+    except OSError as error:
+        raise OptsuiteError(f"{path} can't be read: {error.strerror}; expected the file that was imported") from error
+    for name in names:
+        for inner in _modules(name, tuple(sys.path)):
+            _follow(inner, found)
+
+
+@functools.cache
+def _read(path: Path, package: str, changed_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
+    """The SHA-256 of a file, and the names that it imports; read again when its time or size is another."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        return digest, tuple(dict.fromkeys(_imported(ast.parse(content), package)))
+    except (SyntaxError, ValueError):  # somebody is editing it; the hash is another already
+        return digest, ()
+
+
+@functools.cache
+def _modules(name: str, path: tuple[str, ...]) -> tuple[ModuleSpec, ...]:
+    """The modules, of optsuite or the user, that importing this name loads while sys.path is `path`.
+
+    None of them is imported for it.
+    """
+    found: list[ModuleSpec] = []
+    outer: ModuleSpec | None = None
+    for part in name.split("."):
+        full = f"{outer.name}.{part}" if outer else part
+        try:
+            if full in sys.modules:
+                spec = sys.modules[full].__spec__
+            elif outer:
+                spec = PathFinder.find_spec(full, outer.submodule_search_locations)
+            else:
+                spec = importlib.util.find_spec(full)
+        except (ImportError, ValueError, AttributeError):
+            break
+        if spec is None or (spec.origin and not _is_followed(Path(spec.origin))):
+            break
+        found.append(spec)
+        if spec.submodule_search_locations is None:  # what follows is a name in this module
+            break
+        outer = spec
+    return tuple(found)
+
+
+def _imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """All names that may be those of modules, in import statements anywhere in a file of that package.
+
+    Imports for type checkers alone are left out: they are not executed.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            outer = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join(filter(None, [*outer, node.module]))
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+        else:
+            yield from _imported(node, package)
+
+
+@functools.cache
+def _is_followed(path: Path) -> bool:
+    """Whether it is a Python file of optsuite or of the user, not of Python or another installed package."""
+    found = path.resolve()
+    if path.suffix != ".py":
+        return False
+    if found.is_relative_to(_PACKAGE):
+        return True
+    return not _INSTALLED & {*found.parts, *path.parts} and not found.is_relative_to(_STANDARD_LIBRARY)
+
+
+@functools.cache
+def _distribution(package: str) -> dict[str, str]:
+    """The distributions of an installed package, with their versions; nothing for Python's own modules."""
+    if package in sys.stdlib_module_names:
+        return {}
+    return {name: version(name) for name in packages_distributions().get(package, ())}

@@ -1,0 +1,102 @@
+"""The processes of this machine that build: one thread each, a step at a time."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import parent_process
+from pathlib import Path
+
+from optsuite import spawn
+from optsuite.build.step import Done, Step, import_tensorflow, timed
+from optsuite.spec.artifact import Artifact
+
+Work = Callable[[Step, list[Artifact]], Done]
+
+
+class LocalWorkers:
+    """`count` processes, whose output goes to `log`; each calls `start` once and then `work` for each step.
+
+    Each has an executor of its own, so that a killed process is put down to the step that it was doing.
+    """
+
+    def __init__(
+        self, count: int, log: Path, work: Work = timed, start: Callable[[], object] = import_tensorflow
+    ) -> None:
+        self.title = f"{count} at a time; the workers' output is in {log}"
+        self._log = log
+        self._work = work
+        self._start = start
+        self._places = [self._opened() for _ in range(count)]
+        self._at_work: list[Future[Done] | None] = [None] * count
+
+    def _opened(self) -> ProcessPoolExecutor:
+        place = spawn.executor(_prepare, self._log)
+        place.submit(_begin, self._start, time.monotonic())
+        return place
+
+    def _free(self) -> list[int]:
+        return [place for place, future in enumerate(self._at_work) if future is None or future.done()]
+
+    def free(self) -> bool:
+        return bool(self._free())
+
+    def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
+        place = self._free()[0]
+        # Pickled here, so that what can't be read there is the step's failure and not the end of its process.
+        task = pickle.dumps((self._work, step, inputs))
+        try:
+            future = self._places[place].submit(_do, task)
+        except BrokenExecutor:  # killed since its last step, or at it
+            self._places[place].shutdown(wait=False)
+            self._places[place] = self._opened()
+            future = self._places[place].submit(_do, task)
+        self._at_work[place] = future
+        return future
+
+    def close(self) -> None:
+        """End all processes, those at work at once."""
+        for place in self._places:
+            for process in (place._processes or {}).values():
+                process.terminate()
+            place.shutdown(cancel_futures=True)
+
+
+def _prepare(log: Path) -> None:
+    """End with the parent, whatever ends that, and write to the log."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # TensorFlow and the converter write from C++; only the file descriptors catch all of it.
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+
+
+def _end_with_parent() -> None:
+    """Else the workers of a run that was killed would go on to the end of their steps, for minutes, on every core."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+_starts_s: list[float] = []
+"""In such a process: how long it took to start, until its first step tells of it."""
+
+
+def _begin(start: Callable[[], object], opened: float) -> None:
+    start()
+    _starts_s.append(time.monotonic() - opened)
+
+
+def _do(task: bytes) -> Done:
+    work, step, inputs = pickle.loads(task)
+    done: Done = work(step, inputs)
+    return replace(done, start_s=_starts_s.pop()) if _starts_s else done
