@@ -1,4 +1,4 @@
-"""Pytest with a Dask scheduler and two workers of its own: `python -m optsuite.benchmarks.cluster ARGUMENTS`."""
+"""Run pytest with a Dask scheduler and two workers, started for it: `python -m optsuite.benchmarks.cluster ARGUMENTS`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from distributed import LocalCluster
 
 
 def main(arguments: list[str]) -> int:
-    """Pytest's exit code."""
+    """Run pytest with these arguments, and return its exit code."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         builders = cluster.scheduler_address.replace("tcp://", "--optsuite-builders=dask://")
         return subprocess.run([sys.executable, "-m", "pytest", builders, *arguments], check=False).returncode

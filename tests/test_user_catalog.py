@@ -102,10 +102,10 @@ def test_what_init_writes_runs_as_it_stands(project: Path, commands: Path) -> No
     }
     again = _run("optsuite init", project, commands)
     assert again.returncode == 2
-    assert again.stderr.splitlines()[-1].startswith("optsuite: pyproject.toml has a section [tool.optsuite]")
+    assert again.stderr.splitlines()[-1].startswith("optsuite: pyproject.toml: expected no section [tool.optsuite]")
     (project / "pyproject.toml").unlink()
     again = _run("optsuite init", project, commands)
-    assert "optsuite_catalog.py is there already" in again.stderr
+    assert "optsuite_catalog.py: expected no such file, got one" in again.stderr
     assert not (project / "pyproject.toml").exists()
 
 

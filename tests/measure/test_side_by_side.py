@@ -70,7 +70,7 @@ def test_what_can_not_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[
     """One file; a file that is not there; a file that is no model: one line, exit 2."""
     (tmp_path / "no model").write_bytes(b"nothing")
     for files, said in (
-        (["a"], "a: one file given; accepted are two or more"),
+        (["a"], "expected two or more files to compare, got one: a"),
         (["a", "b"], "a: No such file"),
         ([str(tmp_path / "no model")] * 2, "LiteRT can't run this model"),
     ):

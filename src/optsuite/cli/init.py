@@ -1,10 +1,12 @@
-"""`optsuite init`: the files that a repository needs for optsuite, written into it."""
+"""`optsuite init`: write the files that a repository needs for optsuite."""
 
 from __future__ import annotations
 
 import tomllib
 from importlib import resources
 from pathlib import Path
+
+import click
 
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
@@ -13,31 +15,49 @@ _FILES = {
     "optsuite_catalog.py": "optsuite_catalog.py",
     "optsuite.yml": ".github/workflows/optsuite.yml",
 }
+"""Template -> path in the repository."""
+
+
+@click.command("init")
+@click.argument("folder", type=Path, default=Path(), metavar="[DIR]")
+def command(folder: Path) -> int:
+    """Add a catalogue, a pyproject section and a CI workflow.
+
+    DIR is the repository to write to; the current folder by default. Nothing that exists is overwritten.
+    """
+    for path in write(folder):
+        print(f"wrote {path}")
+    print("try it: pytest --pyargs optsuite.benchmarks --optsuite-profile=smoke --benchmark-json=run.json")
+    return 0
 
 
 def write(folder: Path) -> list[Path]:
-    """Write a catalogue and a workflow, and add a section to pyproject.toml; what was written.
+    """Write a catalogue and a workflow, add a section to pyproject.toml, and return the paths of the three.
 
-    Raises OptsuiteError where one of them is there already, before anything is written.
+    Raises:
+        OptsuiteError: One of them exists already, in which case nothing is written, or a file can't be written.
+
     """
-    project = folder / "pyproject.toml"
+    pyproject = folder / "pyproject.toml"
+    targets = {name: folder / path for name, path in _FILES.items()}
     try:
-        existing = project.read_bytes() if project.exists() else b""
+        existing = pyproject.read_bytes() if pyproject.exists() else b""
         if "optsuite" in tomllib.loads(existing.decode()).get("tool", {}):
-            raise OptsuiteError(f"{project} has a section [tool.optsuite]; accepted is a repository without one")
-        if there := [path for name in _FILES.values() if (path := folder / name).exists()]:
-            raise OptsuiteError(f"{there[0]} is there already; accepted is a repository without one")
-        for name, place in _FILES.items():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            write_file(folder / place, _content(name).encode())
-        section = _content("section.toml")
-        write_file(project, existing + (section if existing else section.lstrip()).encode())
+            raise OptsuiteError(f"{pyproject}: expected no section [tool.optsuite], got one; remove it to start anew")
+        for path in targets.values():
+            if path.exists():
+                raise OptsuiteError(f"{path}: expected no such file, got one; remove it to start anew")
+        for name, path in targets.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, _template(name).encode())
+        section = _template("section.toml")
+        write_file(pyproject, existing + (section if existing else section.lstrip()).encode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptsuiteError(f"{project}: {error}; accepted is TOML that a section can be added to") from error
+        raise OptsuiteError(f"{pyproject}: {error}; expected TOML, to which a section can be added") from error
     except OSError as error:
         raise OptsuiteError(f"{error.filename} can't be written: {error.strerror}") from error
-    return [*(folder / place for place in _FILES.values()), project]
+    return [*targets.values(), pyproject]
 
 
-def _content(name: str) -> str:
+def _template(name: str) -> str:
     return resources.files("optsuite.cli.templates").joinpath(name).read_text("utf-8")

@@ -1,115 +1,106 @@
-"""`optsuite store`: the artifacts, listed, moved, copied out and tidied."""
+"""`optsuite store`: list, move, copy out and delete the artifacts of a store."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import click
+
+from optsuite.cli.options import cache_option, open_store, run_argument
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
 
-if TYPE_CHECKING:
-    from optsuite.store.store import Store
+
+@click.group("store", no_args_is_help=False)
+def command() -> None:
+    """List, move and delete what was built."""
 
 
-def cache_option() -> argparse.ArgumentParser:
-    """The option of all commands that use a store."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=Path(".optsuite-cache"),
-        metavar="DIR",
-        help="the store (default: .optsuite-cache)",
-    )
-    return parser
-
-
-def add(commands: Any) -> None:
-    """Give the command its parser."""
-    store = commands.add_parser("store", help="the artifacts: list, move, tidy").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    listed = store.add_parser("ls", parents=[cache_option()], help="what the index knows")
-    listed.set_defaults(command=_ls)
-    exported = store.add_parser("export", parents=[cache_option()], help="write artifacts to one file")
-    exported.add_argument("bundle", type=Path, metavar="BUNDLE")
-    exported.add_argument("--run", type=Path, metavar="RUN.json", help="only those of this run (default: all)")
-    exported.set_defaults(command=_export)
-    imported = store.add_parser("import", parents=[cache_option()], help="take over the artifacts of such a file")
-    imported.add_argument("bundle", type=Path, metavar="BUNDLE")
-    imported.set_defaults(command=_import)
-    got = store.add_parser("get", parents=[cache_option()], help="copy a .tflite file that a run measured")
-    got.add_argument("run", type=Path, metavar="RUN.json")
-    got.add_argument("experiment", metavar="EXPERIMENT")
-    got.add_argument("variant", metavar="VARIANT")
-    got.add_argument("file", type=Path, metavar="FILE.tflite", help="the copy")
-    got.set_defaults(command=_get)
-    collected = store.add_parser("gc", parents=[cache_option()], help="delete what the index and kept runs do not name")
-    collected.add_argument("--keep-runs", type=Path, metavar="DIR", help="keep what the runs in this folder measured")
-    collected.set_defaults(command=_gc)
-
-
-def open_store(given: argparse.Namespace) -> Store:
-    """The store of `cache_option`."""
-    from optsuite.store.store import Store
-
-    return Store(given.cache, lambda line: print(f"optsuite: {line}", file=sys.stderr))
-
-
-def _ls(given: argparse.Namespace) -> int:
-    store = open_store(given)
+@command.command("ls")
+@cache_option
+def ls(cache: Path) -> int:
+    """List the artifacts that the index names."""
+    store = open_store(cache)
+    index = store.index()
     present = set(store.stored())
-    for name, key in store.index().items():
+    for name, key in index.items():
         size = f"{store.size_bytes(key):>9}" if key in present else "  missing"
         print(f"{key[:12]} {size} bytes  {name.as_posix()}")
-    unnamed = present - set(store.index().values())
+    unnamed = present - set(index.values())
     print(f"{len(present)} artifacts, {len(unnamed)} of them under no name in the index")
     return 0
 
 
-def _export(given: argparse.Namespace) -> int:
+@command.command("export")
+@click.argument("bundle_path", type=Path, metavar="BUNDLE")
+@click.option("--run", "run_path", type=Path, metavar="RUN.json", help="Export only artifacts of this run.")
+@cache_option
+def export(bundle_path: Path, run_path: Path | None, cache: Path) -> int:
+    """Write artifacts to one file, for another machine.
+
+    BUNDLE is the file to write. It contains all artifacts of the store by default.
+    """
     from optsuite.results.reader import read
     from optsuite.store import bundle
 
-    store = open_store(given)
-    keys = bundle.keys_of(read(given.run), store) if given.run else None
-    print(f"{bundle.export(store, given.bundle, keys)} artifacts are in {given.bundle}")
+    store = open_store(cache)
+    keys = bundle.keys_of(read(run_path), store) if run_path else None
+    count = bundle.export(store, bundle_path, keys)
+    print(f"{count} artifacts are in {bundle_path}")
     return 0
 
 
-def _import(given: argparse.Namespace) -> int:
+@command.command("import")
+@click.argument("bundle_path", type=Path, metavar="BUNDLE")
+@cache_option
+def import_(bundle_path: Path, cache: Path) -> int:
+    """Add the artifacts of an exported file to the store.
+
+    BUNDLE is a file that `optsuite store export` wrote. All hashes are verified, and no code in it is executed.
+    """
     from optsuite.store import bundle
 
-    print(f"{bundle.load(open_store(given), given.bundle)} artifacts taken over from {given.bundle}")
+    count = bundle.load(open_store(cache), bundle_path)
+    print(f"{count} artifacts taken over from {bundle_path}")
     return 0
 
 
-def _get(given: argparse.Namespace) -> int:
+@command.command("get")
+@run_argument
+@click.argument("experiment")
+@click.argument("variant")
+@click.argument("file", type=Path, metavar="FILE.tflite")
+@cache_option
+def get(run_path: Path, experiment: str, variant: str, file: Path, cache: Path) -> int:
+    """Copy a .tflite file that a run measured.
+
+    EXPERIMENT and VARIANT are names in the run RUN.json, such as dscnn_qat_s0 and int8. FILE.tflite is the copy.
+    """
     from optsuite.results.reader import read
     from optsuite.store import tflite
 
-    row = read(given.run).row(given.experiment, given.variant)
+    row = read(run_path).row(experiment, variant)
     if row is None or row.measured.execution is None:
         raise OptsuiteError(
-            f"{given.run} has no .tflite file of {given.experiment} {given.variant}; accepted are an experiment and a "
-            "variant that it measured"
+            f"{run_path} has no .tflite file of {experiment} {variant}; expected an experiment and a variant of the run"
         )
-    content = tflite.content(open_store(given), row.measured)
-    write_file(given.file, content)
-    print(f"{given.file}: {len(content)} bytes, {given.experiment} {given.variant}")
+    content = tflite.content(open_store(cache), row.measured)
+    write_file(file, content)
+    print(f"{file}: {len(content)} bytes, {experiment} {variant}")
     return 0
 
 
-def _gc(given: argparse.Namespace) -> int:
+@command.command("gc")
+@click.option("--keep-runs", type=Path, metavar="DIR", help="Also keep what the runs in this folder measured.")
+@cache_option
+def gc(keep_runs: Path | None, cache: Path) -> int:
+    """Delete the artifacts that the index does not name."""
     from optsuite.results.reader import read
 
-    runs = sorted(given.keep_runs.rglob("*.json")) if given.keep_runs else []
-    if given.keep_runs and not runs:
-        raise OptsuiteError(f"{given.keep_runs}: no .json file; accepted is a folder of runs")
+    runs = sorted(keep_runs.rglob("*.json")) if keep_runs else []
+    if keep_runs and not runs:
+        raise OptsuiteError(f"{keep_runs}: no .json file; expected a folder with runs")
     kept = {row.measured.key for path in runs for row in read(path).rows}
-    count, freed = open_store(given).collect(kept)
+    count, freed = open_store(cache).collect(kept)
     print(f"{count} artifacts deleted, {freed} bytes; kept: what the index names, and {len(kept)} of {len(runs)} runs")
     return 0

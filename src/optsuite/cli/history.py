@@ -1,0 +1,34 @@
+"""`optsuite history`: follow each model over the runs of a folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from optsuite.cli.options import PYPROJECT, out_option
+
+
+@click.command("history")
+@click.argument("folder", type=Path, metavar="DIR")
+@out_option
+def command(folder: Path, out: Path) -> int:
+    """Follow each model over the runs of a folder.
+
+    DIR is the folder of pytest's --benchmark-storage option, in which --benchmark-autosave stores each run.
+    """
+    from optsuite import config
+    from optsuite.judge import history
+
+    runs, left_out = history.load(folder)
+    regressed = history.regressions(runs, config.read(PYPROJECT).tolerances)
+    from optsuite.report import history as history_report
+    from optsuite.report import tables
+
+    lines = history_report.write(runs, history.points(runs), regressed, out)
+    print(tables.markdown(lines.drop(columns="run")))
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
+    print(f"the history is in {out / 'history.md'}")
+    return 0

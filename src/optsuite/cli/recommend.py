@@ -1,0 +1,66 @@
+"""`optsuite recommend`: choose the best variant of a run within limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optsuite.cli.options import run_argument
+from optsuite.units import parse_bytes, parse_fraction, parse_seconds
+
+if TYPE_CHECKING:
+    from optsuite.judge.recommend import Limits, Preference
+
+
+@click.command("recommend")
+@run_argument
+@click.option("--max-size", metavar="40KB", help="Largest size of the .tflite file.")
+@click.option("--max-latency", metavar="30us", help="Largest median time of a call.")
+@click.option("--min-accuracy", metavar="0.98", help="Smallest accuracy on the validation images, a fraction.")
+@click.option("--variants", metavar="A,B", help="Variants to choose from.  [default: all .tflite variants]")
+@click.option(
+    "--prefer",
+    type=click.Choice(["quality", "balanced", "compact"]),
+    default="quality",
+    show_default=True,
+    help="quality: the most accurate variant; balanced: the least size x latency among those at most 0.5 points less "
+    "accurate; compact: the smallest among those at most 2 points less accurate.",
+)
+@click.option("--all", "everything", is_flag=True, help="Print all variants, and which limits each of them exceeds.")
+def command(
+    run_path: Path,
+    max_size: str | None,
+    max_latency: str | None,
+    min_accuracy: str | None,
+    variants: str | None,
+    prefer: Preference,
+    everything: bool,
+) -> int:
+    """Choose the best variant of a run within limits.
+
+    RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation images, and the
+    accuracy on the test images is printed. Exits with 1 if no variant is within the limits.
+    """
+    from optsuite.judge.recommend import candidates, choose
+    from optsuite.results.reader import read
+
+    limits = _limits(max_size, max_latency, min_accuracy)
+    rows = candidates(read(run_path), None if variants is None else variants.split(","))
+    choice = choose(rows, limits, prefer)
+    from optsuite.report.choice import text
+
+    print(text(choice, everything=everything))
+    return 0 if choice.ranked else 1
+
+
+def _limits(max_size: str | None, max_latency: str | None, min_accuracy: str | None) -> Limits:
+    """Parse the limits, which have units."""
+    from optsuite.judge.recommend import Limits
+
+    return Limits(
+        max_bytes=None if max_size is None else parse_bytes(max_size),
+        max_latency_s=None if max_latency is None else parse_seconds(max_latency),
+        min_accuracy=None if min_accuracy is None else parse_fraction(min_accuracy),
+    )

@@ -1,0 +1,70 @@
+"""`optsuite report`: show a run as HTML, Markdown, tables and figures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optsuite.cli.options import PYPROJECT, out_option, run_argument
+from optsuite.errors import first_line
+
+if TYPE_CHECKING:
+    from optsuite.spec.data import Split
+
+
+@click.command("report")
+@run_argument
+@out_option
+@click.option(
+    "--catalog",
+    type=Path,
+    metavar="FILE.py",
+    help="Catalogue file that declares the dataset of the run.  [default: the one that pyproject.toml names]",
+)
+@click.option(
+    "--calibration",
+    type=Path,
+    metavar="FILE.json",
+    help="What `python -m optsuite.benchmarks.calibration` wrote: how far the times can be trusted.",
+)
+def command(run_path: Path, out: Path, catalog: Path | None, calibration: Path | None) -> int:
+    """Show a run as HTML, Markdown, CSV tables and figures.
+
+    RUN.json is the file that `pytest --benchmark-json` wrote.
+    """
+    from optsuite import config
+    from optsuite.results.calibration import read as read_calibration
+    from optsuite.results.reader import read
+
+    run = read(run_path)
+    timing_checks = read_calibration(calibration) if calibration else None
+    test = _test_split(run.header.requested.dataset, catalog or config.read(PYPROJECT).catalog)
+    # Loading pandas and matplotlib takes seconds, which an input that can't be used should not cost.
+    from optsuite.report import tables, write
+
+    results = write(run, out, timing_checks, test)
+    for cost in tables.FRONTIERS:
+        frontier = tables.frontier(results, cost)
+        if not frontier.empty:
+            print(f"Pareto frontier: int8 accuracy against {cost}\n")
+            print(tables.markdown(frontier), end="\n\n")
+    print(f"the report is in {out / 'report.html'} and {out / 'report.md'}")
+    return 0
+
+
+def _test_split(dataset: str, user_catalog: str | Path) -> Split | None:
+    """Load the test images for report.html; log why if they are not available, and return None."""
+    from optsuite.catalog import user_file
+    from optsuite.catalog.datasets import DATASETS
+
+    datasets = dict(DATASETS)
+    try:
+        if dataset not in datasets and user_catalog:
+            datasets |= user_file.read(Path(user_catalog)).datasets
+        return datasets[dataset].load("test") if dataset in datasets else None
+    except Exception as error:  # user-defined code may raise anything, and the rest of the report needs no images
+        print(f"optsuite: report.html shows no images: {first_line(error)}", file=sys.stderr)
+        return None
