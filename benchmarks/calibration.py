@@ -1,9 +1,12 @@
-"""How far can the timings be trusted on this machine? Three figures, for the report; no tests.
+"""Measure how far the timings of this machine can be trusted: three checks, which the report shows. No tests.
 
     python -m optsuite.benchmarks.calibration RUN.json OUT.json
 
-Our way of timing a call against the runtime's own; files timed against themselves; a layer timed against a wider one.
-The files are those of a run's baselines, from the store that it filled.
+1. A file is timed through `Interpreter.invoke`, as in a run, and through `CompiledModel`, as litert-benchmark does it.
+2. A file is timed side by side with itself: the ratio should be 1.
+3. A layer is timed side by side with a wider one: the ratio should be that of their MACs.
+
+The files are those of a run's baselines, from the store of that run.
 """
 
 from __future__ import annotations
@@ -38,21 +41,26 @@ from optsuite.store.store import Store
 
 _VARIANTS = ["fp32", "dynamic", "int8"]
 _ROUNDS = 1_000
-# Both fill XNNPACK's tiles, so that five percent more width are five percent more work.
+# Both widths are multiples of XNNPACK's tiles, so that 5 % more outputs are 5 % more work.
 _NARROW, _WIDE = 640, 672
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, or 2 where the store has not the files."""
-    parser = argparse.ArgumentParser(prog="python -m optsuite.benchmarks.calibration", description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN.json", help="what --benchmark-json wrote")
-    parser.add_argument("out", type=Path, metavar="OUT.json")
-    parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the store")
-    parser.add_argument("--tries", type=int, choices=range(1, 1_001), default=20, metavar="N", help="(default: 20)")
+    """Run the command, and return its exit code: 0, or 2 if the input can't be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m optsuite.benchmarks.calibration",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN.json", help="the file that --benchmark-json wrote")
+    parser.add_argument("out", type=Path, metavar="OUT.json", help="the file to write")
+    parser.add_argument("--cache", type=Path, default=Path(".optsuite-cache"), metavar="DIR", help="the artifact store")
+    tries_help = "how often each check is repeated (default: 20)"
+    parser.add_argument("--tries", type=int, choices=range(1, 1_001), default=20, metavar="N", help=tries_help)
     given = parser.parse_args(arguments)
     try:
-        if not given.out.parent.is_dir():  # known before a minute is spent
-            raise OptsuiteError(f"{given.out.parent}: no such folder; accepted is a file in one that is there")
+        if not given.out.parent.is_dir():  # found before measuring, which takes minutes
+            raise OptsuiteError(f"{given.out.parent}: no such folder; expected a file in a folder that exists")
         found = calibrate(_files(read(given.run), Store(given.cache, print)), given.tries)
         write_file(given.out, msgspec.json.format(msgspec.json.encode(found)))
     except OptsuiteError as error:
@@ -62,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _files(run: Run, store: Store) -> dict[str, bytes]:
-    """Experiment and variant -> .tflite, of the baselines of one seed."""
+    """Return the .tflite files of the baselines of one seed, by experiment and variant."""
     seed = min((built.seed for built in run.header.built), default=0)
     baselines = {built.id for built in run.header.built if (built.recipe, built.seed) == ("baseline", seed)}
     found = {
@@ -71,25 +79,25 @@ def _files(run: Run, store: Store) -> dict[str, bytes]:
         if row.measured.experiment in baselines and row.measured.variant in _VARIANTS
     }
     if not found:
-        raise OptsuiteError(f"the run has no baseline in {', '.join(_VARIANTS)}; accepted is one that measured some")
+        raise OptsuiteError(f"expected a run that measured a baseline in any of {', '.join(_VARIANTS)}, got none")
     return found
 
 
 def calibrate(files: dict[str, bytes], tries: int) -> Calibration:
-    """Take all three figures, one after the other, each so many times."""
-    with _silence():
+    """Run the three checks one after the other, each `tries` times."""
+    with _without_stderr():
         paths = tuple(_paths(name, content, tries) for name, content in files.items())
-    narrow, wide = (
-        probe_models.matrix_product(batch=64, inputs=64, outputs=outputs, dtype="float32")
-        for outputs in (_NARROW, _WIDE)
-    )
-    chosen = list(islice(cycle(files), tries))
+    names = tuple(islice(cycle(files), tries))
+    narrow = probe_models.matrix_product(batch=64, inputs=64, outputs=_NARROW, dtype="float32")
+    wide = probe_models.matrix_product(batch=64, inputs=64, outputs=_WIDE, dtype="float32")
     return Calibration(
         machine=machine_name(pytest_benchmark_generate_machine_info()),  # type: ignore[no-untyped-call]
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         paths=paths,
         same=Tries(
-            files=tuple(chosen), macs_ratio=1.0, ratios=tuple(_ratio(files[name], files[name]) for name in chosen)
+            files=names,
+            macs_ratio=1.0,
+            ratios=tuple(_ratio(files[name], files[name]) for name in names),
         ),
         wider=Tries(
             files=(f"64 x 64 x {_NARROW}", f"64 x 64 x {_WIDE}"),
@@ -100,20 +108,24 @@ def calibrate(files: dict[str, bytes], tries: int) -> Calibration:
 
 
 def _paths(name: str, content: bytes, tries: int) -> Paths:
-    """Each path and its floor in turn, the one that begins changing, with a new interpreter a turn."""
-    floor = probe_models.one_element()
+    """Time a file through both interfaces, and the call overhead of each.
+
+    All four are timed in turn, each time with a new interpreter, and each of them is the first one in a quarter of the
+    turns.
+    """
+    one_element = probe_models.one_element()
     makers: list[Callable[[], Call]] = [
         lambda: LiteRTRunner(content).invoke,
-        lambda: _compiled(content),
-        lambda: LiteRTRunner(floor).invoke,
-        lambda: _compiled(floor),
+        lambda: _compiled_model(content),
+        lambda: LiteRTRunner(one_element).invoke,
+        lambda: _compiled_model(one_element),
     ]
     medians: list[list[float]] = [[] for _ in makers]
     for first in range(tries):
         for turn in range(len(makers)):
             path = (first + turn) % len(makers)
             call = makers[path]()
-            rounds(call, _ROUNDS // 5)  # warm
+            rounds(call, _ROUNDS // 5)  # to warm up
             medians[path].append(float(np.median(rounds(call, _ROUNDS))))
     interpreter, compiled_model, interpreter_overhead, compiled_model_overhead = map(tuple, medians)
     return Paths(
@@ -125,24 +137,22 @@ def _paths(name: str, content: bytes, tries: int) -> Paths:
     )
 
 
-def _compiled(content: bytes) -> Call:
-    """The call that litert-benchmark times, set up with its settings."""
+def _compiled_model(content: bytes) -> Call:
+    """Return the call of `CompiledModel` that litert-benchmark times, with the same settings."""
     model = CompiledModel.from_buffer(
         content,
         environment=Environment.create(options=EnvironmentOptions()),
         options=Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=CpuOptions(num_threads=THREADS)),
     )
     signature = next(iter(model.get_signature_list()))
-    inputs, outputs = (
-        {name: create(signature, name) for name in details(signature)}
-        for create, details in (
-            (model.create_input_buffer_by_name, model.get_input_tensor_details),
-            (model.create_output_buffer_by_name, model.get_output_tensor_details),
-        )
-    )
+    details = model.get_input_tensor_details(signature)
+    inputs = {name: model.create_input_buffer_by_name(signature, name) for name in details}
+    outputs = {
+        name: model.create_output_buffer_by_name(signature, name) for name in model.get_output_tensor_details(signature)
+    }
     for name, buffer in inputs.items():
-        details = model.get_input_tensor_details(signature)[name]
-        buffer.write(np.full(details["shape"], 0.5 if details["dtype"] == "float32" else 1, details["dtype"]))
+        shape, dtype = details[name]["shape"], details[name]["dtype"]
+        buffer.write(np.full(shape, 0.5 if dtype == "float32" else 1, dtype))
     run = model.run_by_name
     return lambda: run(signature, inputs, outputs)
 
@@ -152,17 +162,17 @@ def _ratio(reference: bytes, candidate: bytes) -> timing.Ratio:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """A new environment says twenty lines from C++; what goes wrong comes as an exception."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def _without_stderr() -> Iterator[None]:
+    """Discard what is written to stderr: a new environment logs twenty lines from C++, and errors are exceptions."""
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
 if __name__ == "__main__":

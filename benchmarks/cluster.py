@@ -1,4 +1,7 @@
-"""Run pytest with a Dask scheduler and two workers, started for it: `python -m optsuite.benchmarks.cluster ARGUMENTS`."""
+"""Run pytest with a Dask scheduler and two workers, which are started for it.
+
+python -m optsuite.benchmarks.cluster PYTEST ARGUMENTS...
+"""
 
 from __future__ import annotations
 
