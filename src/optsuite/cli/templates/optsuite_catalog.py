@@ -1,4 +1,7 @@
-"""What optsuite builds, measures and gates here. Everything in it can be replaced; see "Your own model" in its docs."""
+"""The data, models and recipes that optsuite builds, measures and checks here.
+
+Replace them with your own: "Your own model" in the documentation of optsuite explains each part.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,7 @@ from optsuite.catalog import QAT, Model, Prune, Recipe, Schedule
 
 HERE = Path(__file__).parent
 
-# The data. Without a DATASETS list it is MNIST, which optsuite brings along. Yours is one of:
+# The data. Without a list DATASETS it is MNIST, which comes with optsuite. Declare your own in one of four ways:
 #
 #   from optsuite.catalog import Dataset, from_folder, from_npz, from_tfdata
 #   DATASETS = [from_npz("mine", HERE / "data.npz")]                        # x_train, y_train, x_test, y_test
@@ -16,7 +19,10 @@ HERE = Path(__file__).parent
 
 
 def build():
-    """A new model. Keras 2, which TFMOT needs, and imported inside: what only measures has no TensorFlow."""
+    """Return a new model of Keras 2, which TFMOT needs.
+
+    Keras is imported in the function because a machine that only measures has no TensorFlow.
+    """
     from optsuite.keras import keras
 
     layers = keras.layers
@@ -34,16 +40,17 @@ def build():
 MODELS = [
     Model(
         name="mine",
-        input_shape=(28, 28, 1),  # the shape of one input, as its dataset says it
+        input_shape=(28, 28, 1),  # the shape of one input, which is that of its dataset
         build=build,
         train=Schedule(epochs=5, peak_lr=3e-3),
-        # In the place of `build` and `train`, a trained model's file, of Keras 2 or 3:
+        # Instead of `build` and `train`, the file of a trained model, of Keras 2 or 3:
         # file=HERE / "net.keras",
-        finetune=Schedule(epochs=2, peak_lr=1e-3),  # for what each recipe does to it
+        finetune=Schedule(epochs=2, peak_lr=1e-3),  # for each optimisation stage of a recipe
     ),
 ]
 
-# Run beside those that are usual: baseline, qat, prune-0.8 and cluster-8. `budget` is the drop that it may cause.
+# Recipes in addition to the default ones: baseline, qat, prune-0.8 and cluster-8. `budget` is the accuracy drop against
+# the baseline that the recipe may cause, a fraction.
 RECIPES = [
     Recipe(name="prune-0.5_pqat", stages=(Prune(sparsity=0.5), QAT(preserve=("sparsity",))), budget=0.01),
 ]
