@@ -9,7 +9,7 @@ times as large, in a colour on a ground of another, somewhere in the frame.
 import numpy as np
 
 from optsuite.catalog import QAT, Dataset, Model, Prune, Recipe, Schedule, Split
-from optsuite.datasets import load_mnist
+from optsuite.catalog.datasets import load_mnist
 
 SIZE = 96
 IMAGES = {"train": 6_000, "validation": 1_000, "test": 1_000}

@@ -223,7 +223,7 @@ def test_data_in_another_order_is_refused(smoke: Smoke) -> None:
     assert suite.built(baseline).answers.count == len(test.y)
     suite = Suite(selection, Store(smoke.cache, pytest.fail), Config(), pytest.fail)
     suite._splits["test"] = Split(x=test.x[::-1], y=test.y[::-1])
-    with pytest.raises(OptsuiteError, match="the test split is not the one that the model was built with; accepted is"):
+    with pytest.raises(OptsuiteError, match="not the one that the model was built with; expected data"):
         suite.built(baseline)
 
 
@@ -378,7 +378,7 @@ def test_the_baseline_is_not_what_is_written(smoke: Smoke, tmp_path: Path) -> No
     arguments = [*SMOKE, f"--optsuite-cache={smoke.cache}", f"--optsuite-baseline={smoke.json}"]
     done = run_pytest(*arguments, f"--benchmark-json={smoke.json}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "is what --benchmark-json writes; accepted is another file" in done.stderr
+    assert "is what --benchmark-json writes; expected another file" in done.stderr
     assert "schema" in smoke.json.read_text()
     done = run_pytest(f"--optsuite-cache={tmp_path / 'cache'}", f"--optsuite-baseline={smoke.json}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class OptsuiteError(Exception):
-    """Something the user gave, or something on disk, can't be used; the message says what is accepted."""
+    """Something that the user gave, or that is on disk, can't be used; the message says what was expected."""
 
 
 class UnavailableError(OptsuiteError):

@@ -30,7 +30,7 @@ class File:
         try:
             digests = [f"{one.relative_to(found)} {_sha256(one, one.stat())}" for one in parts]
         except OSError as error:
-            raise OptsuiteError(f"{error.filename}: {error.strerror}; accepted is a file that can be read") from error
+            raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a file that can be read") from error
         return cls(path=str(found), sha256=hashlib.sha256("\n".join(digests).encode()).hexdigest())
 
 
@@ -74,4 +74,4 @@ def written(out: Path, what: str) -> Iterator[Path]:
                 target.parent.mkdir(exist_ok=True)
                 os.replace(file, target)
     except OSError as error:
-        raise OptsuiteError(f"the {what} can't be written to {out}: {error.strerror}; accepted is a folder") from error
+        raise OptsuiteError(f"the {what} can't be written to {out}: {error.strerror}; expected a folder") from error

@@ -102,8 +102,8 @@ class LiteRTRunner:
             limits = np.iinfo(dtype)
             if (x != np.round(x)).any() or x.min() < limits.min or x.max() > limits.max:
                 raise OptsuiteError(
-                    f"its input is {np.dtype(dtype).name} without a scale, the data {x.min():g} to {x.max():g}; "
-                    f"accepted are whole numbers, {limits.min} to {limits.max}, as float (uint8 is brought to 0..1)"
+                    f"its input is {np.dtype(dtype).name} without a scale: expected whole numbers from {limits.min} to "
+                    f"{limits.max}, as float (uint8 data is scaled to 0..1), got {x.min():g} to {x.max():g}"
                 )
         return _as_input(x, self._input)
 

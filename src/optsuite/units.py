@@ -53,7 +53,7 @@ def parse_seconds(text: str) -> float:
 def parse_fraction(text: str) -> float:
     """A number from 0 to 1; OptsuiteError for any other."""
     if not re.fullmatch(r"0|1|[01]?\.\d{1,15}", text.strip()) or float(text) > 1:
-        raise OptsuiteError(f"{text!r}: accepted is a fraction from 0 to 1, as 0.98")
+        raise OptsuiteError(f"expected a fraction from 0 to 1, such as 0.98, got {text!r}")
     return float(text)
 
 
@@ -61,8 +61,8 @@ def _parsed(text: str, units: dict[str, float]) -> float:
     found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) *([A-Za-zµ]*)", text.strip())
     known = {unit.lower(): size for unit, size in units.items()}
     if not found or float(found[1]) == 0 or found[2].lower() not in known:
-        accepted = ", ".join(unit or "nothing" for unit in units)
-        raise OptsuiteError(f"{text!r}: accepted is a number over 0 and a unit: {accepted}")
+        expected = ", ".join(unit or "no unit" for unit in units)
+        raise OptsuiteError(f"expected a number over 0 with a unit ({expected}), got {text!r}")
     return float(found[1]) * known[found[2].lower()]
 
 

@@ -162,6 +162,6 @@ def test_the_command_plans_what_pytest_would_build(smoke: Smoke) -> None:
 @pytest.mark.slow
 def test_the_command_says_when_there_is_nothing_to_plan() -> None:
     """Pytest's arguments may name no benchmark at all."""
-    done = _plan("tests/test_spec.py")
+    done = _plan("tests/spec/test_experiment.py")
     assert done.returncode == 4
     assert "none of its benchmarks was collected" in done.stderr + done.stdout

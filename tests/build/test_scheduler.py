@@ -160,10 +160,10 @@ def test_what_the_user_can_mend_comes_without_a_traceback(store: Store) -> None:
     """One line, as everywhere."""
 
     def work(step: Step, inputs: Sequence[Artifact]) -> Done:
-        raise OptsuiteError("given was this; accepted is that")
+        raise OptsuiteError("expected that, got this")
 
     failures, _ = _run(store, [A], Threads(1, work))
-    assert failures == {A.key: "a: given was this; accepted is that"}
+    assert failures == {A.key: "a: expected that, got this"}
 
 
 def test_what_a_cluster_cancels_has_failed(store: Store) -> None:

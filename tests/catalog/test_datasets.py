@@ -36,5 +36,5 @@ def test_altered_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_split_is_refused() -> None:
     """The message has the splits that there are."""
-    with pytest.raises(OptsuiteError, match="unknown split 'dev'; accepted: train, validation, test"):
+    with pytest.raises(OptsuiteError, match="unknown split 'dev'; expected one of train, validation, test"):
         datasets.load_mnist("dev")

@@ -107,8 +107,8 @@ def test_no_model_takes_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"models": ["vgg"]}, "unknown model 'vgg'; accepted: conv, dscnn, tutorial"),
-        ({"matrix": "huge"}, "unknown matrix 'huge'; accepted: default, all"),
+        ({"models": ["vgg"]}, "unknown model 'vgg'; expected one of conv, dscnn, tutorial"),
+        ({"matrix": "huge"}, "unknown matrix 'huge'; expected one of default, all"),
         ({"models": ["conv"], "recipes": ["kd"]}, "recipe kd learns from conv itself"),
         ({"recipes": ["qat"], "variants": ["int16x8"]}, "cannot convert a model with fake-quantisation"),
     ],

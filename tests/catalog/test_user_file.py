@@ -50,7 +50,7 @@ def test_entries_join_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("(QAT(),)", "(QAT(),), budget=5"), "recipe mine: budget 5; accepted is 0 to 1"),
+        (GOOD.replace("(QAT(),)", "(QAT(),), budget=5"), "recipe mine: expected a budget from 0 to 1, got 5"),
         ("x = 1", "expected lists DATASETS, MODELS, RECIPES, VARIANTS, got none of them"),
         ("MODELS = 1", "MODELS: expected a list of Model, got 1"),
         ("RECIPES = ['qat']", r"RECIPES: expected a list of Recipe, got \['qat'\]"),
@@ -63,9 +63,9 @@ def test_entries_join_ours(tmp_path: Path) -> None:
             "MODELS mine: .*expected functions and classes at the top",
         ),
         (GOOD + "MODELS *= 2", "'mine' is given twice"),
-        (GOOD.replace('"mine", input', '"../mine", input'), "accepted are letters, digits"),
-        (GOOD.replace("train=FIT, ", ""), "model mine: build given; accepted are build and train, or a trained"),
-        (GOOD.replace("build=build, train=FIT, ", ""), "model mine: neither given"),
+        (GOOD.replace('"mine", input', '"../mine", input'), "expected a name of letters, digits"),
+        (GOOD.replace("train=FIT, ", ""), "model mine: expected build and train, or file, got build"),
+        (GOOD.replace("build=build, train=FIT, ", ""), "model mine: expected build and train, or file, got neither"),
     ],
 )
 def test_what_can_not_join(text: str, said: str, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_can_not_join(text: str, said: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere.py", "no-module.py", "data.json", "."])
 def test_no_catalogue(name: str, tmp_path: Path) -> None:
-    """With what is accepted."""
+    """The message says what was expected."""
     (tmp_path / "no-module.py").touch()
     (tmp_path / "data.json").touch()
     with pytest.raises(OptsuiteError, match="expected a Python file"):
@@ -95,5 +95,5 @@ def test_a_trained_model_needs_no_training(tmp_path: Path) -> None:
     """And one to be trained no file."""
     fit = Schedule(epochs=1, peak_lr=1e-3)
     Model(name="mine", input_shape=(4,), file=tmp_path / "net.keras", finetune=fit)
-    with pytest.raises(OptsuiteError, match="build and train and file given"):
+    with pytest.raises(OptsuiteError, match="expected build and train, or file, got build and train and file"):
         Model(name="mine", input_shape=(4,), file="net.keras", build=dict, train=fit, finetune=fit)

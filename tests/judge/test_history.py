@@ -78,7 +78,7 @@ def test_what_is_left_out_is_said(folder: Path, tmp_path: Path, capsys: pytest.C
 def test_nothing_to_follow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An empty folder: exit 2 and one line."""
     assert main(["history", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "no .json file; accepted is a folder that --benchmark-storage" in capsys.readouterr().err
+    assert "no .json file; expected a folder that --benchmark-storage" in capsys.readouterr().err
 
 
 def test_a_single_run(folder: Path, tmp_path: Path) -> None:

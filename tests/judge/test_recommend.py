@@ -201,14 +201,14 @@ def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--max-size", "40 potatoes"), "'40 potatoes': accepted is a number over 0 and a unit: nothing, B, KB, MB"),
-        (("--max-size", "0"), "accepted is a number over 0"),
-        (("--max-size", "-1KB"), "accepted is a number over 0"),
-        (("--max-size", "nan"), "accepted is a number over 0"),
-        (("--max-latency", "30"), "'30': accepted is a number over 0 and a unit: ns, us, µs, ms, s"),
-        (("--min-accuracy", "98"), "'98': accepted is a fraction from 0 to 1"),
-        (("--min-accuracy", "nan"), "accepted is a fraction"),
-        (("--variants", "int4"), "unknown variants int4; accepted: fp32, int8, int16x8"),
+        (("--max-size", "40 potatoes"), "expected a number over 0 with a unit (no unit, B, KB, MB), got '40 potatoes'"),
+        (("--max-size", "0"), "expected a number over 0"),
+        (("--max-size", "-1KB"), "expected a number over 0"),
+        (("--max-size", "nan"), "expected a number over 0"),
+        (("--max-latency", "30"), "expected a number over 0 with a unit (ns, us, µs, ms, s), got '30'"),
+        (("--min-accuracy", "98"), "expected a fraction from 0 to 1, such as 0.98, got '98'"),
+        (("--min-accuracy", "nan"), "expected a fraction"),
+        (("--variants", "int4"), "unknown variants int4; expected some of fp32, int8, int16x8"),
     ],
 )
 def test_what_can_not_be_used(
@@ -229,5 +229,5 @@ def test_what_can_not_be_used(
 def test_nothing_was_measured(run_json: dict[str, Any], write_run: Write) -> None:
     """No choice is no pass."""
     run_json["benchmarks"] = []
-    with pytest.raises(OptsuiteError, match="nothing to choose from was measured"):
+    with pytest.raises(OptsuiteError, match=r"expected a run with \.tflite files to choose from"):
         choose(recommend.candidates(reader.read(write_run(run_json))), Limits())

@@ -104,7 +104,7 @@ def test_what_is_no_model(
 
 
 def test_what_can_not_be_measured(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Files, data and places, each named with what is accepted."""
+    """Files, data and places, each named with what was expected."""
     data = tmp_path / "test.npz"
     other = tmp_path / "other.npz"
     np.savez(other, x_test=np.zeros((9, 4), np.float32), y_test=np.zeros(9, int))

@@ -86,7 +86,7 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "no time": (change("benchmarks.0.stats.median", 0.0), "median"),
         "no time of the reference": (change("optsuite.reference_times.0.before_row_s", 0.0), "before_row_s"),
         "accuracy over 1": (change(f"{measured}.test.accuracy", 1.5), "an accuracy and its scores disagree"),
-        "bits of another length": (change(f"{measured}.test.bits", "AAAA"), "3 bytes of scores given"),
+        "bits of another length": (change(f"{measured}.test.bits", "AAAA"), "expected 13 bytes of scores for 100"),
         "bits that are not base64": (change(f"{measured}.test.bits", "é"), "base64|ASCII"),
         "a mistake too many": (change(f"{measured}.mistakes", [1]), "fp32 has 1 mistakes for 0 wrong answers"),
         "labels of other images": (change("optsuite.labels", [0]), "to 100 images, of which 1 have a label"),
@@ -180,5 +180,5 @@ def test_every_case_is_tried(run_json: dict[str, Any]) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The system's word for it."""
-    with pytest.raises(OptsuiteError, match="No such file or directory; accepted is the JSON of a run"):
+    with pytest.raises(OptsuiteError, match="No such file or directory; expected the JSON of a run"):
         reader.read(tmp_path / "none.json")

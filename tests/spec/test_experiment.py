@@ -19,16 +19,16 @@ def test_pick_keeps_the_catalogues_order() -> None:
     assert [profile.name for profile in pick(PROFILES, ["smoke", "full"], "profile")] == ["full", "smoke"]
 
 
-def test_pick_names_what_is_accepted() -> None:
+def test_pick_names_what_is_expected() -> None:
     """A wrong name is answered with the right ones."""
-    with pytest.raises(OptsuiteError, match="unknown profile 'huge'; accepted: full, smoke"):
+    with pytest.raises(OptsuiteError, match="unknown profile 'huge'; expected one of full, smoke"):
         pick(PROFILES, ["huge"], "profile")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a b", "a/b", "-x", "a\0", "<b>"])
 def test_catalogue_refuses_names_that_can_not_be_paths_and_ids(name: str) -> None:
     """Names become file names and test ids."""
-    with pytest.raises(OptsuiteError, match="accepted are letters"):
+    with pytest.raises(OptsuiteError, match="expected a name of letters"):
         catalogue(Profile(name=name))
 
 

@@ -53,8 +53,8 @@ def test_names(name: str, metric: Any) -> None:
 
 @pytest.mark.parametrize("name", ["top-0", "top", "f1", ""])
 def test_unknown_names(name: str) -> None:
-    """With what is accepted."""
-    with pytest.raises(OptsuiteError, match="accepted: accuracy, top-K, mae"):
+    """The message says what was expected."""
+    with pytest.raises(OptsuiteError, match="expected one of accuracy, top-K, mae"):
         standalone.metric(name)
 
 
@@ -63,12 +63,12 @@ def _graded(scores: Any) -> Answers:
 
 
 def test_graded_answers_survive_the_json() -> None:
-    """To the bit; they are neither right nor wrong."""
+    """To the bit; they are expected the answers of a classifier."""
     answers = _graded([-0.1, -2.5, 0.0])
     assert json.loads(json.dumps(asdict(answers))) == asdict(answers)
     assert answers.scores().tolist() == np.array([-0.1, -2.5, 0.0], np.float32).tolist()
     assert answers.accuracy == pytest.approx(-2.6 / 3)
-    with pytest.raises(OptsuiteError, match="neither right nor wrong"):
+    with pytest.raises(OptsuiteError, match="expected the answers of a classifier"):
         answers.correct()
 
 
@@ -117,11 +117,11 @@ def test_answers_that_are_no_numbers(before: int, after: int, worse: bool) -> No
 
 def test_shapes_that_do_not_fit() -> None:
     """Of answers, each metric says so itself."""
-    with pytest.raises(OptsuiteError, match=r"answers with \(10,\); accepted for negative mean absolute error is one"):
+    with pytest.raises(OptsuiteError, match=r"expected one number per input .* got outputs of shape \(10,\)"):
         MeanAbsoluteError().check((10,), np.zeros(3))
     for shape in ((1,), (3,), (4, 10)):
         with pytest.raises(
-            OptsuiteError, match="accepted for labels 0 to 3 is a number a class, from 0 on, at least 4"
+            OptsuiteError, match="expected one number per class from the model, at least 4 for labels 0 to 3"
         ):
             TopK(k=2).check(shape, np.array([0, 3]))
 
@@ -166,7 +166,7 @@ def test_every_command_takes_a_graded_run(
     assert main(["report", str(path), "--out", str(tmp_path / "out")]) == 0
     assert main(["recommend", str(path)]) == 0
     assert main(["recommend", str(path), "--min-accuracy", "0.9"]) == 2
-    assert "an accuracy is asked for, and this run's metric is another" in capsys.readouterr().err
+    assert "expected a run whose metric is an accuracy for --min-accuracy" in capsys.readouterr().err
     assert main(["compare", str(path), str(path)]) == 0
     assert "negative mean absolute error, which is called accuracy" in (tmp_path / "out" / "report.md").read_text()
     worse = json.loads(json.dumps(graded_run))
@@ -181,10 +181,10 @@ def test_every_command_takes_a_graded_run(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda run: run["optsuite"].update(labels=[0] * 100), "accepted are those of one metric"),
+        (lambda run: run["optsuite"].update(labels=[0] * 100), "expected answers of one metric"),
         (lambda run: run["optsuite"]["built"][0]["test"].update(accuracy=-9.0), "its scores disagree"),
-        (lambda run: run["optsuite"]["built"][0]["test"].update(count=99), "400 bytes of scores given"),
-        (lambda run: run["optsuite"]["built"][0]["test"].update(bits="AA=="), "bytes of scores given"),
+        (lambda run: run["optsuite"]["built"][0]["test"].update(count=99), "expected 396 bytes of scores"),
+        (lambda run: run["optsuite"]["built"][0]["test"].update(bits="AA=="), "scores as bits or as numbers, got both"),
         (
             lambda run: run["optsuite"]["built"][0]["test"].update(
                 asdict(Answers(accuracy=0.0, count=100, numbers=_graded([np.nan] * 100).numbers))

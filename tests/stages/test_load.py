@@ -126,19 +126,19 @@ def _layer(name: str, *arguments: Any, **settings: Any) -> Callable[[Any], Any]:
     [
         (
             _layer("SeparableConv2D", 4, 3),
-            "layer odd, SeparableConv2D, can't be translated from Keras 3; accepted: Act",
+            "layer odd, SeparableConv2D, can't be translated from Keras 3; expected one of Act",
         ),
         (_layer("Conv2D", 4, 3, activation=_own), "layer odd, Conv2D, can't be translated from Keras 3"),
-        (_layer("Conv2D", 4, 3, dtype="mixed_float16"), "layer odd has dtype mixed_float16; accepted is float32"),
+        (_layer("Conv2D", 4, 3, dtype="mixed_float16"), "layer odd: expected dtype float32, got mixed_float16"),
         (_nested, "layer inner, Sequential, can't be translated"),
-        (_operation, "operation exp, Exp, can't be translated from Keras 3; accepted between two tensors: Add"),
-        (_called, "layer odd is called with {'training': False}; accepted are inputs alone"),
+        (_operation, "operation exp, Exp, can't be translated from Keras 3; expected between tensors one of Add"),
+        (_called, "layer odd: expected a call with inputs alone, got {'training': False}"),
         (_number, "operation add.*, Add, can't be translated"),
-        (_two_inputs, "accepted are Sequential and functional models of one input and one output"),
+        (_two_inputs, "expected a Sequential or functional model of one input and one output"),
     ],
 )
 def test_what_can_not_be_translated_is_named(keras3: Any, make: Callable[[Any], Any], said: str) -> None:
-    """By layer and kind, with what is accepted."""
+    """By layer and type, with what was expected."""
     with pytest.raises(OptsuiteError, match=said):
         translated(make(keras3))
 
@@ -168,7 +168,7 @@ def test_kinds_of_files(name: str, version: int, keras: Any, keras3: Any, tmp_pa
     path = tmp_path / name
     if (name, version) == ("net", 3):
         model.export(path, verbose=False)
-        with pytest.raises(OptsuiteError, match=r"no SavedModel of Keras 2; accepted are \.keras and \.h5 files"):
+        with pytest.raises(OptsuiteError, match=r"no SavedModel of Keras 2; expected a \.keras or \.h5 file"):
             _loaded(path)
         return
     model.save(path)
@@ -184,10 +184,10 @@ def test_kinds_of_files(name: str, version: int, keras: Any, keras3: Any, tmp_pa
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x89HDF\r\n\x1a\n", b"PK\x05\x06" + bytes(18)])
 def test_what_is_no_model(content: bytes, tmp_path: Path) -> None:
-    """One line, with what is accepted."""
+    """One line, with what was expected."""
     path = tmp_path / "net.keras"
     path.write_bytes(content)
-    with pytest.raises(OptsuiteError, match=r"is no Keras model .*accepted are \.keras"):
+    with pytest.raises(OptsuiteError, match=r"is no Keras model .*expected a \.keras"):
         _loaded(path)
 
 
@@ -218,20 +218,20 @@ def _model(keras: Any, *layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> An
         ),
         (
             lambda k, n: _model(k, n.Flatten(), n.Dense(9)),
-            r"answers with \(9,\); accepted for labels 0 to 9 is a number a class, from 0 on, at least 10",
+            r"expected one number per class from the model, at least 10 for labels 0 to 9, got outputs of shape \(9,\)",
         ),
-        (lambda k, n: _model(k, n.Conv2D(10, 3)), r"answers with \(26, 26, 10\); accepted"),
+        (lambda k, n: _model(k, n.Conv2D(10, 3)), r"number per class .* got outputs of shape \(26, 26, 10\)"),
         (
             lambda k, n: _model(k, n.SeparableConv2D(4, 3, name="odd"), n.Flatten(), n.Dense(10)),
             "layer odd, SeparableConv2D",
         ),
         (
             lambda k, n: _model(k, n.DepthwiseConv2D(3, depth_multiplier=2, name="odd"), n.Flatten(), n.Dense(10)),
-            "layer odd has a depth multiplier of 2; accepted is 1",
+            "layer odd: expected a depth multiplier of 1, got 2",
         ),
         (
             lambda k, n: _model(k, _model(k, n.Flatten()), n.Dense(10)),
-            "is a model in a model; accepted are layers alone",
+            "expected a layer, got a nested model",
         ),
     ],
 )
@@ -250,7 +250,7 @@ def test_what_is_no_model_of_keras_2(keras: Any, keras3: Any, made: str) -> None
         "keras 3": keras3.Sequential([keras3.layers.Input((28, 28, 1)), keras3.layers.Flatten()]),
         "no input": keras.Sequential([keras.layers.Flatten()]),
     }
-    with pytest.raises(OptsuiteError, match=r"it is .*; accepted is a model of Keras 2, from `optsuite\.keras`, that"):
+    with pytest.raises(OptsuiteError, match=r"expected a model of Keras 2, from `optsuite\.keras`, that"):
         check(models[made], _task())
 
 
@@ -260,7 +260,7 @@ def test_class_weights_of_labels_that_there_are(keras: Any) -> None:
     mistaken: list[Any] = [{10: 2.0}, {"1": 2.0}]
     for weights in mistaken:
         data = replace(DATASETS["mnist"], class_weights=weights)
-        with pytest.raises(OptsuiteError, match=r"class_weights for '?1.*; accepted are labels, 0 to 9"):
+        with pytest.raises(OptsuiteError, match=r"expected class_weights for labels, 0 to 9, got '?1"):
             check(model, _task(dataset=data))
 
 
@@ -316,7 +316,7 @@ def test_a_layer_used_twice(keras: Any, tmp_path: Path) -> None:
     shared = keras.layers.Conv2D(1, 3, padding="same", name="shared")
     outputs = keras.layers.Dense(10)(keras.layers.Flatten()(shared(shared(inputs))))
     keras.Model(inputs, outputs).save(tmp_path / "net.h5")
-    with pytest.raises(OptsuiteError, match="layer shared is used 2 times; accepted is once"):
+    with pytest.raises(OptsuiteError, match="layer shared: expected to be used once, got 2 times"):
         _loaded(tmp_path / "net.h5")
 
 

@@ -73,7 +73,7 @@ def _fashion_array(name: str) -> np.ndarray:
         content = gzip.decompress(found.read_bytes())
     except (OSError, EOFError) as error:
         raise OptsuiteError(
-            f"fashion_mnist: {found}: {error}; accepted are Debian's package dataset-fashion-mnist, Keras's copy in "
+            f"fashion_mnist: {found}: {error}; expected Debian's package dataset-fashion-mnist, Keras's copy in "
             f"{kept.parent}, or internet to download it"
         ) from error
     if hashlib.sha256(content).hexdigest() != _FASHION[name]:
@@ -110,7 +110,7 @@ def _split(array: Callable[[str], np.ndarray], split: str) -> Split:
         "test": ("test", slice(None)),
     }
     if split not in which:
-        raise OptsuiteError(f"unknown split {split!r}; accepted: {', '.join(which)}")
+        raise OptsuiteError(f"unknown split {split!r}; expected one of {', '.join(which)}")
     part, rows = which[split]
     images, labels = array(f"{part}_images")[rows], array(f"{part}_labels")[rows]
     return Split(x=images[..., np.newaxis].astype(np.float32) / 255.0, y=labels.astype(np.int32))

@@ -68,7 +68,9 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
             left_out.append(str(error))
     if not runs:
         reasons = "; ".join(left_out) or "no .json file"
-        raise OptsuiteError(f"{folder}: {reasons}; accepted is a folder that --benchmark-storage and -autosave filled")
+        raise OptsuiteError(
+            f"{folder}: {reasons}; expected a folder that --benchmark-storage and --benchmark-autosave filled"
+        )
     runs.sort(key=lambda run: run.date)
     newest, kept = _kind(runs[-1]), []
     for run in runs:

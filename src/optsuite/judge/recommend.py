@@ -108,7 +108,8 @@ def candidates(run: Run, variants: Collection[str] | None = None) -> list[Row]:
         return [row for row in run.rows if row.measured.execution is not None]
     measured = dict.fromkeys(row.measured.variant for row in run.rows)
     if unknown := set(variants) - set(measured):
-        raise OptsuiteError(f"unknown variants {', '.join(sorted(unknown))}; accepted: {', '.join(measured) or 'none'}")
+        names = ", ".join(sorted(unknown))
+        raise OptsuiteError(f"unknown variants {names}; expected some of {', '.join(measured) or 'none'}")
     return [row for row in run.rows if row.measured.variant in variants]
 
 
@@ -121,10 +122,12 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
     all candidates, and the rounds of each, and the choice is made again.
     """
     if not rows:
-        raise OptsuiteError("nothing to choose from was measured; accepted is a run with .tflite files, or --variants")
+        raise OptsuiteError("expected a run with .tflite files to choose from, or --variants, got none")
     counts = {row.measured.validation.count for row in rows}
     if limits.min_accuracy is not None and any(row.measured.validation.graded for row in rows):
-        raise OptsuiteError("an accuracy is asked for, and this run's metric is another; accepted are other limits")
+        raise OptsuiteError(
+            "expected a run whose metric is an accuracy for --min-accuracy, got another metric; use other limits"
+        )
     if len(counts) > 1:
         raise OptsuiteError(f"rows of {' and '.join(map(str, sorted(counts)))} validation images can't be compared")
     right = np.array([row.measured.validation.scores() for row in rows])

@@ -136,7 +136,7 @@ def metric(name: str) -> Metric:
         return MeanAbsoluteError()
     if match := re.fullmatch(r"top-([1-9]\d{0,3})", name):
         return TopK(k=int(match[1]))
-    raise OptsuiteError(f"unknown metric {name!r}; accepted: accuracy, top-K, mae")
+    raise OptsuiteError(f"unknown metric {name!r}; expected one of accuracy, top-K, mae")
 
 
 def contents(files: Sequence[Path]) -> list[bytes]:

@@ -44,11 +44,13 @@ class Answers:
     def scores(self) -> np.ndarray:
         """Bool or float32 (count,); OptsuiteError for another length, ValueError for what is not base64."""
         if self.graded:
-            content, wanted = base64.b64decode(self.numbers, validate=True), 4 * self.count
+            content, needed = base64.b64decode(self.numbers, validate=True), 4 * self.count
         else:
-            content, wanted = base64.b64decode(self.bits, validate=True), (self.count + 7) // 8
-        if len(content) != wanted or (self.graded and self.bits):
-            raise OptsuiteError(f"{len(content)} bytes of scores given; accepted for {self.count} images: {wanted}")
+            content, needed = base64.b64decode(self.bits, validate=True), (self.count + 7) // 8
+        if self.graded and self.bits:
+            raise OptsuiteError("expected scores as bits or as numbers, got both")
+        if len(content) != needed:
+            raise OptsuiteError(f"expected {needed} bytes of scores for {self.count} images, got {len(content)}")
         if self.graded:
             return np.frombuffer(content, "<f4")
         return np.unpackbits(np.frombuffer(content, np.uint8), count=self.count).astype(bool)
@@ -56,5 +58,5 @@ class Answers:
     def correct(self) -> np.ndarray:
         """Which images were answered right, bool (count,); OptsuiteError where none is right or wrong."""
         if self.graded:
-            raise OptsuiteError("these answers are neither right nor wrong; accepted are those of a classifier")
+            raise OptsuiteError("expected the answers of a classifier, which are correct or wrong, got graded answers")
         return self.scores()

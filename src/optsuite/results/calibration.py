@@ -97,6 +97,6 @@ def read(path: Path) -> Calibration:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Calibration)
     except OSError as error:
-        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a calibration") from error
+        raise OptsuiteError(f"{path}: {error.strerror}; expected the JSON of a calibration") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OptsuiteError(f"{path}: not the JSON of a calibration: {error}") from error

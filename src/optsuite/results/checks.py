@@ -75,7 +75,9 @@ def _check(run: Run, path: Path) -> None:
         labels = len(run.header.labels)
         graded = {answers.graded for owner in owners for answers in (owner.test, owner.validation) if answers}
         if len(graded) > 1 or (True in graded and labels):
-            raise OptsuiteError("some answers are right or wrong, others are not; accepted are those of one metric")
+            raise OptsuiteError(
+                "expected answers of one metric, got some that are correct or wrong and some that are graded"
+            )
         for measured in (row.measured for row in run.rows if not row.measured.test.graded):
             wrong = int((~measured.test.correct()).sum())
             if (measured.test.count, wrong) != (labels, len(measured.mistakes)):

@@ -93,7 +93,7 @@ def read(path: Path) -> Run:
     try:
         return decode(path.read_bytes(), path)
     except OSError as error:
-        raise OptsuiteError(f"{path}: {error.strerror}; accepted is the JSON of a run") from error
+        raise OptsuiteError(f"{path}: {error.strerror}; expected the JSON of a run") from error
 
 
 def decode(content: bytes, path: Path) -> Run:

@@ -58,8 +58,8 @@ class TopK(Metric):
         classes = max(2, self.k, int(y.max()) + 1)
         if len(shape) != 1 or shape[0] < classes:
             _refuse(
-                f"it answers with {shape}; accepted for labels {y.min()} to {y.max()} is a number a class, from 0 on, "
-                f"at least {classes}"
+                f"expected one number per class from the model, at least {classes} for labels {y.min()} to {y.max()}, "
+                f"got outputs of shape {shape}"
             )
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ class MeanAbsoluteError(Metric):
 
     def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
         if shape != (1,):
-            _refuse(f"it answers with {shape}; accepted for {self.name} is one number")
+            _refuse(f"expected one number per input for {self.name}, got outputs of shape {shape}")
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         import numpy as np

@@ -59,6 +59,5 @@ class Model:
         given = [name for name in ("build", "train", "file") if getattr(self, name) is not None]
         if given not in (["build", "train"], ["file"]):
             raise OptsuiteError(
-                f"model {self.name}: {' and '.join(given) or 'neither'} given; accepted are build and "
-                "train, or a trained model's file"
+                f"model {self.name}: expected build and train, or file, got {' and '.join(given) or 'neither'}"
             )

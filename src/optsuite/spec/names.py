@@ -22,7 +22,7 @@ def catalogue(*entries: Entry) -> dict[str, Entry]:
     result: dict[str, Entry] = {}
     for entry in entries:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", entry.name):
-            raise OptsuiteError(f"name {entry.name!r}: accepted are letters, digits, '.', '_' and '-'")
+            raise OptsuiteError(f"expected a name of letters, digits, '.', '_' and '-', got {entry.name!r}")
         if entry.name in result:
             raise OptsuiteError(f"name {entry.name!r} is given twice in one catalogue")
         result[entry.name] = entry
@@ -37,5 +37,5 @@ def pick(entries: Mapping[str, Found], names: Iterable[str], noun: str) -> list[
     wanted = list(names)
     for name in wanted:
         if name not in entries:
-            raise OptsuiteError(f"unknown {noun} {name!r}; accepted: {', '.join(entries)}")
+            raise OptsuiteError(f"unknown {noun} {name!r}; expected one of {', '.join(entries)}")
     return [entry for name, entry in entries.items() if name in wanted]

@@ -21,7 +21,7 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse what makes no sense: preserving what nothing promised, going on after quantisation."""
         if not 0 <= self.budget <= 1:
-            raise OptsuiteError(f"recipe {self.name}: budget {self.budget}; accepted is 0 to 1")
+            raise OptsuiteError(f"recipe {self.name}: expected a budget from 0 to 1, got {self.budget}")
         owed = Invariant()
         for number, stage in enumerate(self.stages, 1):
             for invariant in stage.preserve:

@@ -25,4 +25,4 @@ class Variant:
     def __post_init__(self) -> None:
         """Refuse what the tables can't hold beside our own."""
         if self.name == "float":
-            raise OptsuiteError("variant float: tables call fp32 so; accepted is another name")
+            raise OptsuiteError("expected another name for the variant, got float, which is what tables call fp32")

@@ -40,7 +40,7 @@ class Cluster(Stage):
             if not left_out and self._too_few(weights):
                 raise OptsuiteError(
                     f"layer {layer.name} has {np.count_nonzero(weights)} weights that are not zero, too few for "
-                    f"{self.clusters} clusters; accepted is a model's `recipes` without this one"
+                    f"{self.clusters} clusters; leave this recipe out of the model's `recipes`"
                 )
         clustering = tfmot.clustering.keras
         wrapped = cluster_weights(

@@ -18,7 +18,7 @@ _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 
 def _untranslated(layer: str, kind: str) -> OptsuiteError:
     return OptsuiteError(
-        f"layer {layer}, {kind}, can't be translated from Keras 3; accepted: {', '.join(SAME_IN_BOTH)}"
+        f"layer {layer}, {kind}, can't be translated from Keras 3; expected one of {', '.join(SAME_IN_BOTH)}"
     )
 
 
@@ -34,12 +34,12 @@ def translated(original: Any) -> Any:
     graph = original._functional if isinstance(original, keras3.Sequential) else original
     if not hasattr(graph, "_nodes_by_depth") or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise OptsuiteError(
-            f"model {original.name} of {type(original).__name__} can't be translated from Keras 3; accepted are "
-            "Sequential and functional models of one input and one output"
+            f"model {original.name} of {type(original).__name__} can't be translated from Keras 3; expected a "
+            "Sequential or functional model of one input and one output"
         )
     (source,) = graph.inputs
     if None in source.shape[1:]:
-        raise OptsuiteError(f"model {original.name} takes inputs of {source.shape}; accepted is a shape that is known")
+        raise OptsuiteError(f"model {original.name}: expected a known input shape, got {source.shape}")
     inputs = keras.Input(source.shape[1:], dtype="float32", name=source.name)
     known = {id(source): inputs}
     layers: dict[int, Any] = {}
@@ -58,7 +58,7 @@ def translated(original: Any) -> Any:
             if id(operation) not in layers:
                 layers[id(operation)] = _layer(operation, node.arguments.args)
             if given := _given(operation, node.arguments.kwargs):
-                raise OptsuiteError(f"layer {operation.name} is called with {given}; accepted are inputs alone")
+                raise OptsuiteError(f"layer {operation.name}: expected a call with inputs alone, got {given}")
             arguments = value(node.arguments.args)
             if not isinstance(operation, keras3.layers.Layer):
                 arguments = [arguments]  # x + y is a layer of a list
@@ -88,13 +88,13 @@ def _layer(operation: Any, arguments: tuple[Any, ...]) -> Any:
         if kind in _SYMBOLS and all(isinstance(one, keras3.KerasTensor) for one in arguments):
             return getattr(keras.layers, kind)(name=operation.name)
         raise OptsuiteError(
-            f"operation {operation.name}, {kind}, can't be translated from Keras 3; accepted between two tensors: "
+            f"operation {operation.name}, {kind}, can't be translated from Keras 3; expected between tensors one of "
             f"{', '.join(_SYMBOLS)}; else use a layer"
         )
     if kind not in SAME_IN_BOTH or not of_keras:
         raise _untranslated(operation.name, kind)
     if operation.dtype_policy.name != "float32":
-        raise OptsuiteError(f"layer {operation.name} has dtype {operation.dtype_policy.name}; accepted is float32")
+        raise OptsuiteError(f"layer {operation.name}: expected dtype float32, got {operation.dtype_policy.name}")
     layer_type = getattr(keras.layers, kind)
     known = {name for cls in layer_type.__mro__ for name in inspect.signature(cls.__init__).parameters}
     settings = {}

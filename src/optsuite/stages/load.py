@@ -85,10 +85,10 @@ def _described(path: Path) -> tuple[str, Any]:
     """The version of Keras that wrote the file, or the folder of a SavedModel, and a file's model as plain data."""
     import h5py
 
-    accepted = "accepted are .keras and .h5 files, and SavedModels that Keras 2 saved"
+    expected = "expected a .keras or .h5 file, or a SavedModel that Keras 2 saved"
     if path.is_dir():
         if not (path / "keras_metadata.pb").exists():
-            raise OptsuiteError(f"{path} is no SavedModel of Keras 2; {accepted}")
+            raise OptsuiteError(f"{path} is no SavedModel of Keras 2; {expected}")
         return "2.", {}
     content = path.read_bytes()
     try:
@@ -100,8 +100,8 @@ def _described(path: Path) -> tuple[str, Any]:
             if "model_config" in file.attrs:
                 return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise OptsuiteError(f"{path} is no Keras model ({error}); {accepted}") from error
-    raise OptsuiteError(f"{path} has weights, but no model; {accepted}")
+        raise OptsuiteError(f"{path} is no Keras model ({error}); {expected}") from error
+    raise OptsuiteError(f"{path} has weights, but no model; {expected}")
 
 
 def _translated_file(path: Path, version: str, config: Any) -> tuple[Any, str]:

@@ -40,7 +40,7 @@ class QAT(Stage):
         except (RuntimeError, ValueError) as error:  # what TFMOT says of a layer that it does not know
             reason = str(error).partition(" You can")[0].rstrip(".")  # by its own API, it goes on
             raise OptsuiteError(
-                f"TFMOT can't quantise this model: {reason}; accepted is a model's `recipes` without this one"
+                f"TFMOT can't quantise this model: {reason}; leave this recipe out of the model's `recipes`"
             ) from error
         fit(quantized, task)
         return cluster_utils.strip_clustering_cqat(quantized) if "clusters" in self.preserve else quantized

@@ -41,12 +41,12 @@ def check(model: Any, task: Task) -> None:
 
     if not isinstance(model, keras.Model) or not model.built:
         raise OptsuiteError(
-            f"it is {type(model).__module__}.{type(model).__name__}; accepted is a model of Keras 2, from "
-            "`optsuite.keras`, that knows the shape of its input"
+            "expected a model of Keras 2, from `optsuite.keras`, that knows the shape of its input, got "
+            f"{type(model).__module__}.{type(model).__name__}"
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise OptsuiteError(
-            f"it has {len(model.inputs)} inputs and {len(model.outputs)} outputs; accepted is one of each"
+            f"expected a model of one input and one output, got {len(model.inputs)} and {len(model.outputs)}"
         )
     dataset, splits = task.dataset, {name: task.splits[name] for name in ("train", "validation", "test")}
     for name, split in splits.items():
@@ -55,17 +55,17 @@ def check(model: Any, task: Task) -> None:
     dataset.metric.check(tuple(model.output_shape[1:]), np.concatenate([split.y for split in splits.values()]))
     if unknown := dataset.class_weights.keys() - set(range(model.output_shape[1])):
         last = model.output_shape[1] - 1
-        raise OptsuiteError(f"class_weights for {', '.join(map(repr, unknown))}; accepted are labels, 0 to {last}")
+        raise OptsuiteError(f"expected class_weights for labels, 0 to {last}, got {', '.join(map(repr, unknown))}")
     for layer in model.layers:
         kind = type(layer).__name__
         if isinstance(layer, keras.Model):
-            raise OptsuiteError(f"layer {layer.name} is a model in a model; accepted are layers alone")
+            raise OptsuiteError(f"layer {layer.name}: expected a layer, got a nested model")
         if len(layer.inbound_nodes) > 1:
-            raise OptsuiteError(f"layer {layer.name} is used {len(layer.inbound_nodes)} times; accepted is once")
+            raise OptsuiteError(f"layer {layer.name}: expected to be used once, got {len(layer.inbound_nodes)} times")
         if layer.weights and kind not in (*_KERNELS, *_NO_KERNEL):
-            accepted = ", ".join((*_KERNELS, *_NO_KERNEL))
-            raise OptsuiteError(f"layer {layer.name}, {kind}, has weights; accepted of these are {accepted}")
+            known = ", ".join((*_KERNELS, *_NO_KERNEL))
+            raise OptsuiteError(f"layer {layer.name}: expected layers with weights to be {known}, got {kind}")
         if kind == "DepthwiseConv2D" and layer.depth_multiplier != 1:
-            raise OptsuiteError(f"layer {layer.name} has a depth multiplier of {layer.depth_multiplier}; accepted is 1")
+            raise OptsuiteError(f"layer {layer.name}: expected a depth multiplier of 1, got {layer.depth_multiplier}")
     if not task.trust:  # as the next stage would, after all the training
         check_config(json.loads(model.to_json()))

@@ -19,7 +19,7 @@ from optsuite.results.run import Run
 from optsuite.spec.artifact import IMPORTED, Artifact
 from optsuite.store.store import FILE_NAME, KEY, MANIFEST, DamagedError, Store, verified
 
-_ACCEPTED = "accepted is a file that `optsuite store export` wrote"
+_EXPECTED = "expected a file that `optsuite store export` wrote"
 _OBJECT = re.compile(f"objects/({KEY.pattern})/({FILE_NAME.pattern})")
 _INDEX = re.compile("index/(" + "/".join([FILE_NAME.pattern] * 4) + ")")
 
@@ -36,7 +36,7 @@ def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int
             for key in chosen:
                 artifact = store.get(key)
                 if artifact is None:
-                    raise OptsuiteError(f"{key} is not in {store.root}; accepted are the keys of its artifacts")
+                    raise OptsuiteError(f"expected the key of an artifact in {store.root}, got {key}")
                 for name, content in {**artifact, MANIFEST: store.manifest(key)}.items():
                     bundle.writestr(f"objects/{key}/{name}", content)
             for place, key in store.index().items():
@@ -44,7 +44,9 @@ def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int
                     bundle.writestr(f"index/{place.as_posix()}", key)
         new.replace(path)
     except OSError as error:
-        raise OptsuiteError(f"{path} can't be written: {error.strerror}; accepted is a file in a folder") from error
+        raise OptsuiteError(
+            f"{path} can't be written: {error.strerror}; expected a file in an existing folder"
+        ) from error
     finally:
         new.unlink(missing_ok=True)
     return len(chosen)
@@ -67,12 +69,12 @@ def load(store: Store, path: Path) -> int:
         with zipfile.ZipFile(path) as bundle:
             artifacts, index = _checked(bundle)
     except OSError as error:
-        raise OptsuiteError(f"{path}: {error.strerror}; {_ACCEPTED}") from error
+        raise OptsuiteError(f"{path}: {error.strerror}; {_EXPECTED}") from error
     except (
         *(DamagedError, KeyError, UnicodeDecodeError, msgspec.DecodeError),
         *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error),
     ) as error:
-        raise OptsuiteError(f"{path}: {error}; {_ACCEPTED}") from error
+        raise OptsuiteError(f"{path}: {error}; {_EXPECTED}") from error
     store.put_all({key: {**artifact, IMPORTED: b""} for key, artifact in artifacts.items()}, index)
     return len(artifacts)
 

@@ -15,7 +15,7 @@ def content(store: Store, measured: Measured) -> bytes:
     found = (store.get(measured.key) or {}).get(TFLITE)
     if found is None or hashlib.sha256(found).hexdigest() != measured.sha256:
         raise OptsuiteError(
-            f"{measured.experiment} {measured.variant} as it was measured is not in {store.root}; accepted is a store "
+            f"{measured.experiment} {measured.variant} as it was measured is not in {store.root}; expected a store "
             "that has it (--cache)"
         )
     return found

@@ -71,7 +71,7 @@ class DaskWorkers:
             self._client = Client(f"tcp://{address}", timeout=_CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise OptsuiteError(
-                f"no Dask scheduler answers at {address} ({error}); accepted is one's HOST:PORT"
+                f"no Dask scheduler answers at {address} ({error}); expected HOST:PORT of a running scheduler"
             ) from error
         self._executor = self._client.get_executor()
         try:
@@ -82,7 +82,8 @@ class DaskWorkers:
         except Exception as error:  # what a worker raised arrives as a plain Exception
             self.close()
             raise OptsuiteError(
-                f"the Dask scheduler at {address}, or a worker, can't build ({error}); accepted are those with "
+                f"the Dask scheduler at {address}, or a worker, can't build ({error}); "
+                "expected a scheduler and workers with "
                 f"optsuite[cluster] {version('optsuite')} installed"
             ) from error
         except BaseException:

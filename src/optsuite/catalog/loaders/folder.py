@@ -34,7 +34,7 @@ def from_folder(
     the training split in alphabetical order. Without a validation split it is made as by `from_npz`.
     """
     if channels not in (1, 3):
-        raise OptsuiteError(f"dataset {name}: channels {channels}; accepted are 1 and 3")
+        raise OptsuiteError(f"dataset {name}: expected 1 or 3 channels, got {channels}")
     file = File.of(path)
     return Dataset(
         name=name,
@@ -66,7 +66,10 @@ class _Folder(Loader):
         if not (root / split).is_dir():
             return None
         if unknown := {path.name for path in (root / split).glob("*") if path.is_dir()} - set(classes):
-            raise OptsuiteError(f"{root / split}: {', '.join(sorted(unknown))}; accepted: {', '.join(classes)}")
+            raise OptsuiteError(
+                f"{root / split}: expected the classes of the training split, {', '.join(classes)}; "
+                f"got {', '.join(sorted(unknown))}"
+            )
         x, y = [], []
         for label, name in enumerate(classes):
             for path in sorted((root / split / name).glob("*")):
@@ -75,14 +78,14 @@ class _Folder(Loader):
                 try:
                     with Image.open(path) as file:
                         if file.mode.startswith(("I", "F")):
-                            raise OptsuiteError(f"{path} has mode {file.mode}; accepted are 8 bits a channel")
+                            raise OptsuiteError(f"{path}: expected 8 bits per channel, got mode {file.mode}")
                         picture = file.convert("L" if self.channels == 1 else "RGB")
                         x.append(np.asarray(picture.resize(self.size[::-1], Image.Resampling.BILINEAR)))
                 except (OSError, UnidentifiedImageError) as error:
                     raise OptsuiteError(f"{path} is no image that can be read: {error}") from error
                 y.append(label)
         if not x:
-            raise OptsuiteError(f"{root / split} has no images; accepted is {split}/CLASS/*{', *'.join(_PICTURES)}")
+            raise OptsuiteError(f"{root / split}: expected images as {split}/CLASS/*{', *'.join(_PICTURES)}, got none")
         check_unchanged(self.file)
         # Not class by class: the profile smoke takes the first of them.
         order = np.random.default_rng(0).permutation(len(x))

@@ -54,7 +54,7 @@ def to_evaluate(path: str | PathLike[str], metric: Metric = ACCURACY) -> dict[st
     if validation is None:
         return dict(zip(("test", "validation"), drawn(test, 0.2), strict=True))
     if len(shapes := {split.x.shape[1:] for split in (test, validation)}) > 1:
-        raise OptsuiteError(f"{path}: inputs are {' and '.join(map(str, shapes))}; accepted is one shape")
+        raise OptsuiteError(f"{path}: expected inputs of one shape, got {' and '.join(map(str, shapes))}")
     return {"test": test, "validation": validation}
 
 
@@ -88,7 +88,7 @@ def _npz_errors(file: File) -> Iterator[None]:
         *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, NotImplementedError, RuntimeError),
     ) as error:
         raise OptsuiteError(
-            f"{file.path} can't be read: {error}; accepted is an .npz with x and y of each split, as x_test and y_test"
+            f"{file.path} can't be read: {error}; expected an .npz with x and y of each split, as x_test and y_test"
         ) from error
 
 

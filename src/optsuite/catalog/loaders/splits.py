@@ -21,7 +21,7 @@ def drawn(split: Split, share: float) -> tuple[Split, Split]:
     """What is left, and a share drawn by chance that is the same each time; each in its order."""
     if len(split.y) < 2:
         raise OptsuiteError(
-            "a validation split can't be drawn from one input; accepted are two or more, or one of its own"
+            "expected two inputs or more to draw a validation split from, got one; or give a validation split"
         )
     chance = np.random.default_rng(0).permutation(len(split.y))
     count = max(1, round(share * len(split.y)))
@@ -34,11 +34,11 @@ def checked_split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) ->
     if x.dtype == np.uint8:
         x = x.astype(np.float32) / 255
     if x.dtype.kind not in "fiu" or x.ndim < 2 or not len(x):
-        raise OptsuiteError(f"{where}: x is {x.dtype} {x.shape}; accepted are numbers, (n, *shape)")
+        raise OptsuiteError(f"{where}: expected x to be numbers of shape (n, *input_shape), got {x.dtype} {x.shape}")
     if classes and (y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0):
-        raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} labels, whole numbers from 0")
+        raise OptsuiteError(f"{where}: expected y to be {len(x)} labels, integers from 0, got {y.dtype} {y.shape}")
     if not classes and (y.shape != (len(x),) or y.dtype.kind not in "fiu" or not np.isfinite(y).all()):
-        raise OptsuiteError(f"{where}: y is {y.dtype} {y.shape}; accepted are {len(x)} numbers")
+        raise OptsuiteError(f"{where}: expected y to be {len(x)} finite numbers, got {y.dtype} {y.shape}")
     if classes and y.max() > np.iinfo(np.int32).max:
         raise OptsuiteError(f"{where}: expected labels up to {np.iinfo(np.int32).max}, got {y.max()}")
     with np.errstate(over="ignore"):  # refused below
@@ -54,7 +54,7 @@ class Loader:
 
     def __call__(self, split: str) -> Split:
         if split not in _SPLITS:
-            raise OptsuiteError(f"unknown split {split!r}; accepted: {', '.join(_SPLITS)}")
+            raise OptsuiteError(f"unknown split {split!r}; expected one of {', '.join(_SPLITS)}")
         if split == "test":
             return load_test(self)
         return _fitted(self)[split]
@@ -79,7 +79,7 @@ def _fitted(loader: Loader) -> dict[str, Split]:
 def _there(loader: Loader, split: str) -> Split:
     found = loader.read(split)
     if found is None:
-        raise OptsuiteError(f"{loader}: no {split} split; accepted is data with train and test")
+        raise OptsuiteError(f"{loader}: expected data with a train and a test split, got no {split} split")
     return found
 
 

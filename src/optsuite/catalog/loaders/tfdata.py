@@ -72,6 +72,6 @@ def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.n
         return np.stack(x), np.array(y)
     except Exception as error:  # whatever the user's code may raise
         raise OptsuiteError(
-            f"{where}: {type(error).__name__}: {first_line(error)}; accepted is at least one (x, label), with all x of "
+            f"{where}: {type(error).__name__}: {first_line(error)}; expected at least one (x, label), with all x of "
             "one shape"
         ) from error
