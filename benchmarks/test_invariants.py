@@ -1,4 +1,4 @@
-"""The gates on what pruning and clustering promised, in Keras and in the bytes that ship."""
+"""The gates on what pruning and clustering guarantee, in the Keras model and in the .tflite file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from optsuite.results.built import Built
 from optsuite.results.measured import Measured
 
 
-def test_stages_keep_promises(built: Built) -> None:
-    """After each stage, every layer keeps what this stage and those before it promised and later ones preserve."""
-    faults = []
+def test_invariants_hold_after_each_stage(built: Built) -> None:
+    """After each stage, the weights of every layer hold the invariants that are in force then."""
+    found = []
     for number, stage in enumerate(built.info.stages, 1):
         invariants = in_force(built.info.stages[:number])
-        faults += [
-            f"after {stage.stage}: {fault}" for fault in violations(invariants, stage.weights, per_channel=False)
-        ]
-    assert not faults, "\n".join(faults)
+        for violation in violations(invariants, stage.weights, per_channel=False):
+            found.append(f"after {stage.stage}: {violation}")
+    assert not found, "\n".join(found)
 
 
-def test_file_keeps_promises(built: Built, measured: Measured, tflite_model: bytes) -> None:
-    """The weight tensors of the .tflite file keep what is owed after the last stage."""
-    faults = violations(in_force(built.info.stages), measured.weights, per_channel=True)
-    assert not faults, "\n".join(faults)
+def test_invariants_hold_in_the_file(built: Built, measured: Measured, tflite_model: bytes) -> None:
+    """The weight tensors of the .tflite file hold the invariants that are in force after the last stage."""
+    found = violations(in_force(built.info.stages), measured.weights, per_channel=True)
+    assert not found, "\n".join(map(str, found))

@@ -81,7 +81,7 @@ def test_stages_keep_their_promises_in_keras(smoke: Smoke) -> None:
 
 
 def test_the_pipelines_table_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
-    """Every method of every pipeline; what was not asked for or can't be has its reason, what is odd its note."""
+    """Every method of every pipeline; what was not requested or can't be has its reason, what is odd its note."""
     report.write(reader.read(smoke.json), tmp_path)
     table = pd.read_csv(tmp_path / "pipelines.csv")
     assert list(table.columns) == ["Method", "Model optimize", "Accuracy", "Total time", "File size", "Note"]
@@ -311,9 +311,9 @@ def test_a_broken_stage_is_caught_by_the_invariants(sabotaged: tuple[str, dict[s
     """Plain QAT under the name of PQAT: no accuracy is lost, the zeros are; in Keras and in every file."""
     output, _ = sabotaged
     assert [test for test in _failed(output) if "promises" in test] == [
-        "test_stages_keep_promises[tutorial_false-pqat_s0]",
-        "test_file_keeps_promises[tutorial_false-pqat_s0-fp32]",
-        "test_file_keeps_promises[tutorial_false-pqat_s0-int8]",
+        "test_invariants_hold_after_each_stage[tutorial_false-pqat_s0]",
+        "test_invariants_hold_in_the_file[tutorial_false-pqat_s0-fp32]",
+        "test_invariants_hold_in_the_file[tutorial_false-pqat_s0-int8]",
     ]
     assert "after sabotage: dense: promised at least 16224 zeros of 20280, found" in output
 

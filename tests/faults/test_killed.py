@@ -66,7 +66,7 @@ def test_builds(smoke: Smoke, tmp_path: Path, times: Callable[[int, int], int], 
     wanted, killed, cache = times(2, 40), 0, tmp_path / "cache"
     while killed < wanted:
         before = _state(cache)
-        run = _start(cache, "-k", "test_stages_keep_promises or test_file_keeps_promises")
+        run = _start(cache, "-k", "test_invariants_hold_after_each_stage or test_invariants_hold_in_the_file")
         alive = _kill_after(run, rng.uniform(0.2, 12))
         killed += alive
         tally["a build killed"] += alive

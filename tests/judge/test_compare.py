@@ -191,7 +191,7 @@ def test_an_old_fault_hides_no_new_one(base: Run) -> None:
     one = of(judged(old, new), "conv_prune-0.8", "int8", "invariants")
     assert (one.verdict, one.detail) == (
         Verdict.REGRESSED,
-        "dense: promised at least 80 zeros of 100, found 79",
+        "dense: expected at least 80 zeros of 100, found 79",
     )
 
 
@@ -277,10 +277,10 @@ def test_times_of_another_machine_are_not_compared(base: Run, change: Callable[[
     ("requested", "verdict", "detail"),
     [
         ({}, Verdict.MISSING, "not selected in this run"),
-        ({"recipes": ["baseline"]}, Verdict.NOT_SELECTED, "recipe qat was not asked for"),
-        ({"models": ["dscnn"]}, Verdict.NOT_SELECTED, "model conv was not asked for"),
-        ({"variants": ["fp32"]}, Verdict.NOT_SELECTED, "variant int8 was not asked for"),
-        ({"seeds": [1]}, Verdict.NOT_SELECTED, "seed 0 was not asked for"),
+        ({"recipes": ["baseline"]}, Verdict.NOT_SELECTED, "recipe qat was not requested"),
+        ({"models": ["dscnn"]}, Verdict.NOT_SELECTED, "model conv was not requested"),
+        ({"variants": ["fp32"]}, Verdict.NOT_SELECTED, "variant int8 was not requested"),
+        ({"seeds": [1]}, Verdict.NOT_SELECTED, "seed 0 was not requested"),
         ({"base recipes": ["qat"]}, Verdict.NOT_SELECTED, "matrix default has no conv_qat"),
         ({"matrix": "small"}, Verdict.NOT_SELECTED, "matrix small has no conv_qat"),
         ({"models": ["conv"]}, Verdict.NOT_SELECTED, "matrix default has no conv_qat"),

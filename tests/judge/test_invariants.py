@@ -100,20 +100,20 @@ def _layer(name: str = "a", size: int = 128, zeros: int = 0, unique: int = 9, ch
     ("invariant", "layer", "per_channel", "faults"),
     [
         (ZEROS, _layer(zeros=102), True, []),  # floor(0.8 * 128)
-        (ZEROS, _layer(zeros=101), True, ["a: promised at least 102 zeros of 128, found 101"]),
+        (ZEROS, _layer(zeros=101), True, ["a: expected at least 102 zeros of 128, found 101"]),
         (VALUES, _layer(), True, []),
-        (VALUES, _layer(channel=9), True, ["a: promised at most 8 values an output channel, found 9"]),
-        (VALUES, _layer(), False, ["a: promised at most 8 values, found 9"]),
+        (VALUES, _layer(channel=9), True, ["a: expected at most 8 distinct values per output channel, found 9"]),
+        (VALUES, _layer(), False, ["a: expected at most 8 distinct values, found 9"]),
         (VALUES, _layer(unique=8), False, []),
-        (Invariant(), _layer(zeros=128), False, ["a: all 128 weights are zero"]),
-        (ZEROS, _layer(zeros=128), False, ["a: all 128 weights are zero"]),
-        (ZEROS, _layer(name="b", zeros=102), False, ["a: promised, but not found"]),
+        (Invariant(), _layer(zeros=128), False, ["a: expected weights that are not zero, found 128 zeros"]),
+        (ZEROS, _layer(zeros=128), False, ["a: expected weights that are not zero, found 128 zeros"]),
+        (ZEROS, _layer(name="b", zeros=102), False, ["a: expected a kernel, found none"]),
         (Invariant(), _layer(), False, []),
     ],
 )
-def test_broken(invariant: Invariant, layer: LayerWeights, per_channel: bool, faults: list[str]) -> None:
-    """The layer, the promised and the found."""
-    assert violations({"a": invariant}, [layer], per_channel=per_channel) == faults
+def test_violations(invariant: Invariant, layer: LayerWeights, per_channel: bool, faults: list[str]) -> None:
+    """The layer, what was expected and what was found."""
+    assert [str(one) for one in violations({"a": invariant}, [layer], per_channel=per_channel)] == faults
 
 
 def test_describe() -> None:

@@ -334,9 +334,9 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
     report.write(run, tmp_path, found)
     text = (tmp_path / "report.md").read_text()
     assert "int16x8 takes 60 times as long as int8" in text
-    assert "Too few rows were timed to tell how steady the machine was" in text
+    assert "Too few rows were timed to say how steady the machine was" in text
     assert "(not the machine of this run)" in text
-    assert "The medians of 3 of 3 rows are in doubt" in text  # rounds of 1 to 100 us, in this order
+    assert "The medians of 3 of 3 rows are unstable" in text  # rounds of 1 to 100 us, in this order
     assert re.search(r"conv int8 +\| 10\.50 +\| 12\.00 +\| 0\.50 +\| 2\.00 +(\| [+-]0\.00 +){3}\| yes ", text)
     assert "5 % more work: ratio 1.049 (1.049 to 1.049), found slower (the interval above 1) in 1 of 1 tries" in text
     run_json["optsuite"]["reference_times"] = [

@@ -145,7 +145,7 @@ class GradedDrop(AccuracyDrop):
 
     lost_by: np.ndarray = field(repr=False)
     """By how much less the candidate scores, the mean over the seeds, float64 (images,)."""
-    broken: int
+    not_finite: int
     """How many more answers than before are no numbers: those have no difference that could be averaged."""
     _changed = ("answers worse", "better")
 
@@ -154,7 +154,7 @@ class GradedDrop(AccuracyDrop):
         return float(self.lost_by.mean())
 
     def over(self, budget: float) -> bool:
-        return self.broken > 0 or self.value > budget + 1e-9
+        return self.not_finite > 0 or self.value > budget + 1e-9
 
     def p_value(self) -> float:
         return self._p("two-sided")
@@ -168,12 +168,10 @@ class GradedDrop(AccuracyDrop):
     def _p(self, alternative: Literal["two-sided", "greater", "less"]) -> float:
         from scipy.stats import ttest_1samp
 
-        if self.broken:
-            return float({"two-sided": False, "greater": self.broken < 0, "less": self.broken > 0}[alternative])
-        if not self._error:  # all differ by as much: by nothing, or by what no chance would do
-            return float(
-                {"two-sided": self.value == 0, "greater": self.value <= 0, "less": self.value >= 0}[alternative]
-            )
+        if self.not_finite:  # more answers that are no number are certainly worse, fewer are certainly better
+            return _certain_p(self.not_finite, alternative)
+        if not self._error:  # all images differ by the same: by nothing, or by what chance does not do
+            return _certain_p(self.value, alternative)
         return float(ttest_1samp(self.lost_by, 0.0, alternative=alternative).pvalue)
 
     @property
@@ -193,6 +191,15 @@ class GradedDrop(AccuracyDrop):
         if self.images < 2:
             return None
         return max(tolerance, float(t.ppf(1 - alpha, self.images - 1)) * self._error)
+
+
+def _certain_p(loss: float, alternative: Literal["two-sided", "greater", "less"]) -> float:
+    """Return the p-value, 0 or 1, of a loss that is the same on all images: it can't be chance."""
+    if alternative == "greater":
+        return 1.0 if loss <= 0 else 0.0
+    if alternative == "less":
+        return 1.0 if loss >= 0 else 0.0
+    return 1.0 if loss == 0 else 0.0
 
 
 def _swapped(nets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -232,11 +239,14 @@ def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> AccuracyDrop:
         "gained": int((after > before).sum()),
     }
     if before.dtype != bool or after.dtype != bool:
-        broken = [(side <= -WORST) for side in (before, after)]
-        known = ~(broken[0] | broken[1]).any(axis=0)
+        not_finite = [(side <= -WORST) for side in (before, after)]
+        more = int(not_finite[1].sum() - not_finite[0].sum())
+        known = ~(not_finite[0] | not_finite[1]).any(axis=0)
         lost_by = (before.astype(float) - after.astype(float)).mean(axis=0)[known] if known.any() else np.zeros(1)
         return GradedDrop(
-            **common | {"images": len(lost_by)}, lost_by=lost_by, broken=int(broken[1].sum() - broken[0].sum())
+            **common | {"images": len(lost_by)},
+            lost_by=lost_by,
+            not_finite=more,
         )
     nets = Counter((before.sum(axis=0) - after.sum(axis=0)).tolist())
     return BinaryDrop(**common, nets={net: images for net, images in sorted(nets.items()) if net})

@@ -8,7 +8,7 @@ from typing import Literal
 from optsuite.config import Tolerances
 from optsuite.errors import OptsuiteError
 from optsuite.judge import significance
-from optsuite.judge.invariants import in_force, violations
+from optsuite.judge.invariants import Violation, in_force, violations
 from optsuite.judge.pairs import ComparedRun, Pair, matched
 from optsuite.judge.verdict import Judgement, Verdict
 from optsuite.results.built import Built
@@ -79,7 +79,7 @@ def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
         ("seed", built.seed, requested.seeds),
     ):
         if accepted and value not in accepted:
-            return f"{name} {value} was not asked for"
+            return f"{name} {value} was not requested"
     if built.id in new.experiments or (requested.matrix, requested.models, requested.recipes) == (
         base.requested.matrix,
         base.requested.models,
@@ -106,30 +106,27 @@ def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolera
 
 
 def _invariants(pair: Pair) -> Judgement | None:
-    """Held to what the baseline's stages promised, so that a promise given up is one broken."""
-    promised = False
-    before: dict[str, str] = {}
-    after: dict[str, str] = {}
+    """Judge by the invariants of the reference run's stages: one that a stage no longer has is violated."""
+    any_in_force = False
+    before: dict[tuple[int, Violation], str] = {}
+    after: dict[tuple[int, Violation], str] = {}
     for built, old, new in zip(pair.built, pair.before, pair.after, strict=True):
         invariants = in_force(built.info.stages)
-        promised |= any(
-            invariant.sparsity is not None or invariant.clusters is not None for invariant in invariants.values()
-        )
-        for faults, measured in ((before, old), (after, new)):
-            for fault in violations(invariants, measured.weights, per_channel=pair.variant != "keras"):
-                # The same promise of the same layer, whatever was found.
-                faults[f"seed {built.seed}, {fault.partition(', found')[0]}"] = fault
-    if not promised:
+        any_in_force |= any(not invariant.is_empty for invariant in invariants.values())
+        for found, measured in ((before, old), (after, new)):
+            for violation in violations(invariants, measured.weights, per_channel=pair.variant != "keras"):
+                found[built.seed, violation] = str(violation)
+    if not any_in_force:
         return None
-    if fresh := {what: fault for what, fault in after.items() if what not in before}:
-        return pair.judge("invariants", Verdict.REGRESSED, "; ".join(fresh.values()))
+    if fresh := [text for place, text in after.items() if place not in before]:
+        return pair.judge("invariants", Verdict.REGRESSED, "; ".join(fresh))
     if before and not after:
-        return pair.judge("invariants", Verdict.IMPROVED, "kept now")
-    return pair.judge("invariants", Verdict.SAME, "kept" if not after else "broken as before")
+        return pair.judge("invariants", Verdict.IMPROVED, "hold now")
+    return pair.judge("invariants", Verdict.SAME, "violated as before" if after else "hold")
 
 
 def _latency(pair: Pair, base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime) -> Judgement:
-    """Durations of two days are never compared: the same file is as fast, others are timed again, side by side.
+    """Judge latency: times of two runs are never compared; the same file is as fast, others are timed side by side.
 
     Of several seeds, whose files have the same graph, the first that both runs' artifacts are there for.
     """

@@ -1,39 +1,69 @@
-"""What the stages promised of each layer, and whether it is kept."""
+"""The invariants that are in force for each layer after some stages, and the violations of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from optsuite.results.kernels import LayerWeights
 from optsuite.results.model import StageRecord
 from optsuite.spec.invariant import Invariant
 
 
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """An invariant that does not hold for a layer.
+
+    Two violations are equal if the same was expected of the same layer, whatever was found.
+    """
+
+    layer: str
+    expected: str
+    found: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.layer}: expected {self.expected}, found {self.found}"
+
+
 def in_force(stages: Iterable[StageRecord]) -> dict[str, Invariant]:
-    """What is owed after these stages: layer -> invariant. A stage keeps what it preserves, and adds its own."""
+    """Return the invariants that are in force after these stages, by layer.
+
+    A stage ends those that it does not preserve, and adds its own for the layers that it transformed.
+    """
     invariants: dict[str, Invariant] = {}
     for stage in stages:
-        invariants = {layer: invariant.kept(stage.preserve) for layer, invariant in invariants.items()}
+        invariants = {layer: invariant.preserved(stage.preserve) for layer, invariant in invariants.items()}
         for layer in stage.layers:
-            invariants[layer] = invariants.get(layer, Invariant()).and_also(stage.invariant)
+            invariants[layer] = invariants.get(layer, Invariant()).joined(stage.invariant)
     return invariants
 
 
-def violations(invariants: Mapping[str, Invariant], weights: Iterable[LayerWeights], *, per_channel: bool) -> list[str]:
-    """One sentence for each promise that is not kept, with the layer, the promised and the found.
+def violations(
+    invariants: Mapping[str, Invariant], weights: Iterable[LayerWeights], *, per_channel: bool
+) -> list[Violation]:
+    """Return the violations of invariants by the weights of a model or a file.
 
-    In a .tflite file values are counted `per_channel`. A layer that is all zero is broken, whatever was promised.
+    Args:
+        invariants: The invariants in force, by layer.
+        weights: The statistics of the kernels; a kernel that is all zero is a violation, whatever is in force.
+        per_channel: Whether distinct values are counted per output channel, as in a .tflite file.
+
     """
-    found = {layer.name: layer for layer in weights}
-    faults = [f"{name}: promised, but not found" for name in invariants if name not in found]
-    for name, layer in found.items():
-        invariant = invariants.get(name, Invariant())
-        values, where = (layer.channel_unique, " an output channel") if per_channel else (layer.unique, "")
-        if layer.zeros == layer.size:
-            faults.append(f"{name}: all {layer.size} weights are zero")
-        if invariant.sparsity is not None and layer.zeros < (least := math.floor(invariant.sparsity * layer.size)):
-            faults.append(f"{name}: promised at least {least} zeros of {layer.size}, found {layer.zeros}")
-        if invariant.clusters is not None and values > invariant.clusters:
-            faults.append(f"{name}: promised at most {invariant.clusters} values{where}, found {values}")
-    return faults
+    kernels = {kernel.name: kernel for kernel in weights}
+    found = [Violation(layer=layer, expected="a kernel", found="none") for layer in invariants if layer not in kernels]
+    for layer, kernel in kernels.items():
+        invariant = invariants.get(layer, Invariant())
+        if kernel.zeros == kernel.size:
+            found.append(Violation(layer=layer, expected="weights that are not zero", found=f"{kernel.size} zeros"))
+        if invariant.sparsity is not None:
+            least = math.floor(invariant.sparsity * kernel.size)
+            if kernel.zeros < least:
+                expected = f"at least {least} zeros of {kernel.size}"
+                found.append(Violation(layer=layer, expected=expected, found=str(kernel.zeros)))
+        if invariant.clusters is not None:
+            values, where = (kernel.channel_unique, " per output channel") if per_channel else (kernel.unique, "")
+            if values > invariant.clusters:
+                expected = f"at most {invariant.clusters} distinct values{where}"
+                found.append(Violation(layer=layer, expected=expected, found=str(values)))
+    return found

@@ -65,15 +65,20 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class _Figures:
-    """Of every candidate, (n,): accuracy on the validation images, median call in seconds, bytes.
+    """The figures of all candidates, one number per candidate.
 
-    `an_image` is the share that one of the images is.
+    Attributes:
+        accuracy: Accuracy on the validation images, float64 (n,).
+        latency_s: Median of one call in seconds, float64 (n,).
+        size: Size of the file in bytes, float64 (n,).
+        one_image: One over the number of validation images.
+
     """
 
     accuracy: np.ndarray
     latency_s: np.ndarray
     size: np.ndarray
-    an_image: float
+    one_image: float
 
     def excesses(self, limits: Limits) -> dict[Limit, np.ndarray]:
         """By how much each limit is exceeded, a share as in `Near`; 0 where it is met."""
@@ -81,17 +86,24 @@ class _Figures:
         return {
             "size": _excess(self.size, limits.max_bytes),
             "latency": _excess(self.latency_s, limits.max_latency_s),
-            "accuracy": _excess(1 - self.accuracy, allowed_error, least=self.an_image),
+            "accuracy": _excess(1 - self.accuracy, allowed_error, least=self.one_image),
         }
 
     def ranked(self, limits: Limits, preference: Preference) -> np.ndarray:
         """The indices of what is within the limits, best first."""
         within = np.flatnonzero(sum(self.excesses(limits).values()) == 0)
         accuracy, size, latency_s = self.accuracy[within], self.size[within], self.latency_s[within]
-        near = accuracy >= accuracy.max(initial=-np.inf) - MARGINS[preference] - 1e-9
+        too_inaccurate = accuracy < accuracy.max(initial=-np.inf) - MARGINS[preference] - 1e-9
         cost = {"quality": -accuracy, "balanced": size * latency_s, "compact": size}[preference]
-        # The last key counts most; what is not near the best is ranked by its accuracy.
-        return within[np.lexsort((latency_s, size, -accuracy, np.where(near, cost, -accuracy), ~near))]
+        keys_by_importance = [
+            too_inaccurate,
+            np.where(too_inaccurate, -accuracy, cost),
+            -accuracy,
+            size,
+            latency_s,
+        ]
+        # numpy sorts by the last key first.
+        return within[np.lexsort(keys_by_importance[::-1])]
 
 
 def _excess(values: np.ndarray, most: float | None, least: float = 0.0) -> np.ndarray:
@@ -135,7 +147,7 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
         accuracy=right.mean(axis=1),
         latency_s=np.array([row.timing.median_s for row in rows]),
         size=np.array([row.measured.bytes for row in rows], float),
-        an_image=1 / right.shape[1],
+        one_image=1 / right.shape[1],
     )
     excesses = figures.excesses(limits)
     ranked = figures.ranked(limits, preference)

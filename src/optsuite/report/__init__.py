@@ -10,7 +10,7 @@ import pandas as pd
 
 from optsuite.files import written
 from optsuite.judge.steadiness import steadiness
-from optsuite.report import about, escape, figures, page, pipelines, tables, timing, weights
+from optsuite.report import about, escape, figures, kernels, page, pipelines, tables, timing
 from optsuite.results.calibration import Calibration
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
@@ -71,11 +71,11 @@ def _markdown(
         comparison=tables.markdown(tables.comparison(merged)),
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
-        invariants=tables.markdown(weights.invariants(run)),
-        compression=tables.markdown(tables.over_seeds(weights.compression(run))),
+        invariants=tables.markdown(kernels.invariants(run)),
+        compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),
-        noise=steadiness(run),
+        steadiness=steadiness(run),
         calibration=calibration,
         agreement=tables.markdown(timing.agreement(calibration)) if calibration else "",
         absences=about.absences(run),

@@ -1,4 +1,4 @@
-"""What pruning and clustering guarantee of a layer's weights."""
+"""Invariants: what pruning and clustering guarantee of a layer's weights."""
 
 from __future__ import annotations
 
@@ -13,24 +13,32 @@ InvariantName = Literal["sparsity", "clusters"]
 
 @dataclass(frozen=True, kw_only=True)
 class Invariant:
-    """What is to hold of a layer, None where nothing is.
+    """What holds for the weights of a layer.
 
-    At least floor(`sparsity` x n) zeros among its n weights; at most `clusters` distinct values.
+    Attributes:
+        sparsity: At least floor(`sparsity` x n) of the layer's n weights are zero, a fraction; None for any number.
+        clusters: The layer has at most so many distinct values; None for any number.
+
     """
 
     sparsity: Fraction | None = None
     clusters: int | None = None
 
-    def kept(self, preserved: Iterable[InvariantName]) -> Invariant:
-        """What is left of it after a stage that preserves only so much."""
-        names = set(preserved)
+    @property
+    def is_empty(self) -> bool:
+        """Whether it demands nothing."""
+        return self.sparsity is None and self.clusters is None
+
+    def preserved(self, names: Iterable[InvariantName]) -> Invariant:
+        """Return what is left after a stage that preserves only the invariants of these names."""
+        left = set(names)
         return Invariant(
-            sparsity=self.sparsity if "sparsity" in names else None,
-            clusters=self.clusters if "clusters" in names else None,
+            sparsity=self.sparsity if "sparsity" in left else None,
+            clusters=self.clusters if "clusters" in left else None,
         )
 
-    def and_also(self, other: Invariant) -> Invariant:
-        """Both; where both speak of the same, the other."""
+    def joined(self, other: Invariant) -> Invariant:
+        """Return both; where both demand something of the same, the other's demand."""
         return Invariant(
             sparsity=self.sparsity if other.sparsity is None else other.sparsity,
             clusters=self.clusters if other.clusters is None else other.clusters,

@@ -32,7 +32,7 @@ class Recipe:
                     )
             if stage.quantizes and number < len(self.stages):
                 raise OptsuiteError(f"recipe {self.name}: nothing can follow stage {number}, {stage.name}")
-            owed = owed.kept(stage.preserve).and_also(stage.invariant)
+            owed = owed.preserved(stage.preserve).joined(stage.invariant)
 
     @property
     def quantized(self) -> bool:

@@ -38,7 +38,7 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
         for row in run.rows:
             name = row.measured.experiment, row.measured.variant
             if row.measured.experiment == built.id:
-                rows.append(_row(built, row, doubtful=name in disturbed))
+                rows.append(_row(built, row, unstable=name in disturbed))
                 details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
         "metrics": [_metric(figure) for figure in run.header.figures],
@@ -58,7 +58,7 @@ def _metric(figure: Figure) -> dict[str, str]:
     return {"key": key, "label": figure.label, "unit": unit, "better": figure.better}
 
 
-def _row(built: Built, row: Row, *, doubtful: bool) -> dict[str, Any]:
+def _row(built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
     """A line of the table, and a point of the frontier."""
     measured, timing = row.measured, row.timing
     return {
@@ -75,7 +75,7 @@ def _row(built: Built, row: Row, *, doubtful: bool) -> dict[str, Any]:
         "median_us": 1e6 * timing.median_s,
         "median_us_interval": [1e6 * end for end in intervals.median_s(timing) or ()],
         "p90_us": None if (p90 := timing.percentile_s(90)) is None else 1e6 * p90,
-        "doubtful": doubtful,
+        "unstable": unstable,
         "parameters": built.info.parameters,
         "macs": built.info.macs,
         "sparsity": built.sparsity,
@@ -150,7 +150,7 @@ def _layer(layer: LayerWeights, invariant: Invariant, *, in_file: bool) -> dict[
         "zeros": layer.zeros / layer.size,
         "values": layer.channel_unique if in_file else layer.unique,
         "in_force": _words(invariant),
-        "faults": violations({layer.name: invariant}, [layer], per_channel=in_file),
+        "faults": [str(one) for one in violations({layer.name: invariant}, [layer], per_channel=in_file)],
         "low": layer.low,
         "high": layer.high,
         "histogram": layer.histogram,

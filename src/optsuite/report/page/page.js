@@ -223,7 +223,7 @@ function drawDetail() {
 }
 
 function drawVariants(rows, detail) {
-  const heads = ["variant", "accuracy", "drop", "bytes", "gzip", "median, µs", "p90, µs", "load, ms", "first, ms", "heap, bytes", "kernels"];
+  const heads = ["variant", "accuracy", "accuracy drop", "bytes", "gzip", "median, µs", "p90, µs", "load, ms", "first, ms", "heap, bytes", "kernels"];
   $("detail-variants").replaceChildren(table(heads, rows.map((row) => {
     const ran = detail(row).execution;
     return [row.variant, ...[row.accuracy.toFixed(4), row.drop === null ? "–" : row.drop.toFixed(4), row.bytes.toLocaleString("en"),
@@ -268,7 +268,7 @@ function drawLayers(layers) {
     ["layer", "weights", "zeros", "values", "in force", ""],
     layers.map((layer) => [layer.name, figure(layer.size.toLocaleString("en")), figure((100 * layer.zeros).toFixed(1) + " %"),
       figure(layer.values), layer.in_force || null, layer.faults.length ? element("td", layer.faults.join("; "), { class: "fault" }) :
-        element("td", layer.in_force ? "kept" : "", { class: "kept" })]),
+        element("td", layer.in_force ? "holds" : "", { class: "holds" })]),
   ));
   for (const old of $("weights").querySelectorAll(".histogram")) Plotly.purge(old);
   $("weights").replaceChildren(...layers.map((layer) => element("div", "", { class: "histogram" })));
