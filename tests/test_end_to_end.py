@@ -283,7 +283,14 @@ def test_the_gate_fails_a_ruined_recipe(sabotaged: tuple[str, dict[str, Any]]) -
     """Both accuracies, the drop, the budget and the flips, and only this recipe's gate."""
     output, _ = sabotaged
     line = next(line for line in output.splitlines() if line.startswith("E ") and "AssertionError: baseline" in line)
-    for part in ("baseline 0.", " -> 0.", "drop 0.", "images right to wrong", "wrong to right", "budget 0.5000"):
+    for part in (
+        "baseline 0.",
+        " -> 0.",
+        "accuracy drop 0.",
+        "answers correct before and wrong after",
+        "wrong before and correct after",
+        "budget 0.5000",
+    ):
         assert part in line
     assert [test for test in _failed(output) if "accuracy" in test] == ["test_recipe_keeps_accuracy[tutorial_ruin_s0]"]
 
@@ -297,7 +304,7 @@ def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) 
     output, _ = sabotaged
     lines = output[output.index("gates that failed:") :].splitlines()[1:]
     assert re.fullmatch(
-        r"  tutorial_ruin_s0  test_recipe_keeps_accuracy: baseline 0\.\d+ -> 0\.\d+, drop 0\.\d+ .*; budget 0\.5000",
+        r"  tutorial_ruin_s0  test_recipe_keeps_accuracy: baseline 0\.\d+ -> 0\.\d+, accuracy drop 0\.\d+ .*; budget 0\.5000",
         lines[0],
     )
     could_not_be_built = output.count("\nERROR benchmarks/")

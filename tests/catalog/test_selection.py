@@ -122,7 +122,7 @@ def test_select_refuses_what_leaves_nothing(asked: dict[str, list[str]], message
 def test_what_was_asked_for_and_does_not_fit_is_kept_with_its_reason() -> None:
     """It will stand in the tables, marked."""
     selection = select(BUILTIN, models=["conv", "dscnn"], recipes=["kd"])
-    assert selection.refused == {"conv_kd_s0": "recipe kd learns from conv itself"}
+    assert selection.unsupported == {"conv_kd_s0": "recipe kd learns from conv itself"}
 
 
 def test_a_teacher_must_take_the_data_too() -> None:

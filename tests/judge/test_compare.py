@@ -126,7 +126,7 @@ def test_accuracy(base: Run, lost: int, gained: int, tolerance: float, verdict: 
     assert one.low is not None
     assert one.high is not None
     assert one.low < (lost - gained) / COUNT < one.high
-    assert f"{lost} of {COUNT} images right to wrong, {gained} wrong to right" in one.detail
+    assert f"{lost} of {COUNT} answers correct before and wrong after, {gained} wrong before" in one.detail
 
 
 @pytest.mark.parametrize(
@@ -503,7 +503,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     out = ["--markdown", str(tmp_path / "verdicts.md"), "--json", str(tmp_path / "verdicts.json")]
     assert main(["compare", *files, *out, "--cache", str(tmp_path / "cache")]) == 1
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0].startswith("REGRESSED  conv_qat int8 accuracy: 1.0000 -> 0.9960, drop 0.0040 (40 of 10000 images")
+    assert printed[0].startswith("REGRESSED  conv_qat int8 accuracy: 1.0000 -> 0.9960, accuracy drop 0.0040 (40 of")
     assert printed[1] == "1 REGRESSED, 1 NOT COMPARABLE, 14 SAME"
     assert printed[2] == f"NOT COMPARABLE, 1 times: not both artifacts are in {tmp_path / 'cache'}"
     assert re.fullmatch(r"conv: hypervolume 0\.\d+ -> 0\.\d+, by each run's own times", printed[3])

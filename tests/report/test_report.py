@@ -136,7 +136,7 @@ def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> 
 def test_recipe_drops_are_paired(run_json: dict[str, Any], write_run: Write) -> None:
     """Against the baseline, image by image."""
     line = tables.recipes(reader.read(write_run(run_json))).iloc[0]
-    assert (line["recipe"], line["seeds"], line["right_to_wrong"], line["wrong_to_right"]) == ("conv_qat", 1, 2, 0)
+    assert (line["recipe"], line["seeds"], line["newly_wrong"], line["newly_correct"]) == ("conv_qat", 1, 2, 0)
     assert (line["drop"], line["p"]) == (pytest.approx(0.02), 0.5)
     assert (line["int8_drop"], line["int8_p"]) == (0.0, 1.0)
 
@@ -182,7 +182,7 @@ def test_drops_over_seeds_are_pooled(three_seeds: dict[str, Any], write_run: Wri
     """All seeds' images count, each with its own baseline; an int8 file that is missing leaves no number."""
     (line,) = tables.recipes(reader.read(write_run(three_seeds))).to_dict("records")
     assert (line["recipe"], line["seeds"], line["drop"]) == ("conv_prune-0.8_qat", 3, pytest.approx(0.1))
-    assert (line["right_to_wrong"], line["wrong_to_right"]) == (30, 0)
+    assert (line["newly_wrong"], line["newly_correct"]) == (30, 0)
     assert line["p"] < 0.005
     assert pd.isna(line["int8_drop"])
 
@@ -344,7 +344,7 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
     ]
     report.write(reader.read(write_run(run_json)), tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "too noisy for the times to be compared" in text
+    assert "too unsteady for the times to be compared" in text
     assert "No calibration was given: `python -m optsuite.benchmarks.calibration RUN.json FILE.json`" in text
 
 

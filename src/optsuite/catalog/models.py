@@ -65,7 +65,7 @@ def build_tutorial() -> Any:
     )
 
 
-# What each setting gave, and what was tried in its place: CONTRIBUTING.md, "What was tried".
+# What each setting gave, and what was tried in its place: docs/tried.md.
 MODELS = catalogue(
     Model(
         name="conv",

@@ -34,7 +34,7 @@ class Selection:
         profile: How much work is spent on each experiment.
         experiments: The experiments, in the order of reports.
         variants: The variants, in the order of reports.
-        refused: The ids of experiments that were requested but do not fit, and why.
+        unsupported: The ids of experiments that were requested but do not fit, and why.
 
     """
 
@@ -43,7 +43,7 @@ class Selection:
     profile: Profile
     experiments: tuple[Experiment, ...]
     variants: tuple[Variant, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[Experiment, Variant]]:
         """Every experiment with every variant that it can take."""
@@ -81,12 +81,12 @@ def select(
         name for name, model in (user.models or catalog.models).items() if model.input_shape == data.input_shape
     ]
     found: list[Experiment] = []
-    refused: dict[str, str] = {}
+    unsupported: dict[str, str] = {}
     for model in pick(catalog.models, models or by_default, "model"):
         for recipe in pick(catalog.recipes, recipes or [*planned(catalog, model), *user.recipes], "recipe"):
             experiments = [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
             if reason := misfit(catalog, data, model, recipe):
-                refused |= {experiment.id: reason for experiment in experiments}
+                unsupported |= {experiment.id: reason for experiment in experiments}
             else:
                 found += experiments
     selection = Selection(
@@ -102,11 +102,11 @@ def select(
         profile=pick(PROFILES, [profile], "profile")[0],
         experiments=tuple(found),
         variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
-        refused=refused,
+        unsupported=unsupported,
     )
     if not any(selection.rows()):
         absences = [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
-        reasons = dict.fromkeys([*refused.values(), *absences]) or [
+        reasons = dict.fromkeys([*unsupported.values(), *absences]) or [
             f"no model takes {data.input_shape}, as {data.name} is"
         ]
         raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
@@ -148,7 +148,7 @@ def misfit(catalog: Catalog, dataset: Dataset, model: Model, recipe: Recipe) -> 
 
 def absence(experiment: Experiment, variant: Variant) -> str:
     """Return why an experiment can't have a variant, or an empty string."""
-    return variant.refuses_quantized if experiment.recipe.quantized else ""
+    return variant.unsupported_quantized if experiment.recipe.quantized else ""
 
 
 def baseline(experiment: Experiment) -> Experiment:

@@ -16,7 +16,7 @@ VARIANTS = catalogue(
     Variant(
         name="int16x8",
         convert=Convert(weights="int8", activations="int16", io="int16"),
-        refuses_quantized="TFLite cannot convert a model with fake-quantisation to 16-bit activations",
+        unsupported_quantized="TFLite cannot convert a model with fake-quantisation to 16-bit activations",
     ),
 )
 

@@ -64,12 +64,13 @@ class AccuracyDrop(ABC):
 
     def __str__(self) -> str:
         return (
-            f"{self.reference:.4f} -> {self.candidate:.4f}, drop {self.value:.4f} "
-            f"({self.lost} of {self.count} {self._changed[0]}, {self.gained} {self._changed[1]})"
+            f"{self.reference:.4f} -> {self.candidate:.4f}, accuracy drop {self.value:.4f} "
+            f"({self.lost} of {self.count} answers {self._lost}, {self.gained} {self._gained})"
         )
 
-    _changed: ClassVar[tuple[str, str]]
-    """What is said of those that were lost and gained."""
+    _lost: ClassVar[str]
+    _gained: ClassVar[str]
+    """How answers changed that were lost and gained, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ class BinaryDrop(AccuracyDrop):
 
     nets: Mapping[int, int] = field(repr=False)
     """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
-    _changed = ("images right to wrong", "wrong to right")
+    _lost, _gained = "correct before and wrong after", "wrong before and correct after"
 
     @property
     def value(self) -> float:
@@ -147,7 +148,7 @@ class GradedDrop(AccuracyDrop):
     """By how much less the candidate scores, the mean over the seeds, float64 (images,)."""
     not_finite: int
     """How many more answers than before are no numbers: those have no difference that could be averaged."""
-    _changed = ("answers worse", "better")
+    _lost, _gained = "worse", "better"
 
     @property
     def value(self) -> float:

@@ -11,8 +11,8 @@ from optsuite.spec.artifact import TFLITE
 from optsuite.store.store import Store
 
 
-def refused(store: Store, keys: Iterable[str]) -> set[str]:
-    """Of these artifacts, those whose .tflite file crashes LiteRT.
+def crashing_keys(store: Store, keys: Iterable[str]) -> set[str]:
+    """Return those of the keys whose .tflite file crashes LiteRT.
 
     What was seen to run is noted in the store, with the version of LiteRT, and not tried again.
     """

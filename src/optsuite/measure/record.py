@@ -62,7 +62,7 @@ class Record:
             requested=selected.requested,
             catalog=selected.catalog.names(),
             figures=FIGURES,
-            experiments=(*(experiment.id for experiment in selected.experiments), *selected.refused),
+            experiments=(*(experiment.id for experiment in selected.experiments), *selected.unsupported),
             variants=tuple(variant.name for variant in selected.variants),
             environment=monitor.environment,
             build_s=build_s,
@@ -87,5 +87,7 @@ class Record:
             for variant in selected.variants
             if (reason := absence(experiment, variant))
         }
-        refused = {(id, variant.name): why for id, why in selected.refused.items() for variant in selected.variants}
-        return declared | refused | self._absences
+        unsupported = {
+            (id, variant.name): reason for id, reason in selected.unsupported.items() for variant in selected.variants
+        }
+        return declared | unsupported | self._absences

@@ -81,7 +81,7 @@ class Suite:
         self.requested = list(rows)
         self.artifacts.build(self.requested, open_builders, stream)
         keys = {self.artifacts.key(*pair) for pair in self.requested if pair[1].convert is not None}
-        self._crashing = crash_log.refused(self.store, filter(None, keys))
+        self._crashing = crash_log.crashing_keys(self.store, filter(None, keys))
         self._ready_at = time.monotonic()
         self._build_s = self._ready_at - start
 

@@ -32,7 +32,9 @@ SECTION = "optsuite"
 _VECTORS = re.compile(r"sse4_|avx|fma$|f16c$|amx|neon|asimd|sve|sme\d*$|i8mm|bf16")
 
 
-class _Stats(msgspec.Struct):
+class Stats(msgspec.Struct):
+    """The timing of one benchmark, in seconds, as pytest-benchmark writes it."""
+
     median: Duration
     mean: Seconds
     min: Seconds
@@ -42,37 +44,49 @@ class _Stats(msgspec.Struct):
     data: tuple[Seconds, ...] = ()
 
 
-class _Extra(msgspec.Struct):
+class ExtraInfo(msgspec.Struct):
+    """What optsuite adds to a benchmark that measured a model."""
+
     optsuite: Measured | None = None
 
 
-class _Benchmark(msgspec.Struct):
-    stats: _Stats
-    extra_info: _Extra
+class Benchmark(msgspec.Struct):
+    """One benchmark of pytest-benchmark."""
+
+    stats: Stats
+    extra_info: ExtraInfo
 
 
-class _Cpu(msgspec.Struct):
+class Cpu(msgspec.Struct):
+    """The CPU, as py-cpuinfo describes it."""
+
     brand_raw: str = ""
     flags: tuple[str, ...] = ()
     hz_actual_friendly: str = ""
 
 
-class _Machine(msgspec.Struct):
-    cpu: _Cpu = msgspec.field(default_factory=_Cpu)
+class MachineInfo(msgspec.Struct):
+    """The machine, as pytest-benchmark describes it."""
+
+    cpu: Cpu = msgspec.field(default_factory=Cpu)
     machine: str = ""
 
 
-class _Commit(msgspec.Struct):
+class CommitInfo(msgspec.Struct):
+    """The commit that was measured."""
+
     id: str | None = None
     dirty: bool | None = None
 
 
-class _File(msgspec.Struct):
+class RunFile(msgspec.Struct):
+    """What optsuite reads of the file that `--benchmark-json` writes."""
+
     optsuite: Header
-    benchmarks: tuple[_Benchmark, ...]
+    benchmarks: tuple[Benchmark, ...]
     datetime: str = ""
-    machine_info: _Machine = msgspec.field(default_factory=_Machine)
-    commit_info: _Commit = msgspec.field(default_factory=_Commit)
+    machine_info: MachineInfo = msgspec.field(default_factory=MachineInfo)
+    commit_info: CommitInfo = msgspec.field(default_factory=CommitInfo)
 
 
 class _Schema(msgspec.Struct):
@@ -104,7 +118,7 @@ def decode(content: bytes, path: Path) -> Run:
             raise OptsuiteError(
                 f"{path}: expected schema version {SCHEMA}, got {schema}; make the run again with this version"
             )
-        file = msgspec.json.decode(content, type=_File)
+        file = msgspec.json.decode(content, type=RunFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
     run = Run(
@@ -139,14 +153,14 @@ def _vectors(flags: Sequence[str]) -> tuple[str, ...]:
 
 def machine_name(machine_info: Mapping[str, Any]) -> str:
     """CPU and architecture, from the `machine_info` of pytest-benchmark."""
-    return _name(msgspec.convert(machine_info, _Machine))
+    return _name(msgspec.convert(machine_info, MachineInfo))
 
 
-def _name(machine: _Machine) -> str:
+def _name(machine: MachineInfo) -> str:
     return ", ".join(filter(None, [machine.cpu.brand_raw, machine.machine]))
 
 
-def _row(measured: Measured, stats: _Stats) -> Row:
+def _row(measured: Measured, stats: Stats) -> Row:
     timing = Timing(
         median_s=stats.median,
         mean_s=stats.mean,

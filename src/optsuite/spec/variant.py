@@ -13,14 +13,14 @@ from optsuite.units import Fraction
 class Variant:
     """One runnable form of an experiment; `budget` is the drop against its own Keras model that it may cause.
 
-    `convert` is None for the Keras model itself. `refuses_quantized` is the reason why a model with
+    `convert` is None for the Keras model itself. `unsupported_quantized` is the reason why a model with
     fake-quantisation cannot take this form, empty where it can.
     """
 
     name: str
     convert: Conversion | None
     budget: Fraction = 0.005
-    refuses_quantized: str = ""
+    unsupported_quantized: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what the tables can't hold beside our own."""
