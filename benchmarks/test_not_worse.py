@@ -10,17 +10,17 @@ from typing import get_args
 
 import pytest
 
-from optsuite.judge.verdict import Judgement, Metric, Verdict, passes
+from optsuite.judge.verdict import Criterion, Judgement, Verdict, passes
 from optsuite.spec.experiment import Experiment
 from optsuite.spec.variant import Variant
 
 
-@pytest.mark.parametrize("metric", [metric for metric in get_args(Metric) if metric != "presence"])
+@pytest.mark.parametrize("metric", [metric for metric in get_args(Criterion) if metric != "presence"])
 def test_not_worse(
     judgements: Sequence[Judgement],
     experiment: Experiment,
     variant: Variant,
-    metric: Metric,
+    metric: Criterion,
     pytestconfig: pytest.Config,
 ) -> None:
     """A metric of a variant of an experiment, over all its seeds, has not regressed."""

@@ -72,14 +72,8 @@ tf.config.experimental.enable_op_determinism()
 
 
 _PREDICT_BATCH = 1_000
-
-
 _BATCH_BYTES = 64_000_000
-
-
 _FINGERPRINT_STEPS = 40
-
-
 _FINGERPRINT_BATCH = 32
 
 

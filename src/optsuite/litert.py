@@ -17,8 +17,6 @@ from optsuite.errors import OptsuiteError
 
 THREADS = 1
 """How many a model has: the fewest that can disturb each other."""
-
-
 Call = Callable[[], object]
 """What is timed: `invoke` of a runner, say."""
 

@@ -12,31 +12,15 @@ from optsuite.errors import OptsuiteError
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 """Accuracies, drops that are allowed, shares; held to 0..1 where it is read from a file."""
-
-
 _LONGEST_S = 1e9
-
-
 _MOST = 2**53
 """Larger integers are not exact as float."""
-
-
 Seconds = Annotated[float, Meta(ge=0, le=_LONGEST_S)]
-
-
 Duration = Annotated[float, Meta(gt=0, le=_LONGEST_S)]
 """Seconds that something took, and that others are divided by."""
-
-
 Count = Annotated[int, Meta(ge=0, le=_MOST)]
-
-
 Positive = Annotated[int, Meta(ge=1, le=_MOST)]
-
-
 _BYTES = {"B": 1, "KB": 1024, "MB": 1024**2}
-
-
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 

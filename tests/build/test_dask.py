@@ -59,7 +59,7 @@ class Kill(Conversion):
 
 
 _ANY = step_of(select(BUILTIN).experiments[0], VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
-COUNT = replace(_ANY, label="count", action=Count(), schedule=None)
+COUNT = replace(_ANY, model="count", actions=("done",), action=Count(), schedule=None)
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +103,12 @@ def test_the_workers_get_the_data_that_the_profile_allows(address: str, tmp_path
 def test_a_step_that_kills_two_workers_has_failed(address: str, tmp_path: Path) -> None:
     """Neither is it tried for ever, nor does it take others with it."""
     (tmp_path / "killed").mkdir()
-    kill = replace(COUNT, label="kill", action=Kill(folder=str(tmp_path / "killed")))
-    beside = [replace(COUNT, label=f"beside {i}", action=Count(word=str(i))) for i in range(20)]
+    kill = replace(COUNT, model="kill", actions=("done",), action=Kill(folder=str(tmp_path / "killed")))
+    beside = [replace(COUNT, model=f"beside {i}", actions=("done",), action=Count(word=str(i))) for i in range(20)]
     store = Store(tmp_path / "store", print)
     failures = _run(address, [kill, *beside], store)
     assert set(failures) == {kill.key}
-    assert failures[kill.key].startswith("kill: it killed 2 workers, the last at tcp://127.0.0.1:")
+    assert failures[kill.key].startswith("kill s0: done: it killed 2 workers, the last at tcp://127.0.0.1:")
     assert len(list((tmp_path / "killed").iterdir())) == 2
 
 
@@ -117,7 +117,9 @@ def test_a_worker_of_another_version_builds_nothing(address: str, tmp_path: Path
     step = replace(COUNT)
     step.__dict__["parts"] = {**step.parts, "packages": {**step.parts["packages"], "tensorflow": "1.0"}}
     failures = _run(address, [step], Store(tmp_path, print))
-    assert failures[step.key].startswith("count: tensorflow changed since the run began, or differ in the process")
+    assert failures[step.key].startswith(
+        "count s0: done: tensorflow changed since the run began, or differ in the process"
+    )
 
 
 def test_a_worker_with_other_settings_builds_nothing(address: str, tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_a_worker_with_other_settings_builds_nothing(address: str, tmp_path: Pat
     step = replace(COUNT)
     step.__dict__["key"] = "f" * 64
     failures = _run(address, [step], Store(tmp_path, print))
-    assert "count: its settings changed since the run began" in failures[step.key]
+    assert "count s0: done: its settings changed since the run began" in failures[step.key]
 
 
 def test_runs_on_one_cluster_do_not_meet(address: str, tmp_path: Path) -> None:

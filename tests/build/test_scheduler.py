@@ -44,7 +44,7 @@ _ANY = step_of(select(BUILTIN).experiments[0], VARIANTS["keras"], PROFILES["smok
 
 
 def _step(word: str, *inputs: Step) -> Step:
-    return replace(_ANY, label=word, action=Say(word=word), schedule=None, inputs=inputs)
+    return replace(_ANY, model=word, actions=("say",), action=Say(word=word), schedule=None, inputs=inputs)
 
 
 A = _step("a")
@@ -88,7 +88,7 @@ def _run(
 
     def observe(event: Event, step: Step | None, done: Done | None) -> None:
         if step:
-            events.append((event, step.label))
+            events.append((event, step.model))
 
     failures = scheduler.run(todo, store, builders, observe, seconds or dict.fromkeys(todo, 1.0))
     return failures, events
@@ -123,7 +123,7 @@ def test_the_longest_path_goes_first(store: Store) -> None:
 def test_what_is_stored_is_not_built_and_its_inputs_not_looked_at(store: Store) -> None:
     """Only what is missing, and what that needs."""
     store.put(B.key, {"path": b"from before"})
-    assert [step.label for step in scheduler.missing([C], store).values()] == ["c"]
+    assert [step.model for step in scheduler.missing([C], store).values()] == ["c"]
     _run(store, [C], Threads(1, _work))
     assert _content(store, C) == b"from before>c"
 
@@ -132,14 +132,14 @@ def test_a_failure_takes_only_what_needs_it(store: Store) -> None:
     """The real error is handed to every step that fell with it; the rest is built."""
 
     def work(step: Step, inputs: Sequence[Artifact]) -> Done:
-        if step.label == "b":
+        if step.model == "b":
             raise ZeroDivisionError("the real error")
         return _work(step, inputs)
 
     failures, events = _run(store, [C, D], Threads(1, work))
     assert set(failures) == {B.key, C.key}
     assert all("ZeroDivisionError: the real error" in reason for reason in failures.values())
-    assert failures[C.key].startswith("b:")
+    assert failures[C.key].startswith("b s0: say:")
     assert [label for event, label in events if event == "failed"] == ["b", "c"]
     assert _content(store, D) == b"a>d"
 
@@ -148,7 +148,7 @@ def test_a_step_that_fell_twice_is_told_of_once(store: Store) -> None:
     """With the first of its inputs to fail."""
 
     def work(step: Step, inputs: Sequence[Artifact]) -> Done:
-        if step.label in ("b", "d"):
+        if step.model in ("b", "d"):
             raise ZeroDivisionError
         return _work(step, inputs)
 
@@ -163,7 +163,7 @@ def test_what_the_user_can_mend_comes_without_a_traceback(store: Store) -> None:
         raise OptsuiteError("expected that, got this")
 
     failures, _ = _run(store, [A], Threads(1, work))
-    assert failures == {A.key: "a: expected that, got this"}
+    assert failures == {A.key: "a s0: say: expected that, got this"}
 
 
 def test_what_a_cluster_cancels_has_failed(store: Store) -> None:
@@ -178,13 +178,13 @@ def test_what_a_cluster_cancels_has_failed(store: Store) -> None:
 
     failures, _ = _run(store, [C], Cancels(1, _work))
     assert set(failures) == {A.key, B.key, C.key}
-    assert failures[A.key] == "a: it was cancelled, twice"
+    assert failures[A.key] == "a s0: say: it was cancelled, twice"
 
 
 def _die(step: Step, inputs: Sequence[Artifact]) -> Done:
     """Kill the own process as often as the environment says; a file a death keeps count."""
     folder = Path(os.environ["DEATHS"])
-    if step.label == "b" and len(list(folder.iterdir())) < int(os.environ["HOW_MANY"]):
+    if step.model == "b" and len(list(folder.iterdir())) < int(os.environ["HOW_MANY"]):
         (folder / f"{time.monotonic_ns()}").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return _work(step, inputs)
@@ -219,7 +219,7 @@ def test_a_worker_killed_between_two_steps_costs_nothing(store: Store, tmp_path:
     (first,) = builders._places
 
     def observe(event: Event, step: Step | None, done: Done | None) -> None:
-        if step and (event, step.label) == ("stored", "a"):
+        if step and (event, step.model) == ("stored", "a"):
             for process in (first._processes or {}).values():
                 process.kill()
                 process.join()
@@ -262,13 +262,13 @@ def test_an_interrupt_keeps_what_was_finished(store: Store) -> None:
     """Ctrl-C loses the steps in progress and no other."""
 
     def observe(event: Event, step: Step | None, done: Done | None) -> None:
-        if step and (event, step.label) == ("started", "c"):
+        if step and (event, step.model) == ("started", "c"):
             raise KeyboardInterrupt
 
     todo = scheduler.missing([C], store)
     with pytest.raises(KeyboardInterrupt):
         scheduler.run(todo, store, Threads(1, _work), observe, dict.fromkeys(todo, 1.0))
-    assert [step.label for step in scheduler.missing([C], store).values()] == ["c"]
+    assert [step.model for step in scheduler.missing([C], store).values()] == ["c"]
 
 
 def _sleep(step: Step, inputs: Sequence[Artifact]) -> Done:
@@ -308,7 +308,7 @@ class Unreadable(Say):
 
 def test_a_step_that_a_worker_cannot_read_has_its_own_error(store: Store, tmp_path: Path) -> None:
     """It kills no process."""
-    step = replace(A, label="unreadable", action=Unreadable(word="u"))
+    step = replace(A, model="unreadable", actions=("done",), action=Unreadable(word="u"))
     failures, _ = _run(store, [step, D], _processes(1, tmp_path))
     assert set(failures) == {step.key}
     assert "invalid literal for int() with base 10: 'no number'" in failures[step.key]

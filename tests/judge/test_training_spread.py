@@ -23,7 +23,7 @@ from optsuite.config import Tolerances
 from optsuite.errors import OptsuiteError
 from optsuite.judge import significance, training_spread
 from optsuite.judge.compare import compare
-from optsuite.judge.pairs import ComparedRun, Pair
+from optsuite.judge.pairs import ComparedRun, RowPair
 from optsuite.judge.verdict import Judgement, Verdict
 from optsuite.results import reader
 from optsuite.results.answers import Answers
@@ -302,7 +302,7 @@ class _Trainings:
             answered = Answers(accuracy=float(after[0, place]), count=COUNT)
             new = replace(self._measured, sha256="new", test=answered, gzip_bytes=float(after[1, place]))  # type: ignore[arg-type]
             pairs.append(
-                Pair(
+                RowPair(
                     experiment=experiment,
                     variant=variant,
                     before=[self._measured],

@@ -20,7 +20,7 @@ from optsuite import report
 from optsuite.__main__ import main
 from optsuite.errors import OptsuiteError
 from optsuite.judge import intervals
-from optsuite.report import escape, figures, tables, timing
+from optsuite.report import escape, figures, results_table, tables, timing
 from optsuite.results import reader
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.timing import Ratio
@@ -54,7 +54,7 @@ FIGURES = [
 
 def test_results_columns(run_json: dict[str, Any], write_run: Write) -> None:
     """The published columns in their order, then our own; numbers of a known run."""
-    table = tables.results(reader.read(write_run(run_json)))
+    table = results_table.results(reader.read(write_run(run_json)))
     assert list(table.columns[: len(PUBLISHED)]) == PUBLISHED
     ours = set(table.columns[len(PUBLISHED) :])
     assert {"tflite_fp16_bytes", "tflite_int16x8_acc", "tflite_int8_gzip_bytes", "keras_total_ms", "macs"} < ours
@@ -127,7 +127,7 @@ def test_a_second_report_leaves_nothing_of_the_first(
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
     """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
     run = reader.read(write_run(run_json))
-    table = tables.results(run)
+    table = results_table.results(run)
     assert list(tables.comparison(table).columns) == COMPARISON
     assert list(tables.frontier(table, "latency")["exp_id"]) == ["conv_qat_s0"]
     assert list(tables.frontier(table, "size")["exp_id"]) == ["conv_baseline_s0", "conv_qat_s0"]
@@ -229,7 +229,7 @@ def test_a_run_with_nothing_measured_for_a_figure(run_json: dict[str, Any], writ
 def test_hostile_names_stay_in_their_cell(run_json: dict[str, Any], write_run: Write) -> None:
     """A pipe would open a column of its own."""
     run_json["optsuite"]["built"][0]["recipe"] = "a|b"
-    assert "a\\|b" in tables.markdown(tables.results(reader.read(write_run(run_json))))
+    assert "a\\|b" in tables.markdown(results_table.results(reader.read(write_run(run_json))))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_labels_do_not_overlap(run_json: dict[str, Any], write_run: Write) -> No
     run = reader.read(write_run(run_json))
     for name in ("acc_vs_latency_int8", "acc_vs_size_int8", "tflite_accdrop_vs_sizeratio"):
         figure = Figure(figsize=(10, 7), layout="constrained")
-        assert figures.FIGURES[name](run, tables.results(run), figure)
+        assert figures.FIGURES[name](run, results_table.results(run), figure)
         figure.draw_without_rendering()
         labels = [text for text in figure.axes[0].texts if text.get_text().startswith("k-")]
         assert len(labels) == 25

@@ -50,7 +50,9 @@ def _task(*, dataset: Dataset = DATASETS["mnist"], **settings: Any) -> Task:
 
 def _key(path: Path) -> str:
     action = Load(file=File.of(path))
-    return Step(label="net", action=action, dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0).key
+    return Step(
+        model="net", actions=("done",), action=action, dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0
+    ).key
 
 
 def _loaded(path: Path, *, trust: bool = False) -> tuple[Any, Task]:

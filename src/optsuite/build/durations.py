@@ -24,9 +24,20 @@ _GUESSED_START_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class BuildTime:
-    """One step that was built: of `weight`, in `seconds`. `start_s` is as in `Done`."""
+    """How long one step took.
 
-    step: str
+    Attributes:
+        model: The name of the model.
+        actions: The actions from the first step to this one.
+        profile: The name of the profile.
+        weight: Roughly how long the step takes, in conversions.
+        seconds: How long it took.
+        start_s: How long its process took to start, for the first step of a process.
+
+    """
+
+    model: str
+    actions: Annotated[tuple[str, ...], Meta(min_length=1)]
     profile: str
     weight: Annotated[int, Meta(ge=1)]
     seconds: Annotated[float, Meta(ge=0)]
@@ -42,7 +53,7 @@ class Estimate:
 
 
 class Durations:
-    """The times of past builds, in `file`, a line of JSON each. A line that is none is left out."""
+    """The times of past builds, in `file`: one line of JSON per step. Lines that can't be read are left out."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -54,7 +65,7 @@ class Durations:
                 took = msgspec.json.decode(line, type=BuildTime)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            for _, name in _names(took.step, took.profile):
+            for _, name in _similar(took.model, took.actions, took.profile):
                 self._rates[name].append(took.seconds / took.weight)
             if took.start_s is not None:
                 self._starts.append(took.start_s)
@@ -62,7 +73,8 @@ class Durations:
     def add(self, step: Step, done: Done) -> None:
         """Write down how long a step took."""
         took = BuildTime(
-            step=_seedless(step),
+            model=step.model,
+            actions=step.actions,
             profile=step.profile.name,
             weight=step.weight,
             seconds=done.seconds,
@@ -73,7 +85,7 @@ class Durations:
 
     def of(self, step: Step) -> Estimate:
         """From past builds of the same step with any seed, else of the next most similar ones, by their weights."""
-        for basis, name in _names(_seedless(step), step.profile.name):
+        for basis, name in _similar(step.model, step.actions, step.profile.name):
             if rates := self._rates.get(name):
                 return Estimate(seconds=step.weight * statistics.median(rates[-_NEWEST:]), basis=basis)
         return Estimate(seconds=step.weight * _GUESS_S, basis="guess")
@@ -91,15 +103,9 @@ def _lines(file: Path) -> list[bytes]:
         return []
 
 
-def _seedless(step: Step) -> str:
-    return step.label.replace(f" s{step.seed}:", ":")
-
-
-def _names(step: str, profile: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The names that a step of that label goes by, from its own to the most general, and what each says of it."""
-    model, _, stages = step.partition(": ")
-    action = stages.rpartition(" > ")[2]
-    yield "same step", (profile, model, stages)
-    yield "same stage and model", (profile, model, action)
-    yield "same stage", (profile, action)
+def _similar(model: str, actions: tuple[str, ...], profile: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The groups of similar steps that a step is in, from the most similar to all: what they share, and a key."""
+    yield "same step", (profile, model, *actions)
+    yield "same stage and model", (profile, "stage and model", model, actions[-1])
+    yield "same stage", (profile, "stage", actions[-1])
     yield "any step", (profile,)

@@ -31,7 +31,7 @@ def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog:
         last = _stage_step(stage, last, experiment, profile, catalog)
     if variant.convert is None:
         return last
-    return replace(last, label=f"{last.label} > {variant.name}", action=variant.convert, schedule=None, inputs=(last,))
+    return replace(last, actions=(*last.actions, variant.name), action=variant.convert, schedule=None, inputs=(last,))
 
 
 def _first_step(experiment: Experiment, profile: Profile) -> Step:
@@ -39,7 +39,8 @@ def _first_step(experiment: Experiment, profile: Profile) -> Step:
     model = experiment.model
     action = Train(build=model.build) if model.build else Load(file=File.of(model.file or ""))
     return Step(
-        label=f"{model.name} s{experiment.seed}: {action.name}",
+        model=model.name,
+        actions=(action.name,),
         action=action,
         dataset=experiment.dataset,
         profile=profile,
@@ -57,7 +58,7 @@ def _stage_step(stage: Stage, parent: Step, experiment: Experiment, profile: Pro
     kept = f" keeping {' and '.join(stage.preserve)}" if stage.preserve else ""
     return replace(
         parent,
-        label=f"{parent.label} > {stage.name}{kept}",
+        actions=(*parent.actions, f"{stage.name}{kept}"),
         action=stage,
         schedule=experiment.model.stages.get(stage.name, experiment.model.finetune),
         inputs=tuple(inputs),
@@ -68,5 +69,5 @@ def _teacher_step(teacher: Teacher, experiment: Experiment, profile: Profile, ca
     """The step that gets the answers of a teacher: the baseline of the teacher's model with the same seed."""
     (model,) = pick(catalog.models, [teacher.model], "teacher model")
     trained = _first_step(replace(baseline(experiment), model=model), profile)
-    label = f"{trained.label} > {teacher.answers.name}"
-    return replace(trained, label=label, action=teacher.answers, schedule=None, inputs=(trained,))
+    actions = (*trained.actions, teacher.answers.name)
+    return replace(trained, actions=actions, action=teacher.answers, schedule=None, inputs=(trained,))

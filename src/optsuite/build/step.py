@@ -28,11 +28,21 @@ from optsuite.stages.packages import builder_versions
 class Step:
     """A build step: an action, what it is trained with, and the steps whose results it starts from.
 
-    `label` is for people, and `trust` says whether the model may have layers that run any code. Neither is part of
-    the key.
+    Attributes:
+        model: The name of the model; it is not part of the key.
+        actions: The actions from the first step to this one, as people read them; not part of the key.
+        action: What the step does.
+        dataset: The data.
+        profile: How much of the data is used, and how long the step may train.
+        seed: The seed of the experiment.
+        schedule: How to train; None for a step that trains nothing.
+        inputs: The steps whose artifacts it starts from: the parent, and the teacher's answers.
+        trust: Whether the model may have layers that run any code; not part of the key.
+
     """
 
-    label: str
+    model: str
+    actions: tuple[str, ...]
     action: Stage | Conversion
     dataset: Dataset
     profile: Profile
@@ -40,6 +50,11 @@ class Step:
     schedule: Schedule | None = None
     inputs: tuple[Step, ...] = ()
     trust: bool = False
+
+    @property
+    def label(self) -> str:
+        """The step as people read it, such as "conv s0: train > qat > int8"."""
+        return f"{self.model} s{self.seed}: {' > '.join(self.actions)}"
 
     @functools.cached_property
     def parts(self) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ def command(files: tuple[Path, ...], data: Path | None, metric_name: str, json_p
 
     TensorFlow need not be installed. With --data, accuracy, sizes and times are measured; without, sizes and times.
     """
-    from optsuite.measure import standalone
+    from optsuite.measure import standalone, standalone_run
 
     metric = standalone.metric(metric_name)
     if data is None:
@@ -49,7 +49,7 @@ def command(files: tuple[Path, ...], data: Path | None, metric_name: str, json_p
         return 0
     if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
         raise OptsuiteError(f"{json_path.parent}: no such folder; expected a file in a folder that exists")
-    content = msgspec.json.encode(standalone.run(files, data, metric))
+    content = msgspec.json.encode(standalone_run.run(files, data, metric))
     from optsuite.results.reader import decode
 
     for row in decode(content, json_path or Path("run.json")).rows:

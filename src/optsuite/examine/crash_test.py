@@ -13,11 +13,7 @@ from optsuite.errors import OptsuiteError
 
 _TRIES = 2
 """A process may be killed by others, too."""
-
-
 _LONG_S = 60
-
-
 Name = TypeVar("Name")
 
 

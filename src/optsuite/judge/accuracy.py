@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from optsuite.errors import OptsuiteError
+from optsuite.judge.exact_test import certain_p, swapped
+from optsuite.judge.exact_test import p_worse as exact_p_worse
 from optsuite.results.answers import Answers
 from optsuite.spec.metric import WORST
 
@@ -96,21 +98,21 @@ class BinaryDrop(AccuracyDrop):
         An image is swapped for all seeds at once, as seeds share their images and so their hard ones. With one seed
         this is McNemar's exact test (McNemar 1947); with more, Fisher's randomisation test (Fisher 1935, ch. 3).
         """
-        chances, sums = _swapped(self.nets)
+        chances, sums = swapped(self.nets)
         return float(min(1.0, chances[abs(sums) >= abs(self.lost - self.gained)].sum()))
 
     def p_worse(self) -> float:
         """One-sided exact p, by the same test: how many ways lose as much as was lost, or more."""
-        return _p_worse(self.nets)
+        return exact_p_worse(self.nets)
 
     def p_better(self) -> float:
         """One-sided exact p: how many ways gain as much as was gained, or more."""
-        return _p_worse({-net: images for net, images in self.nets.items()})
+        return exact_p_worse({-net: images for net, images in self.nets.items()})
 
     def interval(self) -> tuple[float, float]:
         """95 % interval of the drop, from the images' nets; half an image each way is added (Agresti and Min 2005).
 
-        That keeps it from being nothing where nothing flipped.
+        That keeps it from being nothing where no answer changed.
         """
         images = self.images + 2
         seeds = self.count / self.images
@@ -128,7 +130,7 @@ class BinaryDrop(AccuracyDrop):
         gained = -sum(net * images for net, images in gains.items())
 
         def found(losses: int) -> bool:
-            return _p_worse(gains | {1: losses}) <= alpha
+            return exact_p_worse(gains | {1: losses}) <= alpha
 
         least = gained + math.floor(tolerance * self.count + 1e-6) + 1
         enough = least
@@ -170,9 +172,9 @@ class GradedDrop(AccuracyDrop):
         from scipy.stats import ttest_1samp
 
         if self.not_finite:  # more answers that are no number are certainly worse, fewer are certainly better
-            return _certain_p(self.not_finite, alternative)
+            return certain_p(self.not_finite, alternative)
         if not self._error:  # all images differ by the same: by nothing, or by what chance does not do
-            return _certain_p(self.value, alternative)
+            return certain_p(self.value, alternative)
         return float(ttest_1samp(self.lost_by, 0.0, alternative=alternative).pvalue)
 
     @property
@@ -192,33 +194,6 @@ class GradedDrop(AccuracyDrop):
         if self.images < 2:
             return None
         return max(tolerance, float(t.ppf(1 - alpha, self.images - 1)) * self._error)
-
-
-def _certain_p(loss: float, alternative: Literal["two-sided", "greater", "less"]) -> float:
-    """Return the p-value, 0 or 1, of a loss that is the same on all images: it can't be chance."""
-    if alternative == "greater":
-        return 1.0 if loss <= 0 else 0.0
-    if alternative == "less":
-        return 1.0 if loss >= 0 else 0.0
-    return 1.0 if loss == 0 else 0.0
-
-
-def _swapped(nets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """All sums that swapping image by image can give, and the chance of each."""
-    from scipy.stats import binom  # takes a second to import, which the gates have no use for
-
-    chances = np.ones(1)
-    for size in {abs(net) for net in nets}:
-        flipped = nets.get(size, 0) + nets.get(-size, 0)
-        part = np.zeros(2 * size * flipped + 1)
-        part[:: 2 * size] = binom.pmf(np.arange(flipped + 1), flipped, 0.5)
-        chances = np.convolve(chances, part)
-    return chances, np.arange(len(chances)) - len(chances) // 2
-
-
-def _p_worse(nets: Mapping[int, int]) -> float:
-    chances, sums = _swapped(nets)
-    return float(min(1.0, chances[sums >= sum(net * images for net, images in nets.items())].sum()))
 
 
 def paired(reference: Answers, candidate: Answers) -> AccuracyDrop:

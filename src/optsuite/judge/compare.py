@@ -9,7 +9,7 @@ from optsuite.config import Tolerances
 from optsuite.errors import OptsuiteError
 from optsuite.judge import significance
 from optsuite.judge.invariants import Violation, in_force, violations
-from optsuite.judge.pairs import ComparedRun, Pair, matched
+from optsuite.judge.pairs import ComparedRun, RowPair, matched
 from optsuite.judge.verdict import Judgement, Verdict
 from optsuite.results.built import Built
 from optsuite.results.header import Header
@@ -91,7 +91,7 @@ def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
     return ""
 
 
-def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolerances) -> Judgement:
+def _size(pair: RowPair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolerances) -> Judgement:
     tolerance = tolerances.of("size", pair.experiment, pair.variant)
     if pair.identical:  # another zlib may compress the same file otherwise
         return pair.judge(metric, Verdict.SAME, "identical bytes", tolerance=tolerance)
@@ -105,7 +105,7 @@ def _size(pair: Pair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolera
     return pair.judge(metric, verdict, detail, value=value, tolerance=tolerance)
 
 
-def _invariants(pair: Pair) -> Judgement | None:
+def _invariants(pair: RowPair) -> Judgement | None:
     """Judge by the invariants of the reference run's stages: one that a stage no longer has is violated."""
     any_in_force = False
     before: dict[tuple[int, Violation], str] = {}
@@ -125,7 +125,7 @@ def _invariants(pair: Pair) -> Judgement | None:
     return pair.judge("invariants", Verdict.SAME, "violated as before" if after else "hold")
 
 
-def _latency(pair: Pair, base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime) -> Judgement:
+def _latency(pair: RowPair, base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime) -> Judgement:
     """Judge latency: times of two runs are never compared; the same file is as fast, others are timed side by side.
 
     Of several seeds, whose files have the same graph, the first that both runs' artifacts are there for.

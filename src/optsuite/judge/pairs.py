@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from optsuite.judge.training_spread import Rows, trained_anew, trainings
-from optsuite.judge.verdict import Judgement, Metric, Verdict
+from optsuite.judge.verdict import Criterion, Judgement, Verdict
 from optsuite.results.built import Built
 from optsuite.results.header import Header, Trainings
 from optsuite.results.measured import Measured
@@ -41,7 +41,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class RowPair:
     """A variant of an experiment in both runs, a (before, after) a seed; `built` are the baseline's.
 
     `anew` says why the two were trained anew though no code differs, and is empty where they were not. `trainings` are
@@ -72,16 +72,16 @@ class Pair:
         """Why the files are those of other trainings; empty where they are the same files, or of the same training."""
         return "" if self.identical else self.anew
 
-    def judge(self, metric: Metric, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
+    def judge(self, metric: Criterion, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
         """A verdict on this pair."""
         return Judgement(
             experiment=self.experiment, variant=self.variant, metric=metric, verdict=verdict, detail=detail, **figures
         )
 
 
-def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[Pair]:
+def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[RowPair]:
     """The rows of both, all seeds of one together; `spread` has the trainings that tell how much trainings differ."""
-    found: dict[tuple[str, str], Pair] = {}
+    found: dict[tuple[str, str], RowPair] = {}
     for row, before in base.rows.items():
         after = new.rows.get(row)
         if after is None:
@@ -100,7 +100,7 @@ def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[Pair]:
                 anew=pair.anew or anew,
             )
         else:
-            found[place] = Pair(
+            found[place] = RowPair(
                 experiment=built.model_recipe,
                 variant=variant,
                 before=[before],

@@ -12,21 +12,21 @@ from typing import Literal
 
 from optsuite.config import Tolerances
 from optsuite.judge.accuracy import pooled
-from optsuite.judge.pairs import Pair
+from optsuite.judge.pairs import RowPair
 from optsuite.judge.training_spread import LEAST, Spread
 from optsuite.judge.verdict import ALPHA, Judgement, Verdict
 from optsuite.results.header import Trainings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Test:
+class SignificanceTest:
     """One figure of one row: by how much it is worse, and how likely that is by chance.
 
     `over` and `under` say whether it is worse, or better, by more than the tolerance. `least` gives the smallest
     `value` that would have had a one-sided p of so much, None for none.
     """
 
-    pair: Pair
+    pair: RowPair
     metric: Literal["accuracy", "gzip_bytes"]
     value: float
     tolerance: float
@@ -59,9 +59,9 @@ class Test:
         )
 
 
-def judgements(pairs: Sequence[Pair], tolerances: Tolerances) -> Iterator[Judgement]:
+def judgements(pairs: Sequence[RowPair], tolerances: Tolerances) -> Iterator[Judgement]:
     """The accuracy of every pair, and the gzip size of those that were trained anew."""
-    tests: list[Test] = []
+    tests: list[SignificanceTest] = []
     for pair in pairs:
         if pair.answers_the_same:
             yield pair.judge("accuracy", Verdict.SAME, "identical bytes")
@@ -82,12 +82,12 @@ def judgements(pairs: Sequence[Pair], tolerances: Tolerances) -> Iterator[Judgem
         yield test.judge(p_worse, p_better, ALPHA / len(tests))
 
 
-def _paired(pair: Pair, tolerances: Tolerances) -> Test:
+def _paired(pair: RowPair, tolerances: Tolerances) -> SignificanceTest:
     """Accuracy by the images whose answers changed: the training is the same, or the code differs."""
     drop = pooled([(old.test, new.test) for old, new in zip(pair.before, pair.after, strict=True)])
     tolerance = tolerances.of("accuracy", pair.experiment, pair.variant)
     low, high = drop.interval()
-    return Test(
+    return SignificanceTest(
         pair=pair,
         metric="accuracy",
         value=drop.value,
@@ -103,7 +103,7 @@ def _paired(pair: Pair, tolerances: Tolerances) -> Test:
     )
 
 
-def _against_spread(pair: Pair, trainings: Trainings, tolerances: Tolerances) -> Iterator[Test]:
+def _against_spread(pair: RowPair, trainings: Trainings, tolerances: Tolerances) -> Iterator[SignificanceTest]:
     """Accuracy and gzip size against the spread of `trainings`: means over the trainings before and after."""
     row = pair.experiment, pair.variant
     before, after = fmean(pair.trainings.accuracy), fmean(one.test.accuracy for one in pair.after)
@@ -133,7 +133,7 @@ def _against_spread(pair: Pair, trainings: Trainings, tolerances: Tolerances) ->
 
 
 def _spread_test(
-    pair: Pair,
+    pair: RowPair,
     metric: Literal["accuracy", "gzip_bytes"],
     *,
     value: float,
@@ -141,11 +141,11 @@ def _spread_test(
     tolerance: float,
     detail: str,
     deviation: str,
-) -> Test:
+) -> SignificanceTest:
     before, after = len(pair.trainings.seeds), len(pair.after)
     margin = spread.least(0.025, before, after)
     against = "one training" if before == 1 else f"the mean of {before} trainings"
-    return Test(
+    return SignificanceTest(
         pair=pair,
         metric=metric,
         value=value,

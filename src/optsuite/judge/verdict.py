@@ -14,7 +14,7 @@ It is over all rows together. A model of the same training is judged on images l
 against the spread of trainings.
 """
 
-Metric = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
+Criterion = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
 
 
 class Verdict(enum.StrEnum):
@@ -45,7 +45,7 @@ class Judgement:
 
     experiment: str
     variant: str
-    metric: Metric
+    metric: Criterion
     verdict: Verdict
     detail: str
     value: float | None = None

@@ -15,18 +15,14 @@ from optsuite.measure import probe_models
 from optsuite.measure.host import cores, governor, peaks
 from optsuite.results.header import Environment, ReferenceTimes
 
-_PATIENCE_S = 0.5
-
-
-_PATIENCE = 0.05
-"""How long a row waits at most, and which share of a run its rows wait at most together."""
-
-
-_STEADY = 3
-
-
+_ROW_WAIT_S = 0.5
+"""How long a row waits for a steady machine, at most."""
+_RUN_WAIT_SHARE = 0.05
+"""The share of a run that all its rows together wait, at most."""
+_STEADY_TIMES = 3
+"""How many times in succession the reference has to be no slower than typical."""
 _LEARN_S = 1.0
-"""How long it takes to learn what is usual: longer than most of what disturbs a machine."""
+"""How long it takes to learn what is typical: longer than most of what disturbs a machine."""
 
 
 class Monitor:
@@ -65,9 +61,9 @@ class Monitor:
         self._seen.append(before_row)
         slow = (1 + TOLERANCE) * typical(self._seen)
         start = time.perf_counter()
-        patience = min(_PATIENCE_S, _LEARN_S + _PATIENCE * (start - self._start) - self._waited_s)
+        longest_s = min(_ROW_WAIT_S, _LEARN_S + _RUN_WAIT_SHARE * (start - self._start) - self._waited_s)
         steady = waited = 0.0
-        while steady < _STEADY and waited <= patience:
+        while steady < _STEADY_TIMES and waited <= longest_s:
             before = self._median_s()
             steady = steady + 1 if before <= slow else 0
             waited = time.perf_counter() - start

@@ -17,8 +17,6 @@ from optsuite.store.store import Store
 
 _BLOCK_S = 5e-4
 """How long a block of calls takes: long beside a clock read, short beside what disturbs a machine."""
-
-
 _WARM_UP = 0.2
 """Calls before each block that are not timed, as a part of the block: the other models had the caches."""
 

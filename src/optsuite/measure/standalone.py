@@ -1,97 +1,82 @@
-"""Plain .tflite files, measured as those of a run are, into the JSON of a run: no build, no TensorFlow, no pytest."""
+"""Files from elsewhere, measured as those of a run are: no build, no TensorFlow, no pytest."""
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-import optsuite
 from optsuite import litert
-from optsuite.catalog.loaders import npz
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.examine import answers, kernels
 from optsuite.examine.crash_test import crashing
 from optsuite.litert import LiteRTRunner
-from optsuite.measure import host, runtime
+from optsuite.measure import runtime
 from optsuite.measure.monitor import Monitor
-from optsuite.results.built import Built
-from optsuite.results.figures import FIGURES
-from optsuite.results.header import CatalogNames, Header, Requested
 from optsuite.results.measured import Measured
-from optsuite.results.model import ModelInfo, StageRecord
-from optsuite.results.reader import SCHEMA, SECTION, plain
 from optsuite.spec.data import Split
-from optsuite.spec.invariant import Invariant
 from optsuite.spec.metric import ACCURACY, MeanAbsoluteError, Metric, TopK
 
 VARIANT = "tflite"
-_KIND = "file"
+"""The variant of a file from elsewhere."""
+RECIPE = "file"
+"""The recipe of a file from elsewhere, of which no stage is known."""
 _ROUNDS = 1_000
 _ROUNDS_S = 5.0
 _ROUNDS_LEAST = 30
 
 
-def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
-    """Measure the files on the data (see `loaders.to_evaluate`) one after the other; the content of a run's JSON.
+@dataclass(frozen=True, kw_only=True)
+class MeasuredFile:
+    """A file measured on data.
 
-    Each is an experiment of its own, named after the file. Raises OptsuiteError for a file that can't be run on the
-    data, and for two of one name.
+    Attributes:
+        name: The name of the file without its ending, which is the name of its model.
+        measured: Its record.
+        contents: Its kernels and number formats.
+        rounds_s: The seconds of each timed call, float64 (rounds,).
+
     """
-    splits = npz.to_evaluate(data, metric)
-    by_name = _by_name(files)
-    names = list(by_name)
-    for name, content in by_name.items():  # all of them, before minutes are spent on the first
-        with _naming(name):
-            _check(content, metric, splits)
-    load = host.load()
-    monitor = Monitor(load)
-    rows = [_row(name, content, metric, splits, monitor) for name, content in by_name.items()]
-    header = Header(
-        schema=SCHEMA,
-        version=optsuite.__version__,
-        profile="full",
-        requested=Requested(
-            dataset=data.stem,
-            matrix=_KIND,
-            models=tuple(names),
-            recipes=(_KIND,),
-            variants=(VARIANT,),
-            seeds=(0,),
-        ),
-        catalog=CatalogNames(models=tuple(names), recipes=(_KIND,), variants=(VARIANT,)),
-        figures=FIGURES,
-        experiments=tuple(measured.experiment for measured, _, _ in rows),
-        variants=(VARIANT,),
-        environment=monitor.environment,
-        build_s=0.0,
-        measure_s=float(sum(seconds.sum() for _, _, seconds in rows)),
-        reference_times=tuple(monitor.reference_times),
-        labels=tuple(splits["test"].y.tolist()) if metric.classes else (),
-        built=tuple(_known(name, data.stem, *row[:2]) for name, row in zip(names, rows, strict=True)),
-        absences=(),
-        metric=metric.name,
-        data_sha256=splits["test"].sha256,
-    )
-    # They import half of pytest; a run through pytest has them from there.
-    from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
-    from pytest_benchmark.utils import get_commit_info
 
-    return {
-        "machine_info": pytest_benchmark_generate_machine_info(),  # type: ignore[no-untyped-call]
-        "commit_info": get_commit_info(),  # type: ignore[no-untyped-call]
-        "benchmarks": [_benchmark(measured, seconds) for measured, _, seconds in rows],
-        "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
-        "version": version("pytest-benchmark"),
-        SECTION: plain(header),
-    }
+    name: str
+    measured: Measured
+    contents: kernels.Contents
+    rounds_s: np.ndarray
+
+
+def measure(name: str, content: bytes, metric: Metric, splits: Mapping[str, Split], monitor: Monitor) -> MeasuredFile:
+    """Measure a file on the data: its answers to both splits, how the runtime runs it, and its latency.
+
+    Raises:
+        OptsuiteError: The file can't be run.
+
+    """
+    with _naming(name):
+        runner, contents = LiteRTRunner(content), kernels.read(content)
+        passes = {split: litert.run_pass(runner, splits[split].x) for split in splits}
+        ran = runtime.observe(content, contents)
+        measured = answers.record(
+            content,
+            metric,
+            splits,
+            {split: one.outputs for split, one in passes.items()},
+            [ran.note],
+            experiment=f"{name}_{RECIPE}_s0",
+            variant=VARIANT,
+            key="",
+            budget=0.0,
+            total_time_s=passes["test"].total_time_s,
+            validation_time_s=passes["validation"].total_time_s,
+            execution=ran,
+            weights=contents.weights,
+        )
+        with monitor.watch(measured.experiment, VARIANT):
+            rounds_s = _timed_rounds(runner)
+    return MeasuredFile(name=name, measured=measured, contents=contents, rounds_s=rounds_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +96,9 @@ def timed(files: Sequence[Path]) -> list[Timed]:
         OptsuiteError: A file can't be run, or two have one name.
 
     """
-    by_name = _by_name(files)
+    contents_by_name = by_name(files)
     runners = {}
-    for name, content in by_name.items():
+    for name, content in contents_by_name.items():
         with _naming(name):
             runners[name] = LiteRTRunner(content)
             runners[name].invoke()
@@ -124,7 +109,7 @@ def timed(files: Sequence[Path]) -> list[Timed]:
             gzip_bytes=answers.gzip_bytes(content),
             median_s=float(np.median(_timed_rounds(runners[name]))),
         )
-        for name, content in by_name.items()
+        for name, content in contents_by_name.items()
     ]
 
 
@@ -150,8 +135,8 @@ def contents(files: Sequence[Path]) -> list[bytes]:
     return found
 
 
-def _by_name(files: Sequence[Path]) -> dict[str, bytes]:
-    """The files' contents by the name that their experiments get; OptsuiteError for two of one name."""
+def by_name(files: Sequence[Path]) -> dict[str, bytes]:
+    """Return the contents of the files by the names of their models; OptsuiteError for two of one name."""
     names = [path.stem for path in files]
     if len(set(names)) < len(names):
         raise OptsuiteError(f"expected files of different names, got {', '.join(map(str, files))}")
@@ -167,8 +152,14 @@ def _naming(name: str) -> Iterator[None]:
         raise OptsuiteError(f"{name}: {first_line(error)}") from error
 
 
-def _check(content: bytes, metric: Metric, splits: dict[str, Split]) -> None:
-    """OptsuiteError for a file that can't be run on the data, or does not answer as the metric needs it."""
+def check(files: Mapping[str, bytes], metric: Metric, splits: Mapping[str, Split]) -> None:
+    """Raise OptsuiteError for files that can't be run on the data, or do not answer as the metric needs it."""
+    for name, content in files.items():
+        with _naming(name):
+            _check(content, metric, splits)
+
+
+def _check(content: bytes, metric: Metric, splits: Mapping[str, Split]) -> None:
     runner = LiteRTRunner(content)
     shape = (1, *splits["test"].x.shape[1:])
     if runner.input_shape != shape:
@@ -177,33 +168,6 @@ def _check(content: bytes, metric: Metric, splits: dict[str, Split]) -> None:
         runner.set(runner.prepare(split.x)[:1])
         runner.invoke()
         metric.check(runner.get().shape[1:], split.y)
-
-
-def _row(
-    name: str, content: bytes, metric: Metric, splits: dict[str, Split], monitor: Monitor
-) -> tuple[Measured, kernels.Contents, np.ndarray]:
-    """What is recorded of a file, what is in it, and the seconds of its rounds."""
-    with _naming(name):
-        runner, contents = LiteRTRunner(content), kernels.read(content)
-        passes = {split: litert.run_pass(runner, splits[split].x) for split in splits}
-        ran = runtime.observe(content, contents)
-        measured = answers.record(
-            content,
-            metric,
-            splits,
-            {split: one.outputs for split, one in passes.items()},
-            [ran.note],
-            experiment=_id(name),
-            variant=VARIANT,
-            key="",
-            budget=0.0,
-            total_time_s=passes["test"].total_time_s,
-            validation_time_s=passes["validation"].total_time_s,
-            execution=ran,
-            weights=contents.weights,
-        )
-        with monitor.watch(_id(name), VARIANT):
-            return measured, contents, _timed_rounds(runner)
 
 
 def _timed_rounds(runner: LiteRTRunner) -> np.ndarray:
@@ -216,59 +180,3 @@ def _timed_rounds(runner: LiteRTRunner) -> np.ndarray:
 def _rounds(runner: LiteRTRunner, count: int) -> np.ndarray:
     """So many timed calls, or as many as fit into 5 s, but 30 at least: a slow model takes no minute."""
     return litert.rounds(runner.invoke, count, at_most_s=_ROUNDS_S, at_least=_ROUNDS_LEAST)
-
-
-def _id(name: str) -> str:
-    return f"{name}_{_KIND}_s0"
-
-
-def _known(name: str, dataset: str, measured: Measured, contents: kernels.Contents) -> Built:
-    """What is known of a file that was not built here."""
-    stage = StageRecord(
-        stage=_KIND,
-        epochs=0,
-        batch=0,
-        loss=(),
-        accuracy=(),
-        val_accuracy=(),
-        layers=(),
-        invariant=Invariant(),
-        preserve=(),
-        weights=contents.weights,
-    )
-    return Built(
-        id=measured.experiment,
-        dataset=dataset,
-        model=name,
-        recipe=_KIND,
-        seed=0,
-        budget=0.0,
-        info=ModelInfo(
-            parameters=sum(layer.size for layer in contents.weights) + contents.biases,
-            macs=contents.macs,
-            keras_bytes=None,
-            versions={},
-            stages=(stage,),
-        ),
-        test=None,
-        validation=None,
-    )
-
-
-def _benchmark(measured: Measured, seconds: np.ndarray) -> dict[str, Any]:
-    """As pytest-benchmark writes it."""
-    from pytest_benchmark.stats import Stats
-
-    stats: Any = Stats()  # type: ignore[no-untyped-call]
-    for one in seconds.tolist():
-        stats.update(one)
-    name = f"test_latency[{measured.experiment}-{measured.variant}]"
-    return {
-        "name": name,
-        "fullname": name,
-        "group": measured.experiment,
-        "params": {"experiment": measured.experiment, "variant": measured.variant},
-        "options": {},
-        "stats": {**stats.as_dict(), "iterations": 1, "data": seconds.tolist()},
-        "extra_info": {SECTION: plain(measured)},
-    }

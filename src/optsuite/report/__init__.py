@@ -10,7 +10,7 @@ import pandas as pd
 
 from optsuite.files import written
 from optsuite.judge.steadiness import steadiness
-from optsuite.report import about, escape, figures, kernels, page, pipelines, tables, timing
+from optsuite.report import about, escape, figures, kernels, page, pipelines, results_table, tables, timing
 from optsuite.results.calibration import Calibration
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
@@ -23,7 +23,7 @@ def write(run: Run, out: Path, calibration: Calibration | None = None, test: Spl
     an experiment.
     """
     with written(out, "report") as made:
-        results = tables.results(run)
+        results = results_table.results(run)
         escape.write_csv(results, made / "results.csv")
         merged = tables.over_seeds(results)
         if merged is not results:

@@ -27,8 +27,6 @@ _LINES = ("-", "--", ":")
 _DPI = 150
 _LABEL_HEIGHT = 0.03
 """Of the axes' height, for a line of text with some air."""
-
-
 Plot = Callable[[Run, pd.DataFrame, Figure], bool]
 """Draws a run and its results into a figure, or says that there is nothing to draw."""
 

@@ -8,14 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from optsuite.judge.accuracy import paired, pooled
+from optsuite.judge.accuracy import pooled
 from optsuite.judge.pareto import frontier as pareto_frontier
 from optsuite.report import escape
 from optsuite.results.built import Built
-from optsuite.results.run import Row, Run
+from optsuite.results.run import Run
 
-_PUBLISHED = ("fp32", "dynamic", "int8")
-"""The variants of the published tables, whose columns come first."""
 _MISSING = "—"
 _SD = "_sd"
 """What is appended to a column's name for its standard deviation over the seeds."""
@@ -28,94 +26,6 @@ def selected(run: Run) -> list[Built]:
     """The experiments that were asked for; others in the run are only their references."""
     built = {one.id: one for one in run.header.built}
     return [built[name] for name in run.header.experiments if name in built]
-
-
-def results(run: Run) -> pd.DataFrame:
-    """One line an experiment: the columns of the published tables in their order, then our own."""
-    lines = {built.id: _result(run, built) for built in selected(run)}
-    columns = list(next(iter(lines.values()), {"exp_id": None, "absent": None}))
-    return pd.DataFrame([lines.get(name) or _not_built(run, name, columns) for name in run.header.experiments])
-
-
-def _not_built(run: Run, experiment: str, columns: list[str]) -> dict[str, Any]:
-    """The line of an experiment of which there is nothing but the reason."""
-    reasons = dict.fromkeys(run.absence(experiment, variant) for variant in run.header.variants)
-    return dict.fromkeys(columns, pd.NA) | {"exp_id": experiment, "absent": "; ".join(reasons)}
-
-
-def _result(run: Run, built: Built) -> dict[str, Any]:
-    rows = {name: run.row(built.id, name) for name in (*run.header.catalog.variants, *run.header.variants)}
-    beside = [name for name in rows if name not in (*_PUBLISHED, "keras")]
-    line: dict[str, Any] = {
-        "exp_id": built.id,
-        "model": built.model,
-        "recipe": built.recipe,
-        "seed": built.seed,
-        "epochs": built.epochs,
-        "batch": built.info.stages[0].batch,
-        "test_acc": built.test.accuracy if built.test else pd.NA,
-        "params": built.info.parameters,
-        "flops": built.flops,
-        "sparsity_est": built.sparsity,
-        "keras_bytes": built.info.keras_bytes or pd.NA,
-    }
-    for figure in ("bytes", "median_ms", "acc"):
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for name in _PUBLISHED}
-    line["acc_drop_int8"] = _drop(built, rows.get("int8"))
-    int8_row = rows.get("int8")
-    line["size_ratio_int8"] = line["keras_bytes"] / int8_row.measured.bytes if int8_row else pd.NA
-    for name in _PUBLISHED:
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for figure in _SPREAD}
-    for name in beside:
-        figures = ("bytes", "median_ms", "acc", *_SPREAD)
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for figure in figures}
-    for figure in ("gzip_bytes", "total_ms"):
-        files = (name for name in rows if name != "keras")
-        line |= {f"{_prefix(name)}_{figure}": _figure(rows.get(name), figure) for name in files}
-    line["keras_median_ms"] = _figure(rows.get("keras"), "median_ms")
-    line["keras_total_ms"] = _figure(rows.get("keras"), "total_ms")
-    line["macs"] = built.info.macs
-    line["prunable"] = built.prunable
-    line["notes"] = "; ".join(f"{name}: {row.measured.note}" for name, row in rows.items() if row and row.measured.note)
-    line["absent"] = "; ".join(f"{name}: {run.absence(built.id, name)}" for name, row in rows.items() if row is None)
-    return line
-
-
-_SPREAD = ("mean_ms", "p90_ms", "p99_ms", "min_ms", "max_ms", "runs")
-
-
-def _prefix(variant: str) -> str:
-    """Of its columns: the published tables' name of fp32; the others keep their own."""
-    return "tflite_float" if variant == "fp32" else f"tflite_{variant}"
-
-
-def _figure(row: Row | None, figure: str) -> Any:
-    """One number of a measured variant, NA where there is none."""
-    if row is None:
-        return pd.NA
-    timing, measured = row.timing, row.measured
-    seconds = {
-        "median_ms": timing.median_s,
-        "mean_ms": timing.mean_s,
-        "min_ms": timing.min_s,
-        "max_ms": timing.max_s,
-        "total_ms": measured.total_time_s,
-    }
-    if figure in seconds:
-        return seconds[figure] * 1e3
-    if figure in ("p90_ms", "p99_ms"):
-        value = timing.percentile_s(float(figure[1:3]))
-        return pd.NA if value is None else value * 1e3
-    return {
-        "acc": measured.test.accuracy,
-        "bytes": measured.bytes,
-        "gzip_bytes": measured.gzip_bytes,
-        "runs": timing.rounds,
-    }[figure]
-
-
-def _drop(built: Built, row: Row | None) -> Any:
-    return pd.NA if row is None or built.test is None else paired(built.test, row.measured.test).value
 
 
 def over_seeds(table: pd.DataFrame, by: Sequence[str] = ("exp_id",)) -> pd.DataFrame:

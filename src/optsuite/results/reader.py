@@ -23,8 +23,6 @@ from optsuite.results.timing import Timing
 from optsuite.units import Duration, Positive, Seconds
 
 SCHEMA = 4
-
-
 SECTION = "optsuite"
 
 

@@ -11,8 +11,6 @@ from optsuite.keras_config import SAME_IN_BOTH
 
 _SYMBOLS = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 """Operations between two tensors (`x + y`) that Keras 2 has a layer for."""
-
-
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 
 

@@ -23,8 +23,6 @@ from optsuite.stages.keras3 import _SYMBOLS, _untranslated, translated
 from optsuite.stages.train import check
 
 _TRIALS = 32
-
-
 _TOLERANCE = 1e-4
 """Of the largest answer: both compute in float32, in another order."""
 

@@ -29,8 +29,6 @@ class Train(Stage):
 
 
 _KERNELS = ("Conv1D", "Conv2D", "DepthwiseConv2D", "Dense")
-
-
 _NO_KERNEL = ("BatchNormalization", "LayerNormalization")
 """Layers that have weights, but none that count as a kernel."""
 

@@ -12,8 +12,6 @@ from optsuite.files import File
 from optsuite.spec.data import Split
 
 _SPLITS = ("train", "validation", "test")
-
-
 VALIDATION_SHARE = 0.1
 
 

@@ -1,0 +1,142 @@
+"""The JSON of a run of files from elsewhere: `optsuite measure --json`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optsuite
+from optsuite.catalog.loaders import npz
+from optsuite.measure import host, standalone
+from optsuite.measure.monitor import Monitor
+from optsuite.measure.standalone import RECIPE, VARIANT, MeasuredFile
+from optsuite.results.built import Built
+from optsuite.results.figures import FIGURES
+from optsuite.results.header import CatalogNames, Header, Requested
+from optsuite.results.model import ModelInfo, StageRecord
+from optsuite.results.reader import SCHEMA, SECTION, plain
+from optsuite.spec.data import Split
+from optsuite.spec.invariant import Invariant
+from optsuite.spec.metric import Metric
+
+
+def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
+    """Measure the files on the data, and return the content of a run's JSON.
+
+    Each file is an experiment of its own, named after the file.
+
+    Args:
+        files: The .tflite files.
+        data: An .npz file, as `loaders.npz.to_evaluate` takes it.
+        metric: What the files' answers are judged by.
+
+    Raises:
+        OptsuiteError: A file can't be run on the data, or two have one name.
+
+    """
+    load = host.load()
+    splits = npz.to_evaluate(data, metric)
+    contents = standalone.by_name(files)
+    standalone.check(contents, metric, splits)  # all files, before minutes are spent on the first
+    monitor = Monitor(load)
+    measured = [standalone.measure(name, content, metric, splits, monitor) for name, content in contents.items()]
+    header = _header(measured, data.stem, metric, splits["test"], monitor)
+    # They import half of pytest; a run through pytest has them from there.
+    from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
+    from pytest_benchmark.utils import get_commit_info
+
+    return {
+        "machine_info": pytest_benchmark_generate_machine_info(),  # type: ignore[no-untyped-call]
+        "commit_info": get_commit_info(),  # type: ignore[no-untyped-call]
+        "benchmarks": [_benchmark(file) for file in measured],
+        "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
+        "version": version("pytest-benchmark"),
+        SECTION: plain(header),
+    }
+
+
+def _header(files: Sequence[MeasuredFile], dataset: str, metric: Metric, test: Split, monitor: Monitor) -> Header:
+    names = tuple(file.name for file in files)
+    return Header(
+        schema=SCHEMA,
+        version=optsuite.__version__,
+        profile="full",
+        requested=Requested(
+            dataset=dataset,
+            matrix=RECIPE,
+            models=names,
+            recipes=(RECIPE,),
+            variants=(VARIANT,),
+            seeds=(0,),
+        ),
+        catalog=CatalogNames(models=names, recipes=(RECIPE,), variants=(VARIANT,)),
+        figures=FIGURES,
+        experiments=tuple(file.measured.experiment for file in files),
+        variants=(VARIANT,),
+        environment=monitor.environment,
+        build_s=0.0,
+        measure_s=float(sum(file.rounds_s.sum() for file in files)),
+        reference_times=tuple(monitor.reference_times),
+        labels=tuple(test.y.tolist()) if metric.classes else (),
+        built=tuple(_built(file, dataset) for file in files),
+        absences=(),
+        metric=metric.name,
+        data_sha256=test.sha256,
+    )
+
+
+def _built(file: MeasuredFile, dataset: str) -> Built:
+    """The record of a model that was not built here: only its kernels are known."""
+    contents = file.contents
+    stage = StageRecord(
+        stage=RECIPE,
+        epochs=0,
+        batch=0,
+        loss=(),
+        accuracy=(),
+        val_accuracy=(),
+        layers=(),
+        invariant=Invariant(),
+        preserve=(),
+        weights=contents.weights,
+    )
+    return Built(
+        id=file.measured.experiment,
+        dataset=dataset,
+        model=file.name,
+        recipe=RECIPE,
+        seed=0,
+        budget=0.0,
+        info=ModelInfo(
+            parameters=sum(layer.size for layer in contents.weights) + contents.biases,
+            macs=contents.macs,
+            keras_bytes=None,
+            versions={},
+            stages=(stage,),
+        ),
+        test=None,
+        validation=None,
+    )
+
+
+def _benchmark(file: MeasuredFile) -> dict[str, Any]:
+    """A file as pytest-benchmark writes a benchmark."""
+    from pytest_benchmark.stats import Stats
+
+    measured, seconds = file.measured, file.rounds_s.tolist()
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
+    for one in seconds:
+        stats.update(one)
+    name = f"test_latency[{measured.experiment}-{measured.variant}]"
+    return {
+        "name": name,
+        "fullname": name,
+        "group": measured.experiment,
+        "params": {"experiment": measured.experiment, "variant": measured.variant},
+        "options": {},
+        "stats": {**stats.as_dict(), "iterations": 1, "data": seconds},
+        "extra_info": {SECTION: plain(measured)},
+    }

@@ -1,0 +1,75 @@
+"""Two corrections of TFMOT 0.8, in force while fake-quantisation is inserted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def corrected() -> Iterator[None]:
+    """Correct TFMOT inside the `with` block, and restore it afterwards."""
+    from optsuite.keras import cluster_preserve_quantize_registry as registry
+    from optsuite.keras import default_8bit_transforms as transforms
+
+    relu = transforms.LayerReLUQuantize
+    with (
+        _replaced(registry, {"get_centroids": _one_codebook}),
+        _replaced(
+            relu,
+            {
+                "replacement": _quantize_kernel_before_relu(relu.replacement),
+                "custom_objects": transforms.Conv2DBatchNormReLUQuantize.custom_objects,
+            },
+        ),
+    ):
+        yield
+
+
+def _one_codebook(layer: Any, weight: Any, data_format: Any) -> tuple[Any, Any, Any, bool]:
+    """Return the distinct values of a kernel as one codebook.
+
+    TFMOT takes a kernel whose output channels all have about as many values for one that was clustered channel by
+    channel, and gives each channel values of its own: 74 in the place of 8 in a layer of dscnn.
+    """
+    from optsuite.keras import cluster_preserve_quantize_registry as registry
+
+    values, index = registry.get_unique(weight)
+    return values, values.shape[0], index, False
+
+
+def _quantize_kernel_before_relu(ignore: Any) -> Any:
+    """Return a replacement for a Conv2D or Dense layer that a ReLU layer follows.
+
+    TFMOT leaves such a layer out altogether, with its kernel and the invariants of it. As where BatchNorm is between
+    the two, only its output has to be left out. `ignore` is TFMOT's replacement, for layers with an activation.
+    """
+    from optsuite.keras import default_8bit_transforms as transforms
+
+    def replacement(transform: Any, match: Any) -> Any:
+        config = match.input_layers[0].layer["config"]
+        if config.get("activation") != "linear":
+            return ignore(transform, match)
+        config["activation"] = transforms.quantize_utils.serialize_activation(
+            transforms.quantize_aware_activation.NoOpActivation(), use_legacy_format=True
+        )
+        return match
+
+    return replacement
+
+
+@contextmanager
+def _replaced(owner: Any, attributes: Mapping[str, Any]) -> Iterator[None]:
+    """Set attributes of a module or class, and restore those that were there."""
+    before = {name: vars(owner)[name] for name in attributes if name in vars(owner)}
+    for name, value in attributes.items():
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            if name in before:
+                setattr(owner, name, before[name])
+            else:
+                delattr(owner, name)
