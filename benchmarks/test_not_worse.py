@@ -27,7 +27,7 @@ def test_not_worse(
     row = f"{experiment.model.name}_{experiment.recipe.name}", variant.name, metric
     found = [one for one in judgements if (one.experiment, one.variant, one.metric) == row]
     if not found:
-        pytest.skip("nothing was promised" if metric == "invariants" else "not measured in this run")
+        pytest.skip("no invariant is in force" if metric == "invariants" else "not measured in this run")
     if not passes(found, allow_not_comparable=pytestconfig.getoption("optsuite_allow_not_comparable")):
         pytest.fail(f"{found[0].verdict}: {found[0].reason}", pytrace=False)
     if found[0].verdict is Verdict.NOT_COMPARABLE:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Accuracy drops that replace a catalogue entry's own budget, by pattern; the last that matches counts.
+    """Accuracy drops that replace the budget of a catalog entry, by pattern; the last that matches counts.
 
     `recipe` is matched against MODEL_RECIPE, `variant` against MODEL_RECIPE-VARIANT, as test ids have them.
     """
@@ -31,9 +31,9 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much worse than a baseline is still the same, fractions by pattern; the last that matches counts.
+    """How much worse than the reference run counts as the same, fractions by pattern; the last that matches counts.
 
-    Matched against MODEL_RECIPE-VARIANT. `accuracy` is a drop, `size` growth, raw and gzip, `latency` growth.
+    Matched against MODEL_RECIPE-VARIANT. `accuracy` is an accuracy drop, `size` growth, raw and gzip, `latency` growth.
     """
 
     accuracy: dict[str, Fraction] = {}
@@ -41,7 +41,7 @@ class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     latency: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
 
     def of(self, name: Literal["accuracy", "size", "latency"], experiment: str, variant: str) -> float:
-        """What an experiment, MODEL_RECIPE, and a variant are allowed."""
+        """Return the tolerance of a row: of an experiment, as MODEL_RECIPE, and a variant."""
         return _last_match(getattr(self, name), f"{experiment}-{variant}", _TOLERANCES[name])
 
     def effective(self) -> dict[str, dict[str, float]]:
@@ -57,7 +57,7 @@ _TOLERANCES = {
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a repository says about its own models."""
+    """The settings of a repository."""
 
     catalog: str = ""
     """The catalogue file, relative to pyproject.toml; none where it is empty."""
@@ -65,12 +65,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tolerances: Tolerances = Tolerances()
 
     def recipe_budget(self, experiment: Experiment, profile: Profile) -> float:
-        """The drop against the baseline that the experiment's recipe may cause, a fraction."""
+        """Return the accuracy drop against the baseline that the experiment's recipe may cause, a fraction."""
         name = f"{experiment.model.name}_{experiment.recipe.name}"
         return max(_last_match(self.budgets.recipe, name, experiment.recipe.budget), profile.min_budget)
 
     def variant_budget(self, experiment: Experiment, variant: Variant, profile: Profile) -> float:
-        """The drop against its own Keras model that the variant may cause, a fraction."""
+        """Return the accuracy drop against its Keras model that the variant may cause, a fraction."""
         name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
         return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
 

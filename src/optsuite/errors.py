@@ -12,5 +12,5 @@ class UnavailableError(OptsuiteError):
 
 
 def first_line(error: Exception) -> str:
-    """What an error of somebody else's says, as part of one of ours."""
+    """Return the first line of another package's error, to be part of a message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -169,7 +169,7 @@ def outputs(model: Any, x: np.ndarray) -> np.ndarray:
 
 
 def kernels(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Each layer that has a kernel, and the kernel; told by the variable's name, which TFMOT's wrappers keep."""
+    """Each layer that has a kernel, and the kernel; by the variable's name, which TFMOT's wrappers keep."""
     for layer in model.layers:
         for weight in layer.weights:
             if weight.name.rpartition("/")[2] in ("kernel:0", "depthwise_kernel:0"):

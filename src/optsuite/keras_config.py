@@ -73,7 +73,7 @@ def check(config: Any, registered: Callable[[str], Any]) -> None:
             what = " of ".join([str(found["class_name"]), *filter(None, [", ".join(given)])])
             raise OptsuiteError(
                 f"its configuration names {what[:200]}, which may run any code: expected layers that optsuite knows, "
-                "or classes that your catalogue registers with Keras; Model(trust=True) allows it for your own model"
+                "or classes that your catalog registers with Keras; Model(trust=True) allows it for your own model"
             )
 
 

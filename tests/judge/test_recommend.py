@@ -135,7 +135,7 @@ def test_a_run_without_rounds(run_json: dict[str, Any], write_run: Write, capsys
     assert not choice.timed
     assert sum(one.certainty for one in choice.ranked) == pytest.approx(1)  # no latency left its limit
     assert main(["recommend", str(path), "--max-latency", "30us"]) == 0
-    assert "how sure the latencies are is not in it" in capsys.readouterr().out
+    assert "uncertainty of latencies is not in it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 100, 101])
@@ -173,7 +173,7 @@ def test_where_nothing_is_within_the_limits(
     run_json["benchmarks"] = run_json["benchmarks"][1:2]
     assert main(["recommend", str(write_run(run_json)), "--min-accuracy", "1"]) == 1
     assert (
-        "accuracy at least 1: conv_baseline_s0 int8 has 0.9900, 1.00 points less than asked for"
+        "accuracy at least 1: conv_baseline_s0 int8 has 0.9900, 1.00 points less than requested"
         in capsys.readouterr().out
     )
 

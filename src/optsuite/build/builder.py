@@ -1,4 +1,4 @@
-"""What the experiments of a run are built into: found in the store, and put there when missing."""
+"""The builder: makes the artifacts of a run's experiments, unless the store has them."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ OpenWorkers = Callable[[Collection[Step], Path], Workers]
 
 
 class Builder:
-    """The artifacts of a profile's experiments, in a store. `say` tells the user one line."""
+    """Builds and finds the artifacts of a selection in a store. `log` is called with each line for the user."""
 
-    def __init__(self, selection: Selection, store: Store, say: Callable[[str], object]) -> None:
+    def __init__(self, selection: Selection, store: Store, log: Callable[[str], object]) -> None:
         self._catalog = selection.catalog
         self._profile = selection.profile
         self._store = store
-        self._say = say
+        self._log = log
         self._failures: dict[str, str] = {}
         self._steps: dict[tuple[str, str], Step] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
 
     def plan(self, rows: Iterable[Pair]) -> Plan:
-        """What `build` would do, and how long it may take; OptsuiteError where nothing can be built."""
+        """Return what `build` would do, and how long it may take; OptsuiteError without TensorFlow."""
         if builder_versions() is None:
             raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
         return plan_build((step for _, step in self._needed(rows)), self._store, Durations(self._store.times))
 
     def build(self, rows: Iterable[Pair], open_builders: OpenWorkers, stream: TextIO) -> None:
-        """Build what `rows` and their references (own Keras model, baseline) need and the store has not."""
+        """Build what is missing in the store: `rows`, their Keras models and their baselines."""
         if builder_versions() is None:
-            self._say(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
+            self._log(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
             return
         needed = self._needed(rows)
         steps = [step for _, step in needed]
@@ -89,7 +89,7 @@ class Builder:
         times = Durations(self._store.times)
         seconds = {key: times.of(step).seconds for key, step in todo.items()}
         builders = open_builders(todo.values(), self._store.log)
-        self._say(f"building {len(todo)} steps, {builders.title}")
+        self._log(f"building {len(todo)} steps, {builders.title}")
         with progress.building(seconds, stream) as show:
 
             def observe(event: Event, step: Step | None, done: Done | None) -> None:
@@ -99,7 +99,7 @@ class Builder:
 
             self._failures |= scheduler.run(todo, self._store, builders, observe, seconds)
         done = len(todo) - len(self._failures)
-        self._say(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
+        self._log(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
 
     def _step(self, experiment: Experiment, variant: Variant) -> Step:
         row = experiment.id, variant.name

@@ -1,4 +1,4 @@
-"""How long build steps took, kept beside what they built, and so how long others may take."""
+"""How long build steps took, as recorded in the store, and how long others may take."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BuildTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """How long a step may take, and what that goes by."""
+    """How long a step may take, in seconds, and which steps the estimate is based on."""
 
     seconds: float
     basis: str

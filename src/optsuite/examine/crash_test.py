@@ -1,4 +1,4 @@
-"""Files that were never run here are tried in a process of their own: one that crashes LiteRT takes nothing along."""
+"""The crash test: a file that was never run here is tried in a separate process first."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _try(content: bytes) -> None:
     from optsuite import tflite
     from optsuite.litert import LiteRTRunner
 
-    # What is refused without harm is told where it is measured.
+    # An error that is raised is reported where the file is measured.
     with contextlib.suppress(OptsuiteError):
         tflite.kernels(content)
     with contextlib.suppress(OptsuiteError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Two runs -> verdicts: what got worse, and could it be seen? No printing, and no timing of its own."""
+"""Compare two runs: a verdict for each metric of each row. Nothing is printed or timed here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from optsuite.results.measured import Measured
 from optsuite.results.timing import Ratio
 
 Retime = Callable[[Measured, Measured], Ratio]
-"""Durations two files side by side, the first being the reference; OptsuiteError says why it can't."""
+"""Times two files side by side, the first being the reference; OptsuiteError says why it can't."""
 
 
 def compare(
@@ -25,7 +25,7 @@ def compare(
 ) -> list[Judgement]:
     """Judge every row of both; OptsuiteError where the two runs can't be compared at all.
 
-    `spread` is a run of several seeds, which tells how much trainings differ; by default `base` is.
+    `spread` is a run of several seeds, which shows how much trainings differ; by default `base` does.
     """
     _check_same_kind(base.header, new.header)
     if spread:
@@ -44,7 +44,7 @@ def compare(
 
 
 def _check_same_kind(one: Header, other: Header) -> None:
-    """Refuse two runs of other profiles, data or metrics; what one of them does not tell is not compared."""
+    """Refuse two runs of other profiles, data or metrics; a property that one of them does not have is not compared."""
     for name, first in one.comparability.items():
         second = other.comparability[name]
         if first and second and first != second:

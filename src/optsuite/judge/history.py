@@ -72,17 +72,17 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
             f"{folder}: {reasons}; expected a folder that --benchmark-storage and --benchmark-autosave filled"
         )
     runs.sort(key=lambda run: run.date)
-    newest, kept = _kind(runs[-1]), []
+    newest, comparable = _comparability(runs[-1]), []
     for run in runs:
-        if _kind(run) == newest:
-            kept.append(run)
+        if _comparability(run) == newest:
+            comparable.append(run)
         else:
-            left_out.append(f"{run.date}: {', '.join(_kind(run))}; not {', '.join(newest)}")
-    return kept, left_out
+            left_out.append(f"{run.date}: {', '.join(_comparability(run))}; not {', '.join(newest)}")
+    return comparable, left_out
 
 
-def _kind(run: Run) -> tuple[str, ...]:
-    """What the runs of one history have in common."""
+def _comparability(run: Run) -> tuple[str, ...]:
+    """The properties that the runs of one history share."""
     return run.header.profile, run.header.requested.dataset, run.header.metric, run.machine
 
 
@@ -130,7 +130,7 @@ def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> di
 
 
 def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
-    """The hypervolumes of two runs, without what the new one was not asked for."""
+    """The hypervolumes of two runs, without the rows that the new one was not requested to measure."""
     left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
     rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
     return hypervolumes([rows, new.rows], models_of([base, new]))
@@ -192,7 +192,7 @@ def change_point(series: Mapping[int, float]) -> Change | None:
 def regressions(runs: Sequence[Run], tolerances: Tolerances) -> dict[int, list[Judgement]]:
     """Run -> what failed in it: accuracy, sizes and invariants, each row against the last run that measured it.
 
-    A row is missing once, and what a run was not asked for waits for one that is.
+    A row is missing once, and a row that was not requested waits for a run that measures it.
     """
     found = {}
     last = ComparedRun.of(runs[0])

@@ -27,7 +27,7 @@ def accuracy(answers: Answers) -> tuple[float, float]:
 def median_s(timing: Timing) -> tuple[float, float] | None:
     """Of a median, by the rounds: from order statistics, whatever their distribution (Conover 1999, ch. 3.2).
 
-    None where the rounds don't tell, or are too few.
+    None without single rounds, or with too few of them.
     """
     if not timing.single_rounds:
         return None

@@ -16,7 +16,7 @@ from optsuite.results.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedRun:
-    """What a comparison takes of a run."""
+    """A run as a comparison takes it."""
 
     header: Header
     machine: str
@@ -45,7 +45,7 @@ class RowPair:
     """A variant of an experiment in both runs, a (before, after) a seed; `built` are the baseline's.
 
     `anew` says why the two were trained anew though no code differs, and is empty where they were not. `trainings` are
-    those of the reference run, and `spread` those that tell how much trainings differ.
+    those of the reference run, and `spread` those that show how much trainings differ.
     """
 
     experiment: str
@@ -80,7 +80,7 @@ class RowPair:
 
 
 def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[RowPair]:
-    """The rows of both, all seeds of one together; `spread` has the trainings that tell how much trainings differ."""
+    """The rows of both, all seeds of one together; `spread` has the trainings that show how much trainings differ."""
     found: dict[tuple[str, str], RowPair] = {}
     for row, before in base.rows.items():
         after = new.rows.get(row)

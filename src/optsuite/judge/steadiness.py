@@ -1,4 +1,4 @@
-"""How steady the machine was while a run was timed, judged by its reference model and by the rounds themselves."""
+"""Judge how steady the machine was while a run was timed, by its reference model and by the rounds themselves."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from optsuite.results.run import Run
 
 TOLERANCE = 0.1
-"""How much slower than usual, a fraction, the reference may be on a steady machine."""
+"""How much slower than typical, a fraction, the reference may be on a steady machine."""
 _HALVES = 0.05
 """How far apart, a fraction, the medians of the two halves of a row's rounds may be."""
 _EXCESSIVE = 0.1
 """The reference is short on purpose, and feels a neighbour about twice as much as most models do."""
 _DOUBTFUL = 0.25
-"""The share of rows in doubt with which a whole run is."""
+"""With a larger share of unstable rows, a fraction, the whole run is too unsteady."""
 _FEW = 8
 """Fewer rows say nothing about a machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Steadiness:
-    """What became of the reference's time over a run, as fractions of its median.
+    """How the time of the reference model varied over a run, as fractions of its median.
 
     `drift` is the Theil-Sen slope (Sen 1968) times the length of the run, `spread` the distance between the quartiles,
-    both of the times on coming to each row. `disturbed` are the rows, experiment and variant, whose median is in doubt:
+    both of the times before each row. `unstable` are the rows, experiment and variant, whose median is unstable:
     the reference was slower right before or after, or the first half of the rounds has another median than the second.
     """
 
@@ -74,7 +74,7 @@ def steadiness(run: Run) -> Steadiness | None:
 
 
 def _changed(run: Run, experiment: str, variant: str) -> bool:
-    """Whether the two halves of a row's rounds differ; no where they have not been kept."""
+    """Whether the medians of the two halves of a row's rounds differ; no without rounds."""
     row = run.row(experiment, variant)
     if row is None or len(row.timing.rounds_s) < 2:
         return False

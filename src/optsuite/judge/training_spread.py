@@ -78,7 +78,7 @@ def add(run_path: Path, several: Run, seeds_path: Path) -> bytes:
     run = read(run_path)
     if run.header.comparability != several.header.comparability:
         raise OptsuiteError(
-            f"expected two runs of the same kind, got {run.header.comparability} and {several.header.comparability}"
+            f"expected two runs that can be compared, got {run.header.comparability} and {several.header.comparability}"
         )
     for row in run.rows:
         one = row.measured

@@ -1,4 +1,4 @@
-"""What is said of one metric of one row, and what it rests on."""
+"""The verdict on one metric of one row, and the figures that it rests on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Criterion = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants",
 
 
 class Verdict(enum.StrEnum):
-    """What came of one metric of one row."""
+    """The result of comparing one metric of one row."""
 
     REGRESSED = "REGRESSED"
     MISSING = "MISSING"
@@ -68,16 +68,15 @@ class Judgement:
 
     @property
     def reason(self) -> str:
-        """What the verdict rests on, in words."""
+        """The reason of the verdict, in words."""
         words = [self.detail]
         if self.p is not None:
             words.append(f"95 % interval {self.low:.4f} to {self.high:.4f}, p {self.p:.2g}")
         if self.may_be_chance:
             words.append("over the tolerance, but may be chance")
         if self.detectable is not None and self.verdict is not Verdict.IMPROVED:
-            words.append(
-                f"a {'drop' if self.metric == 'accuracy' else 'growth'} of {self.detectable:.4f} would be found"
-            )
+            change = "an accuracy drop" if self.metric == "accuracy" else "a growth"
+            words.append(f"{change} of {self.detectable:.4f} would be found")
         if self.tolerance is not None and self.verdict is not Verdict.SAME:
             words.append(f"tolerance {self.tolerance:g}")
         return "; ".join(words)

@@ -26,12 +26,16 @@ _LEARN_S = 1.0
 
 
 class Monitor:
-    """One fixed model, timed again and again around what a run times: what changes in its times is the machine's.
+    """Times one fixed model around each row of a run: changes of its time are changes of the machine.
 
-    `load` is what `load()` said before the run began.
+    Attributes:
+        environment: The machine and the software.
+        reference_times: The medians around each row so far.
+
     """
 
     def __init__(self, load: float | None) -> None:
+        """Learn what is typical; `load` is that of the machine before the run began."""
         self.environment = Environment(
             cores=cores(),
             governor=governor(),
@@ -54,8 +58,8 @@ class Monitor:
     def watch(self, experiment: str, variant: str) -> Iterator[None]:
         """Time the reference before and after what is timed inside, which begins when the machine is steady.
 
-        Steady is three times in a row not much slower than was usual at first and on coming to each row, where nothing
-        was chosen; with patience at an end it begins in any case.
+        The machine is steady when the reference was, three times in succession, not much slower than is typical of the
+        times at first and before each row. After the longest wait, the timing begins in any case.
         """
         before_row = before = self._median_s()
         self._seen.append(before_row)

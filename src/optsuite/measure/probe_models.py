@@ -1,4 +1,4 @@
-"""Models of one matrix product, made here: what is known of them beforehand tells how a machine measures."""
+"""Models of one matrix product, made without TensorFlow, whose work is known in advance."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def _kernels(interpreter: Interpreter) -> tuple[int, tuple[str, ...]]:
         if node is not None and node["index"] not in runs:
             runs[node["index"]] = node["op_name"]
             tensors.extend(map(int, node["inputs"]))
-    own = tuple(name for _, name in sorted(runs.items()) if name != _DELEGATE)
-    return sum(node["op_name"] != _DELEGATE for node in nodes), own
+    undelegated = tuple(name for _, name in sorted(runs.items()) if name != _DELEGATE)
+    return sum(node["op_name"] != _DELEGATE for node in nodes), undelegated
 
 
 _DELEGATE = "DELEGATE"
@@ -69,7 +69,7 @@ class _MallInfo(ctypes.Structure):
 
 
 def _heap_reader() -> Callable[[], int]:
-    """A function that tells how many bytes malloc has given out; always 0 where the C library is not glibc >= 2.33."""
+    """Return a function that returns how many bytes malloc has given out; 0 if the C library is not glibc >= 2.33."""
     try:
         read = ctypes.CDLL(None).mallinfo2
     except (AttributeError, OSError, TypeError):

@@ -1,4 +1,4 @@
-"""A run -> report.html, report.md, results.csv and figures. Shows, and judges nothing."""
+"""A run -> report.html, report.md, results.csv and figures."""
 
 from __future__ import annotations
 

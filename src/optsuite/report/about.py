@@ -9,7 +9,7 @@ from optsuite.results.run import Run
 
 
 def absences(run: Run) -> list[tuple[str, str, str]]:
-    """Experiment, variant and reason of each row that was asked for and is absent."""
+    """Return experiment, variant and reason of each row that was requested and is absent."""
     return [
         (experiment, variant, run.absence(experiment, variant))
         for experiment in run.header.experiments

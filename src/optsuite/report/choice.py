@@ -1,4 +1,4 @@
-"""What to ship, for a terminal. Shows, and judges nothing."""
+"""What to ship, for a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text(choice: Choice, *, everything: bool) -> str:
     ]
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
-        rule = f"Best is, on the validation images, {RULES[choice.preference]} (--prefer={choice.preference})."
+        rule = f"The best on the validation images is {RULES[choice.preference]} (--prefer={choice.preference})."
         parts += [rule, _table(shown), _certainty(choice)]
     else:
         parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
@@ -81,7 +81,7 @@ def _certainty(choice: Choice) -> str:
     what = "the validation images and of the rounds" if choice.timed else "the validation images"
     text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
     if not choice.timed:
-        text += "; the file kept no single rounds, so how sure the latencies are is not in it"
+        text += "; the run has no single rounds, so the uncertainty of latencies is not in it"
     nothing = 1 - sum(candidate.certainty for candidate in (*choice.ranked, *choice.fallen))
     if nothing > 1e-9:
         text += f"; in {100 * nothing:.1f} % nothing is within the limits"
@@ -96,7 +96,7 @@ def _near(near: Near, limits: Limits) -> str:
 
 def _beyond(near: Near, limits: Limits) -> str:
     if near.limit == "accuracy" and limits.min_accuracy is not None:
-        return f"{100 * (limits.min_accuracy - near.row.measured.validation.accuracy):.2f} points less than asked for"
+        return f"{100 * (limits.min_accuracy - near.row.measured.validation.accuracy):.2f} points less than requested"
     return f"{100 * near.excess:.1f} % {_BEYOND[near.limit]} than allowed"
 
 

@@ -107,7 +107,7 @@ def _whiskers(table: pd.DataFrame, column: str) -> np.ndarray | None:
 
 
 def _with_intervals(run: Run, table: pd.DataFrame) -> pd.DataFrame:
-    """The table of int8 variants with 95 % intervals of accuracy, latency and drop, where it has a line a seed."""
+    """Return the table of int8 variants with 95 % intervals, if it has one line per seed."""
     known = {built.id: built for built in run.header.built}
     lines = []
     for name in table["exp_id"]:

@@ -1,4 +1,4 @@
-"""A history as a table, Markdown and a figure a model. Shows, and judges nothing."""
+"""A history as a table, Markdown and one figure per model."""
 
 from __future__ import annotations
 

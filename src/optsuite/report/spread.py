@@ -1,4 +1,4 @@
-"""How much trainings differ, as a table. Shows, and judges nothing."""
+"""How much trainings differ, as a table."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ FRONTIERS = {"latency": "median_ms", "size": "bytes"}
 
 
 def selected(run: Run) -> list[Built]:
-    """The experiments that were asked for; others in the run are only their references."""
+    """Return the experiments that were requested; others in the run are only their references."""
     built = {one.id: one for one in run.header.built}
     return [built[name] for name in run.header.experiments if name in built]
 
@@ -84,7 +84,7 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
     drop = pooled([(reference.answers, built.answers) for reference, built in pairs])
     rows = [(run.row(reference.id, "int8"), run.row(built.id, "int8")) for reference, built in pairs]
     files = [(before.measured.test, after.measured.test) for before, after in rows if before and after]
-    shipped = pooled(files) if len(files) == len(pairs) else None
+    drop_of_files = pooled(files) if len(files) == len(pairs) else None
     built = pairs[0][1]
     return {
         "recipe": name,
@@ -96,8 +96,8 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
         "budget": built.budget,
         "newly_wrong": drop.lost,
         "newly_correct": drop.gained,
-        "int8_drop": shipped.value if shipped else pd.NA,
-        "int8_p": shipped.p_value() if shipped else pd.NA,
+        "int8_drop": drop_of_files.value if drop_of_files else pd.NA,
+        "int8_p": drop_of_files.p_value() if drop_of_files else pd.NA,
         "sparsity_est": sum(one.sparsity for _, one in pairs) / len(pairs),
         "prunable": built.prunable,
     }

@@ -1,4 +1,4 @@
-"""The verdicts of a comparison, for a terminal and as Markdown. Shows, and judges nothing."""
+"""The verdicts of a comparison, for a terminal and as Markdown."""
 
 from __future__ import annotations
 

@@ -17,10 +17,14 @@ def _text(array: np.ndarray) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What `count` images scored, and the mean of it, `accuracy`, whatever the metric.
+    """The scores of a model on the images of a split.
 
-    Where images are answered right or wrong, `bits` is base64 of their bits, most significant first; else `numbers` is
-    that of their scores as little-endian float32.
+    Attributes:
+        accuracy: The mean score, whatever the metric.
+        count: The number of images.
+        bits: For answers that are correct or wrong: base64 of one bit per image, most significant first.
+        numbers: For graded answers: base64 of the scores as little-endian float32.
+
     """
 
     accuracy: float
@@ -30,7 +34,7 @@ class Answers:
 
     @classmethod
     def of(cls, scores: np.ndarray) -> Answers:
-        """From bool or float32 (count,)."""
+        """Make a record of scores, bool or float32 (count,)."""
         if scores.dtype == bool:
             return cls(accuracy=float(scores.mean()), count=len(scores), bits=_text(np.packbits(scores)))
         stored = scores.astype("<f4")
@@ -42,7 +46,7 @@ class Answers:
         return bool(self.numbers)
 
     def scores(self) -> np.ndarray:
-        """Bool or float32 (count,); OptsuiteError for another length, ValueError for what is not base64."""
+        """Return the scores, bool or float32 (count,); OptsuiteError for another length, ValueError for no base64."""
         if self.graded:
             content, needed = base64.b64decode(self.numbers, validate=True), 4 * self.count
         else:
@@ -56,7 +60,7 @@ class Answers:
         return np.unpackbits(np.frombuffer(content, np.uint8), count=self.count).astype(bool)
 
     def correct(self) -> np.ndarray:
-        """Which images were answered right, bool (count,); OptsuiteError where none is right or wrong."""
+        """Return which images were answered correctly, bool (count,); OptsuiteError for graded answers."""
         if self.graded:
             raise OptsuiteError("expected the answers of a classifier, which are correct or wrong, got graded answers")
         return self.scores()

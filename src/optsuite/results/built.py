@@ -14,9 +14,19 @@ from optsuite.units import Count, Fraction
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """An experiment, and what its Keras model answers. `kind` is the recipe's name; `budget` bounds its drop.
+    """The record of an experiment's Keras model.
 
-    A file that was not built here is of the kind "file", and nothing is known of its Keras model.
+    Attributes:
+        id: The id of the experiment.
+        dataset: The name of the dataset.
+        model: The name of the model.
+        recipe: The name of the recipe; "file" for a file that was not built here.
+        seed: The seed.
+        budget: The accuracy drop against the baseline that the recipe may cause, a fraction.
+        info: The record of the build.
+        test: The scores on the test split; None for a file that was not built here.
+        validation: The scores on the validation split; None for a file that was not built here.
+
     """
 
     id: str
@@ -31,19 +41,19 @@ class Built:
 
     @property
     def answers(self) -> Answers:
-        """What its Keras model answers to the test images; OptsuiteError for a file that was not built here."""
+        """The scores on the test split; OptsuiteError for a file that was not built here."""
         if self.test is None:
-            raise OptsuiteError(f"{self.id} is a file: nothing is known of its Keras model")
+            raise OptsuiteError(f"{self.id} is a file that was not built here: its Keras model is not known")
         return self.test
 
     @property
     def model_recipe(self) -> str:
-        """The experiment without its seed: model and recipe."""
+        """The experiment without its seed, as MODEL_RECIPE."""
         return f"{self.model}_{self.recipe}"
 
     @property
     def epochs(self) -> int:
-        """Over all stages."""
+        """The number of epochs over all stages."""
         return sum(stage.epochs for stage in self.info.stages)
 
     @property

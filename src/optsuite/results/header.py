@@ -15,7 +15,7 @@ from optsuite.units import Count, Duration, Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Absence:
-    """A variant that an experiment has not, and why."""
+    """A variant of an experiment that is absent, and why."""
 
     experiment: str
     variant: str
@@ -24,11 +24,16 @@ class Absence:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What of the machine pytest-benchmark's own `machine_info` (CPU, instruction sets) does not tell.
+    """The machine and the software, beyond pytest-benchmark's `machine_info`.
 
-    `cores` are those that the process may use, `governor` is None where it can't be read, and so is `load`, the
-    average number of runnable processes over the minute before the run began. `threads` is how many a model has.
-    `peak_macs_per_s` is, by precision, what one thread reached in a matrix product.
+    Attributes:
+        cores: How many cores the process may use.
+        governor: Linux's policy for the clock; None where it can't be read.
+        load: The average number of runnable processes in the minute before the run; None where it can't be read.
+        threads: How many threads a model has.
+        versions: The versions of the packages that measure.
+        peak_macs_per_s: The fastest matrix product on one thread, in MACs per second, by precision.
+
     """
 
     cores: Count
@@ -41,10 +46,19 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceTimes:
-    """The reference model's median around a row that was timed: on coming to it, right before, and right after.
+    """The medians of the reference model around a row that was timed.
 
-    `start_s` counts from when the run began to watch. Where the machine was slower than usual on coming, the row
-    waited, for `waited_s`, until it was not, or had waited long enough.
+    Where the machine was slower than is typical, the row waited until it was not, or had waited long enough.
+
+    Attributes:
+        experiment: The id of the experiment.
+        variant: The name of the variant.
+        start_s: When the row began, in seconds since the run began to watch.
+        waited_s: How long the row waited, in seconds.
+        before_row_s: The median before the row waited, in seconds.
+        before_timing_s: The median right before the row's rounds, in seconds.
+        after_timing_s: The median right after them, in seconds.
+
     """
 
     experiment: str
@@ -58,7 +72,7 @@ class ReferenceTimes:
 
 @dataclass(frozen=True, kw_only=True)
 class Trainings:
-    """A row, MODEL_RECIPE and variant, trained with several seeds: one test accuracy and gzip size per seed."""
+    """A row (MODEL_RECIPE and variant) that was trained with several seeds: one accuracy and gzip size per seed."""
 
     experiment: str
     variant: str
@@ -139,12 +153,12 @@ class Header:
 
     @property
     def comparability(self) -> dict[str, str]:
-        """What two runs must have in common to be compared; what one of them does not tell is empty."""
+        """The properties that two runs must share to be compared; one that a run does not have is empty."""
         named = {"profile": self.profile, "dataset": self.requested.dataset}
         return named | {"metric": self.metric, "test split": self.data_sha256[:12]}
 
     def absence(self, experiment: str, variant: str) -> str:
-        """Why there is no such row."""
+        """Return why there is no such row."""
         for one in self.absences:
             if (one.experiment, one.variant) == (experiment, variant):
                 return one.reason

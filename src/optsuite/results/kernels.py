@@ -13,11 +13,19 @@ from optsuite.units import Count, Positive
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWeights:
-    """One kernel: `size` weights, of which `zeros` are zero, with `unique` distinct values.
+    """The statistics of one kernel.
 
-    `channel_unique` is the most that any output channel has; `entropy_bits` is Shannon's bound on what all the
-    weights take when each is coded by itself. `histogram` counts those that are finite in bins of equal width from
-    `low` to `high`.
+    Attributes:
+        name: The name of its layer.
+        size: The number of weights.
+        zeros: How many weights are zero.
+        unique: The number of distinct values.
+        channel_unique: The most distinct values of any output channel.
+        entropy_bits: The least size of all weights in bits, if each is coded by itself (Shannon 1948).
+        low: The lower end of the histogram.
+        high: The upper end of the histogram.
+        histogram: The counts of the finite weights in bins of equal width.
+
     """
 
     name: str
@@ -35,9 +43,16 @@ _BINS = 40
 
 
 def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 0) -> LayerWeights:
-    """Count one kernel. `channel_axis` is that of its output channels; `zero` is the stored value that means 0.
+    """Return the statistics of one kernel.
 
-    Entropy by Shannon (1948): H = -sum(p log2 p) over the frequencies p of the distinct values, in bits a weight.
+    The entropy is H = -sum(p log2 p) over the frequencies p of the distinct values, in bits per weight (Shannon 1948).
+
+    Args:
+        name: The name of its layer.
+        values: The weights.
+        channel_axis: The axis of the output channels.
+        zero: The stored value that means 0.
+
     """
     if values.dtype == np.float16:
         # numpy 2.4 sorts float16 wrongly with AVX-512: 8 values came out as 12. Every float16 is a float32.

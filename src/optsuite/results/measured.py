@@ -15,11 +15,16 @@ Precision = Literal["float32", "int8", "int16x8"]
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """What the runtime makes of a file: medians over new interpreters, each loaded and called once.
+    """How the runtime runs a file.
 
-    `load_s` is from the file's bytes to allocated tensors. `heap_bytes` is what the interpreter then holds, None where
-    the C library can't tell. `precision` is what its kernels compute in. `operators` counts those that run; of them
-    XNNPACK did not take `undelegated`, by name, in the order of the graph.
+    Attributes:
+        load_s: Seconds from the bytes of the file to allocated tensors, median over new interpreters.
+        first_invoke_s: Seconds of the first call, median over new interpreters.
+        heap_bytes: What the interpreter holds in memory then; None where the C library does not count it.
+        precision: The number format that its kernels compute in.
+        operators: The number of operators that run.
+        undelegated: The names of the operators that XNNPACK does not run, in the order of the graph.
+
     """
 
     load_s: Seconds
@@ -46,12 +51,25 @@ class Execution:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A variant of an experiment: its answers, sizes, and the seconds of one pass over each split's images.
+    """The record of a measured variant of an experiment.
 
-    `mistakes` are the labels that it gives to the test images that it gets wrong, in their order.
-    `execution` is None for what is no .tflite file, and so is `validation_time_s`, as its answers were known.
-    `key` is that of the artifact in the store, `sha256` that of the file in it that is measured. `weights` are the
-    kernels as they ship; `note` says where the file is not what its variant's name makes expect.
+    Attributes:
+        experiment: The id of the experiment.
+        variant: The name of the variant.
+        key: The key of its artifact in the store.
+        sha256: The SHA-256 of its file, as hex.
+        budget: The accuracy drop against its Keras model that it may cause, a fraction.
+        test: The scores on the test split.
+        validation: The scores on the validation split.
+        mistakes: The labels that it gives to the test images that it answers wrong, in their order.
+        total_time_s: Seconds of one pass over the test split.
+        validation_time_s: Seconds of one pass over the validation split; None for the Keras model.
+        execution: How the runtime runs it; None for the Keras model.
+        bytes: The size of its file.
+        gzip_bytes: The size of its file after gzip -9.
+        weights: The statistics of its kernels.
+        note: How the file differs from what the name of its variant makes one expect.
+
     """
 
     experiment: str

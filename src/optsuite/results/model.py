@@ -15,11 +15,23 @@ from optsuite.units import Count, Positive
 
 @dataclass(frozen=True, kw_only=True)
 class StageRecord:
-    """What happened in one stage; the curves have a value an epoch, accuracies as fractions.
+    """The record of one stage.
 
-    `promise` is for the `layers` whose weights the stage transformed; of what was owed before, it keeps what is in
-    `preserve`. `weights` are those after the stage. `arithmetic` has the fingerprint of the process that trained (see
-    `keras.arithmetic_fingerprint`), and those of the teacher's training; it is empty for a stage that trained nothing.
+    Attributes:
+        stage: The name of the stage.
+        epochs: The number of epochs.
+        batch: The number of inputs per batch.
+        loss: The training loss, one value per epoch.
+        accuracy: The training accuracy, a fraction, one value per epoch.
+        val_accuracy: The accuracy on the validation split, a fraction, one value per epoch.
+        layers: The layers whose weights the stage transformed.
+        invariant: What the stage guarantees for these layers.
+        preserve: The invariants of earlier stages that it preserves.
+        weights: The statistics of the kernels after the stage.
+        note: What else is worth knowing.
+        arithmetic: The fingerprint of the process that trained (see `keras.arithmetic_fingerprint`), and those of the
+            teacher's training; empty for a stage that trained nothing.
+
     """
 
     stage: str
@@ -38,11 +50,16 @@ class StageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What is known of a built Keras model, or of a file. `macs` are for one input, dense, whatever the sparsity.
+    """The record of a built Keras model, or of a file that was not built here.
 
-    `versions` are those of the packages that its last stage was built with, `data_sha256` those of the splits that it
-    answered, by name. A file that was not built here has no `keras_bytes`, and as `parameters` those of its kernels and
-    biases.
+    Attributes:
+        parameters: The number of parameters; of a file, those of its kernels and biases.
+        macs: Multiply-accumulates for one input, dense count whatever the sparsity.
+        keras_bytes: The size of the .h5 file in bytes; None for a file that was not built here.
+        versions: The versions of the packages that its last stage was built with.
+        stages: The records of its stages.
+        data_sha256: The SHA-256 of the splits that it answered, by name.
+
     """
 
     parameters: Count

@@ -1,6 +1,6 @@
 """What a run recorded: the writer and the reader of the JSON, and its schema version.
 
-The file is pytest-benchmark's own. Ours in it are the section `optsuite` (a `Header`), and in each benchmark that
+The file is pytest-benchmark's. Optsuite adds the section `optsuite` (a `Header`), and in each benchmark that
 measured a model an `extra_info` of the same name (a `Measured`); the timings are pytest-benchmark's.
 """
 

@@ -1,4 +1,4 @@
-"""A run as its JSON tells it."""
+"""A run as it is read from its JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durations of a model, and ratios of them."""
+"""The times of a model, and ratios of times."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from optsuite.units import Duration, Positive, Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The timed rounds of `invoke()`, in seconds; `rounds_s` is empty where the file kept none.
+    """The timed rounds of `invoke()`.
 
-    `iterations` over 1 means that the user had calls grouped, and each round is a mean of so many.
+    Attributes:
+        median_s: The median, in seconds; so are the mean, the least and the largest.
+        rounds: The number of rounds.
+        iterations: Calls per round; if there are more than one, each round is a mean over them.
+        rounds_s: The seconds of each round; empty if the file has none.
+
     """
 
     median_s: Duration
@@ -26,11 +31,11 @@ class Timing:
 
     @property
     def single_rounds(self) -> bool:
-        """Whether the file kept the rounds, and each is one call."""
+        """Whether the file has the rounds, and each is one call."""
         return bool(self.rounds_s) and self.iterations == 1
 
     def percentile_s(self, percent: float) -> float | None:
-        """By linear interpolation between the recorded rounds, as numpy does; None where they don't tell."""
+        """Return a percentile by linear interpolation between the rounds, as numpy does; None without single rounds."""
         if not self.single_rounds:
             return None
         return float(np.percentile(self.rounds_s, percent))

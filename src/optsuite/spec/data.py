@@ -1,4 +1,4 @@
-"""Data: its three splits, and the dataset that loads them."""
+"""Data: a split, and the dataset that loads its three splits."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Inputs `x` (float32, (n, *shape)) and their targets `y` (n,): labels (int32, from 0), or numbers (float32)."""
+    """The inputs of a split and their targets.
+
+    Attributes:
+        x: Inputs, float32 (n, *input_shape).
+        y: Targets (n,): labels as int32, counted from 0, or numbers as float32.
+
+    """
 
     x: np.ndarray
     y: np.ndarray
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of its inputs and targets."""
+        """The SHA-256 of the inputs and targets, as hex."""
         return hashlib.sha256(self.x.tobytes() + self.y.tobytes()).hexdigest()
 
     def first(self, count: int | None) -> Split:
-        """The first `count` of it, or all for None."""
+        """Return the first `count` inputs and targets, or all for None."""
         return Split(x=self.x[:count], y=self.y[:count])
 
 
@@ -36,9 +42,17 @@ class Split:
 class Dataset:
     """Labelled data in three splits.
 
-    `load` takes "train", "validation" or "test"; `fingerprint` changes when the data does; `kind` names the input
-    that a model must take; `metric` is what a model is judged by, and trained for. `class_weights` are what the labels
-    count in training, 1 where nothing is said.
+    Attributes:
+        name: The name, for options, tables and file names.
+        input_shape: The shape of one input, such as (28, 28, 1); a model must have the same.
+        fingerprint: A text that changes when the data does; it is part of the key of what is built from it.
+        load: A function that takes "train", "validation" or "test", and returns that split.
+        metric: What models are judged by, and trained for.
+        class_weights: The weight of each label in the training loss; 1 for labels that are not in it.
+
+    Raises:
+        OptsuiteError: `input_shape` is no tuple of positive integers.
+
     """
 
     name: str

@@ -11,9 +11,16 @@ from optsuite.spec.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """How much work to spend: at most so many images, epochs and optimiser steps a stage (None: all).
+    """How much work a run spends on each experiment.
 
-    No budget is under `min_budget`.
+    Attributes:
+        name: The name, for options and file names.
+        train_images: The most training images; None for all.
+        eval_images: The most validation images, and the most test images; None for all.
+        max_epochs: The most epochs of a stage; None for those of its schedule.
+        max_steps: The most optimiser steps of a stage; None for no limit.
+        min_budget: No budget is less than this fraction.
+
     """
 
     name: str
@@ -24,16 +31,17 @@ class Profile:
     min_budget: float = 0.0
 
     def split(self, dataset: Dataset, name: str) -> Split:
-        """What it allows of a dataset's split."""
+        """Return as much of a dataset's split as the profile allows."""
         return dataset.load(name).first(self.train_images if name == "train" else self.eval_images)
 
     def epochs(self, schedule: Schedule) -> int:
+        """Return the number of epochs that the profile allows of a schedule."""
         return schedule.epochs if self.max_epochs is None else min(schedule.epochs, self.max_epochs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """dataset x model x recipe x seed."""
+    """A dataset, a model, a recipe and a seed."""
 
     dataset: Dataset
     model: Model
@@ -42,4 +50,5 @@ class Experiment:
 
     @property
     def id(self) -> str:
+        """The id in options, tables and file names, such as "conv_prune-0.8_s0"."""
         return f"{self.model.name}_{self.recipe.name}_s{self.seed}"

@@ -1,4 +1,4 @@
-"""What a model is judged by: a score for each input, the larger the better; the metric is their mean."""
+"""Metrics: a score for each input, the larger the better; a model is judged by their mean."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ WORST = (2 - 2**-23) * 2.0**127
 
 
 class Metric(ABC):
-    """Subclasses are frozen dataclasses of settings; one of your own is as good as these.
+    """What a model is judged by. Subclasses are frozen dataclasses of settings.
 
-    `classes` says whether an input has a label, the model a number a class, and a score is 0 or 1.
+    Attributes:
+        classes: Whether inputs have labels, the model answers with one number per class, and scores are 0 or 1.
+
     """
 
     classes: ClassVar[bool] = False
@@ -24,22 +26,40 @@ class Metric(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """As it is shown."""
+        """The name in reports."""
 
     @abstractmethod
     def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
-        """OptsuiteError where answers of that shape, one input's, can't be scored against targets `y` (n,)."""
+        """Check that answers can be scored.
+
+        Args:
+            shape: The shape of the answer to one input.
+            y: Targets (n,).
+
+        Raises:
+            OptsuiteError: Answers of that shape can't be scored against these targets.
+
+        """
 
     @abstractmethod
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """For answers float32 (n, ...) to inputs whose targets are `y` (n,): bool where 0 or 1, else float32, (n,)."""
+        """Score answers, the larger the better.
+
+        Args:
+            outputs: Answers, float32 (n, ...).
+            y: Targets (n,).
+
+        Returns:
+            Scores (n,): bool where they are 0 or 1, else float32.
+
+        """
 
     @abstractmethod
     def loss(self, *, probabilities: bool) -> Any:
-        """The Keras loss to train by, for a model that answers with probabilities or not."""
+        """Return the Keras loss to train by, for a model that answers with probabilities or with logits."""
 
     def curves(self) -> list[Any]:
-        """The Keras metric to record after each epoch, named "accuracy"; none by default."""
+        """Return the Keras metric to record after each epoch, which is named "accuracy"; none by default."""
         return []
 
 
@@ -63,7 +83,7 @@ class TopK(Metric):
             )
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """An answer that is not all finite is wrong."""
+        """Score True where the label is among the k largest outputs; an answer that is not finite is wrong."""
         import numpy as np  # the plugin comes by here in everybody's tests, and costs them nothing
 
         best = np.argsort(-outputs, axis=-1, kind="stable")[:, : self.k]

@@ -15,9 +15,16 @@ from optsuite.spec.data import check_input_shape
 class Schedule:
     """How long and how fast to train: Adam, linear warm-up to `peak_lr`, then cosine decay to zero.
 
-    `warmup` is a fraction of all steps. Each image is shifted by up to `shift_pixels` and turned by up to
-    `turn_degrees` either way, anew each epoch. The mean magnitude of each kernel, times `l1`, is added to the loss:
-    that gathers a kernel in few large weights, and those are what pruning keeps.
+    Attributes:
+        epochs: The number of epochs.
+        peak_lr: The learning rate after the warm-up.
+        batch: The number of inputs per batch.
+        warmup: The length of the warm-up, as a fraction of all steps.
+        shift_pixels: Images are shifted by up to so many pixels in each direction, at random in each epoch.
+        turn_degrees: Images are turned by up to so many degrees in either direction, at random in each epoch.
+        l1: The mean magnitude of each kernel, times `l1`, is added to the loss. It concentrates a kernel in few large
+            weights, which are those that pruning leaves.
+
     """
 
     epochs: int
@@ -31,16 +38,28 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A base architecture, or a model that is already trained, which answers with logits or probabilities.
+    """An architecture to be trained, or a trained model's file.
 
-    `build` returns a new Keras model, to be trained by `train`; its source, with that of what it uses of its own
-    project, is part of the key of what is built from it. `file` is a trained model instead: .keras (Keras 2 or 3), .h5,
-    or a SavedModel of Keras 2. The kernels of either are those of Conv1D, Conv2D, DepthwiseConv2D (of multiplier 1)
-    and Dense layers, none nested or used twice. `finetune` is for what stages do to it; `stages` replaces it for those
-    that it names (their module's name, e.g. "prune"). `recipes` are those that are run of it when none are asked for.
+    A model has one input and one output, and answers with logits or probabilities. Its kernels are those of Conv1D,
+    Conv2D, DepthwiseConv2D (of multiplier 1) and Dense layers, none of them nested or used twice.
 
-    `trust` allows layers that run any code, such as `Lambda`, in `build` or `file` and in what is built from them on
-    this machine; a SavedModel always needs it. It never covers what `optsuite store import` brought.
+    Attributes:
+        name: The name, for options, tables and file names.
+        input_shape: The shape of one input, such as (28, 28, 1).
+        build: A function that returns a new Keras 2 model, which is trained by `train`. Its
+            source, with that of what it uses of its project, is part of the key of what is built from it.
+        file: In the place of `build` and `train`, a trained model: .keras (Keras 2 or 3), .h5, or a SavedModel of
+            Keras 2.
+        train: How to train what `build` returns.
+        finetune: How stages train the model.
+        stages: Replaces `finetune` for the stages that it names, by the name of their module, such as "prune".
+        recipes: The names of the recipes that are run where none are requested.
+        trust: Whether the model, and what is built from it on this machine, may have layers that run any code, such as
+            `Lambda`. A SavedModel always needs it. It never covers what `optsuite store import` brought.
+
+    Raises:
+        OptsuiteError: Neither `build` and `train` nor `file` is given, or both are.
+
     """
 
     name: str

@@ -12,27 +12,37 @@ from optsuite.units import Fraction
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """An ordered tuple of stages; `budget` is the accuracy drop against the baseline that it may cause."""
+    """An ordered tuple of stages.
+
+    Attributes:
+        name: The name, for options, tables and file names.
+        stages: The stages, in order.
+        budget: The accuracy drop against the baseline that the recipe may cause, a fraction.
+
+    Raises:
+        OptsuiteError: A stage preserves an invariant that is not in force, or follows quantisation.
+
+    """
 
     name: str
     stages: tuple[Stage, ...]
     budget: Fraction = 0.005
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense: preserving what nothing promised, going on after quantisation."""
+        """Refuse stages that preserve an invariant that is not in force, or follow quantisation."""
         if not 0 <= self.budget <= 1:
             raise OptsuiteError(f"recipe {self.name}: expected a budget from 0 to 1, got {self.budget}")
-        owed = Invariant()
+        in_force = Invariant()
         for number, stage in enumerate(self.stages, 1):
             for invariant in stage.preserve:
-                if getattr(owed, invariant) is None:
+                if getattr(in_force, invariant) is None:
                     raise OptsuiteError(
                         f"recipe {self.name}: stage {number}, {stage.name}, preserves {invariant}, but no stage "
                         "before it leaves any"
                     )
             if stage.quantizes and number < len(self.stages):
                 raise OptsuiteError(f"recipe {self.name}: nothing can follow stage {number}, {stage.name}")
-            owed = owed.preserved(stage.preserve).joined(stage.invariant)
+            in_force = in_force.preserved(stage.preserve).joined(stage.invariant)
 
     @property
     def quantized(self) -> bool:

@@ -45,16 +45,25 @@ class Stage(Action, ABC):
     quantizes: ClassVar[bool] = False
     """Whether the model carries fake-quantisation from here on."""
     preserve: tuple[InvariantName, ...] = ()
-    """What was promised before and still holds after this stage."""
+    """The invariants that were in force before the stage, and still are after it."""
 
     @property
     def invariant(self) -> Invariant:
-        """What holds, after this stage, of the layers that it transformed."""
+        """What holds, after this stage, for the layers that it transformed."""
         return Invariant()
 
     @abstractmethod
     def apply(self, model: Any, task: Task) -> Any:
-        """Return the transformed, fitted and stripped Keras model; `model` is the parent's, fresh, to be consumed."""
+        """Transform a model, and fit it.
+
+        Args:
+            model: The parent's Keras model, loaded for this call, which may be changed; None for a first stage.
+            task: The data, the schedule and the seed; `optsuite.stages.fit.fit(model, task)` trains by them.
+
+        Returns:
+            The transformed Keras model without wrappers.
+
+        """
 
     def teacher_of(self) -> Teacher | None:
         """The teacher, for a stage that has one."""

@@ -11,10 +11,14 @@ from optsuite.units import Fraction
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One runnable form of an experiment; `budget` is the drop against its own Keras model that it may cause.
+    """One runnable form of an experiment, such as an int8 .tflite file.
 
-    `convert` is None for the Keras model itself. `unsupported_quantized` is the reason why a model with
-    fake-quantisation cannot take this form, empty where it can.
+    Attributes:
+        name: The name, for options, tables and file names.
+        convert: How the Keras model is converted; None for the Keras model itself.
+        budget: The accuracy drop against the experiment's Keras model that the variant may cause, a fraction.
+        unsupported_quantized: Why a model with fake-quantisation can't be converted to this form; empty where it can.
+
     """
 
     name: str
@@ -23,6 +27,6 @@ class Variant:
     unsupported_quantized: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what the tables can't hold beside our own."""
+        """Refuse a name that tables use for another variant."""
         if self.name == "float":
             raise OptsuiteError("expected another name for the variant, got float, which is what tables call fp32")

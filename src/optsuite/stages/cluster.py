@@ -16,9 +16,15 @@ from optsuite.stages.fit import fit
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster(Stage):
-    """Let each kernel that TFMOT clusters have at most `clusters` distinct values, and fine-tune them.
+    """Give each kernel that TFMOT clusters few distinct values, and fine-tune them.
 
-    With `preserve=("sparsity",)` one of the values is zero, and every zero stays.
+    Attributes:
+        clusters: The most distinct values that a kernel has.
+        preserve: The invariants to preserve; with "sparsity" one of the values is zero, and every zero stays.
+
+    Raises:
+        OptsuiteError: A kernel has fewer weights than `clusters`.
+
     """
 
     clusters: int
@@ -33,7 +39,7 @@ class Cluster(Stage):
 
         for layer, kernel in kernels(model):
             weights = kernel.numpy()
-            # Depthwise kernels, and small ones of Conv2D layers, TFMOT leaves out by itself.
+            # TFMOT leaves out depthwise kernels, and small kernels of Conv2D layers.
             left_out = (
                 weights.size <= self.clusters if type(layer) is keras.layers.Conv2D else "depthwise" in kernel.name
             )
@@ -54,7 +60,7 @@ class Cluster(Stage):
         return clustering.strip_clustering(wrapped)
 
     def _too_few(self, weights: np.ndarray) -> bool:
-        """Whether there are fewer than there are centroids to be drawn among them: of each sign, where zeros stay."""
+        """Whether TFMOT would draw more centroids than there are weights; where zeros stay, it draws for each sign."""
         if "sparsity" not in self.preserve:
             return weights.size < self.clusters
         negative, positive = int((weights < 0).sum()), int((weights > 0).sum())

@@ -1,4 +1,4 @@
-"""A Keras model -> the bytes of a .tflite file."""
+"""The conversion of a Keras model to a .tflite file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from optsuite.spec.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Convert(Conversion):
-    """The number formats of a .tflite: of its weights, its activations, and its inputs and outputs (`io`).
+    """Convert a Keras model to a .tflite file of these number formats.
 
-    Integer activations are calibrated on `calibration_images` images of the training split, drawn by the seed.
+    Attributes:
+        weights: The format of the weights.
+        activations: The format of the activations; "int8" and "int16" are calibrated.
+        io: The format of the inputs and outputs, where the activations are integers.
+        calibration_images: How many training images, drawn by the seed, integer activations are calibrated on.
+
     """
 
     weights: Literal["float32", "float16", "int8"] = "float32"
@@ -31,13 +36,13 @@ class Convert(Conversion):
 
 
 def draw(split: Split, count: int, seed: int) -> np.ndarray:
-    """`count` inputs of the split (all, where it has fewer), without repetition; the same for the same seed."""
+    """Return `count` inputs of the split, or all if it has fewer, drawn by the seed without repetition."""
     rng = np.random.default_rng(seed)
     return split.x[rng.choice(len(split.x), size=min(count, len(split.x)), replace=False)]
 
 
 def to_tflite(model: Any, formats: Convert, calibration: np.ndarray) -> bytes:
-    """Convert for batch 1; `calibration` is float32 (n, *input shape)."""
+    """Return a .tflite file for batch 1; `calibration` is float32 (n, *input_shape)."""
     from optsuite.keras import tf
 
     # A fixed batch of one lets the converter fold what computes shapes; a dynamic one would ship in every file.

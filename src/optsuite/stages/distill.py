@@ -15,15 +15,20 @@ from optsuite.stages.fit import Copies, fit
 from optsuite.stages.images import check_images, moved
 
 _LEAST = 1e-7
-"""Probabilities less than that are taken for it: softmax of their logarithms gives them back."""
+"""Smaller probabilities are raised to this before their logarithm is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherLogits(Conversion):
-    """Ask the teacher once, about the clean training images and `copies` - 1 copies shifted by the seed.
+    """Get the teacher's answers to the clean training images and to copies of them that are shifted by the seed.
 
-    The artifact holds `shifts`, int (copies, n, 2) in pixels, `logits`, float32 (copies, n, classes), and what is known
-    of the teacher.
+    The artifact holds `shifts`, int (copies, n, 2) in pixels; `logits`, float32 (copies, n, classes); and the teacher's
+    record.
+
+    Attributes:
+        copies: The number of copies, the clean one included.
+        pixels: The most that a copy is shifted, in pixels.
+
     """
 
     copies: int
@@ -52,6 +57,14 @@ class Distill(Stage):
     """Go on training with the teacher's softened answers beside the labels (Hinton et al. 2015, arXiv:1503.02531).
 
     loss = weight x T^2 x KL(teacher / T || student / T) + (1 - weight) x cross-entropy, at temperature T.
+
+    Attributes:
+        teacher: The name of the model to learn from; its baseline with the same seed is the teacher.
+        temperature: T: what the answers are divided by before softmax.
+        weight: The share of the teacher's answers in the loss, a fraction.
+        copies: How many copies of each training image the teacher answers, the clean one included.
+        pixels: The most that a copy is shifted, in pixels.
+
     """
 
     teacher: str

@@ -43,9 +43,9 @@ def moved(images: Any, shifts: Any, degrees: Any = 0.0) -> Any:
 
 
 def shifter(x: np.ndarray, pixels: int) -> Callable[[Any, Any], Any]:
-    """What takes the images of `rows` (n,) out of `x`, each moved by its own `shifts` (n, 2), whole, of up to `pixels`.
+    """Return a function that takes images out of `x` by `rows` (n,), and moves each by its whole `shifts` (n, 2).
 
-    The same as `moved` without a turn, at half the cost: one gather.
+    The shifts are of up to `pixels`. The result is that of `moved` without a turn, at half the cost: one gather.
     """
     from optsuite.keras import tf
 

@@ -70,8 +70,8 @@ def translated(original: Any) -> Any:
 
 def _given(operation: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Of the named arguments of a call those that are not the default."""
-    usual = inspect.signature(operation.call).parameters
-    return {name: one for name, one in arguments.items() if name not in usual or one != usual[name].default}
+    defaults = inspect.signature(operation.call).parameters
+    return {name: one for name, one in arguments.items() if name not in defaults or one != defaults[name].default}
 
 
 def _layer(operation: Any, arguments: tuple[Any, ...]) -> Any:

@@ -13,10 +13,15 @@ from optsuite.stages.fit import fit, total_steps
 
 @dataclass(frozen=True, kw_only=True)
 class Prune(Stage):
-    """Set the smallest `sparsity` (a fraction) of each kernel that TFMOT prunes to zero, step by step.
+    """Set the smallest weights of each kernel that TFMOT prunes to zero, step by step.
 
-    The sparsity rises by a cubic over the first `ramp` of the steps (Zhu and Gupta 2017, arXiv:1710.01878); the
-    rest of the training recovers at the full sparsity.
+    The sparsity rises by a cubic (Zhu and Gupta 2017, arXiv:1710.01878). The rest of the training recovers at the full
+    sparsity.
+
+    Attributes:
+        sparsity: The share of each kernel's weights that are zero at the end, a fraction.
+        ramp: The share of the training steps over which the sparsity rises, a fraction.
+
     """
 
     sparsity: float

@@ -1,4 +1,4 @@
-"""Quantisation-aware training with TFMOT's 8-bit schemes, plain or preserving what was promised before."""
+"""Quantisation-aware training with TFMOT's 8-bit schemes, plain or preserving the invariants in force."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from optsuite.stages.tfmot_corrections import corrected
 
 @dataclass(frozen=True, kw_only=True)
 class QAT(Stage):
-    """Insert fake-quantisation and fine-tune; the result keeps it, as the converter needs it.
+    """Insert fake-quantisation and fine-tune. The result keeps it, as the converter needs it.
 
-    `preserve` chooses the scheme: "sparsity" makes it PQAT, "clusters" CQAT, both PCQAT.
+    Attributes:
+        preserve: The invariants to preserve: "sparsity" makes it PQAT, "clusters" CQAT, both PCQAT.
+
+    Raises:
+        OptsuiteError: TFMOT can't quantise a layer of the model.
+
     """
 
     quantizes = True
@@ -35,8 +40,8 @@ class QAT(Stage):
         try:
             with corrected():
                 quantized = quantization.quantize_apply(quantization.quantize_annotate_model(model), *scheme)
-        except (RuntimeError, ValueError) as error:  # what TFMOT says of a layer that it does not know
-            reason = str(error).partition(" You can")[0].rstrip(".")  # by its own API, it goes on
+        except (RuntimeError, ValueError) as error:  # TFMOT's error for a layer that it does not know
+            reason = str(error).partition(" You can")[0].rstrip(".")  # what follows is about TFMOT's API
             raise OptsuiteError(
                 f"TFMOT can't quantise this model: {reason}; leave this recipe out of the model's `recipes`"
             ) from error

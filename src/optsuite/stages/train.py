@@ -17,7 +17,7 @@ from optsuite.stages.fit import fit
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Stage):
-    """Train what `build` returns."""
+    """Train the model that `build` returns."""
 
     build: Callable[[], Any]
 

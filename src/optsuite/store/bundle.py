@@ -1,4 +1,4 @@
-"""Builder moved between machines as one file: build on a workstation or in CI, measure on the board.
+"""Artifacts moved between machines as one file: build on a workstation or in CI, measure on the board.
 
 A bundle is a zip file with the layout of a store: objects/KEY/FILE, index/PROFILE/DATASET/EXPERIMENT/VARIANT.
 """

@@ -48,12 +48,12 @@ class DamagedError(Exception):
 
 
 class Store:
-    """The artifacts under `root`, a folder that need not exist yet. `say` tells the user one line."""
+    """The artifacts under `root`, a folder that need not exist yet. `log` is called with each line for the user."""
 
-    def __init__(self, root: Path, say: Callable[[str], object]) -> None:
+    def __init__(self, root: Path, log: Callable[[str], object]) -> None:
         self.root = root
         self._objects = root / "objects"
-        self._say = say
+        self._log = log
 
     def get(self, key: str) -> Artifact | None:
         """The artifact, or None where there is none; a damaged one is set aside, which is said, and is None too."""
@@ -80,7 +80,7 @@ class Store:
             raise OptsuiteError(
                 f"the store {self.root} has a damaged artifact, {key}: {found}; it can't be set aside: {error.strerror}"
             ) from error
-        self._say(f"damaged artifact, set aside as {aside}: {found}")
+        self._log(f"damaged artifact, set aside as {aside}: {found}")
         return None
 
     def manifest(self, key: str) -> bytes:
@@ -175,7 +175,7 @@ class Store:
         except UnicodeDecodeError:
             key = ""
         if not KEY.fullmatch(key):
-            self._say(f"damaged index entry {name}: not a key")
+            self._log(f"damaged index entry {name}: not a key")
             return None
         return key
 
@@ -192,7 +192,7 @@ class Store:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                self._say(f"another run is building in {self.root}; waiting for it")
+                self._log(f"another run is building in {self.root}; waiting for it")
                 lock.acquire()
         try:
             yield

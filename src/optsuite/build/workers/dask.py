@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster that build. No disk is shared: artifacts travel as bytes, the data once a worker."""
+"""The workers of a Dask cluster that build. No disk is shared: artifacts travel as bytes, the data once per worker."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Data(WorkerPlugin):
 
 
 class _Lives(SchedulerPlugin):
-    """Gives up on a step of ours when it killed its second worker, whatever the scheduler allows other tasks."""
+    """Gives up on a build step when it killed its second worker, whatever the scheduler allows other tasks."""
 
     idempotent = True
 
@@ -136,7 +136,7 @@ class DaskWorkers:
         for future in self._at_work:
             future.cancel()
         for name in self._data:
-            with contextlib.suppress(Exception):  # whatever is said of it: there may be nobody left to tell
+            with contextlib.suppress(Exception):  # there may be no scheduler left
                 self._client.unregister_worker_plugin(name)
         self._client.close()
 

@@ -88,7 +88,7 @@ def _end_with_parent() -> None:
 
 
 _starts_s: list[float] = []
-"""In such a process: how long it took to start, until its first step tells of it."""
+"""In a worker: how long it took to start, until its first step reports it."""
 
 
 def _begin(start: Callable[[], object], opened: float) -> None:

@@ -28,10 +28,22 @@ def from_folder(
     metric: Metric = ACCURACY,
     class_weights: Mapping[int, float] | None = None,
 ) -> Dataset:
-    """Images by class: PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, and PATH/validation if you have it.
+    """Make a dataset of a folder of images: PATH/train/CLASS/*.png and PATH/test/CLASS/*.png.
 
-    Each is brought to `size`, (height, width), and `channels`, 1 (grey) or 3 (RGB), in 0..1. Labels are the classes of
-    the training split in alphabetical order. Without a validation split it is made as by `from_npz`.
+    Labels are the classes of the training split in alphabetical order. Without PATH/validation, the validation split is
+    made as by `from_npz`.
+
+    Args:
+        name: The name of the dataset.
+        path: The folder.
+        size: The (height, width) that images are resized to, in pixels.
+        channels: 1 for grey, 3 for RGB; values are from 0 to 1.
+        metric: What models are judged by, and trained for.
+        class_weights: The weight of each label in the training loss; 1 for labels that are not in it.
+
+    Raises:
+        OptsuiteError: `channels` is neither 1 nor 3, or there is no such folder.
+
     """
     if channels not in (1, 3):
         raise OptsuiteError(f"dataset {name}: expected 1 or 3 channels, got {channels}")
@@ -52,7 +64,7 @@ class _Folder(Loader):
     size: tuple[int, int]
     channels: int
     decoder: str
-    """What reads and scales the images: another version may make other pixels, so it is part of the key."""
+    """The package that reads and scales the images: another version may make other pixels, so it is part of the key."""
 
     def __str__(self) -> str:
         return self.file.path

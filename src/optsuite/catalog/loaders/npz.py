@@ -26,11 +26,20 @@ def from_npz(
     metric: Metric = ACCURACY,
     class_weights: Mapping[int, float] | None = None,
 ) -> Dataset:
-    """An .npz file with x_train, y_train, x_test and y_test, and x_validation and y_validation if you have them.
+    """Make a dataset of an .npz file with x_train, y_train, x_test and y_test.
 
-    x is (n, *shape): uint8 is taken for 0..255 and brought to 0..1, float is taken as it is. y is (n,), labels from 0,
-    or numbers where the metric is not one of classes. Without a validation split a tenth of the training split, drawn
-    once and for all, is kept out of it for that.
+    Without x_validation and y_validation, a tenth of the training split, always the same, becomes the validation split.
+
+    Args:
+        name: The name of the dataset.
+        path: The file. Each x is (n, *input_shape): uint8 is scaled from 0..255 to 0..1, floats are taken as they are.
+            Each y is (n,): labels from 0, or numbers if the metric is not one of classes.
+        metric: What models are judged by, and trained for.
+        class_weights: The weight of each label in the training loss; 1 for labels that are not in it.
+
+    Raises:
+        OptsuiteError: The file can't be read, or is no such file.
+
     """
     file = File.of(path)
     return Dataset(
@@ -44,10 +53,18 @@ def from_npz(
 
 
 def to_evaluate(path: str | PathLike[str], metric: Metric = ACCURACY) -> dict[str, Split]:
-    """The "test" and "validation" split of an .npz that need not have more, in the form of `from_npz`.
+    """Read the "test" and "validation" split of an .npz file that need not have more.
 
-    Without a validation split a fifth of the test images, drawn once and for all, is set aside for it: what chooses
-    looks at those, and not at the ones that are reported.
+    Without a validation split, a fifth of the test images, always the same, becomes it: whatever chooses looks at
+    those, and not at the ones that are reported.
+
+    Args:
+        path: The file, as for `from_npz`.
+        metric: What the data is for.
+
+    Raises:
+        OptsuiteError: The file can't be read, or is no such file.
+
     """
     loader = _Npz(file=File.of(path), classes=metric.classes)
     test, validation = load_test(loader), loader.read("validation")
@@ -93,7 +110,7 @@ def _npz_errors(file: File) -> Iterator[None]:
 
 
 def _npz_shape(file: File) -> tuple[int, ...]:
-    """The shape of its test inputs, from the header alone: the file may be large."""
+    """The shape of the test inputs, (n, *input_shape), from the header alone, as the file may be large."""
     with _npz_errors(file), zipfile.ZipFile(file.path) as archive, archive.open("x_test.npy") as array:
         version = np.lib.format.read_magic(array)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""The splits that a loader makes: checked, and with a validation split."""
+"""What loaders have in common: splits are checked, and a missing validation split is drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VALIDATION_SHARE = 0.1
 
 
 def drawn(split: Split, share: float) -> tuple[Split, Split]:
-    """What is left, and a share drawn by chance that is the same each time; each in its order."""
+    """Return the rest of a split, and a share of it that is drawn at random, the same each time; both in order."""
     if len(split.y) < 2:
         raise OptsuiteError(
             "expected two inputs or more to draw a validation split from, got one; or give a validation split"
@@ -28,7 +28,7 @@ def drawn(split: Split, share: float) -> tuple[Split, Split]:
 
 
 def checked_split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) -> Split:
-    """Checked: as many targets as inputs, of classes whole numbers from 0, and all of them numbers."""
+    """Return a split; OptsuiteError for inputs that are no numbers, or targets that do not fit them."""
     if x.dtype == np.uint8:
         x = x.astype(np.float32) / 255
     if x.dtype.kind not in "fiu" or x.ndim < 2 or not len(x):
@@ -48,7 +48,7 @@ def checked_split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) ->
 
 @dataclass(frozen=True)
 class Loader:
-    """Loads a split by `_read`, once; a validation split that is not there is drawn from the training split."""
+    """Loads each split once, by `read`; a missing validation split is drawn from the training split."""
 
     def __call__(self, split: str) -> Split:
         if split not in _SPLITS:

@@ -25,12 +25,20 @@ def from_tfdata(
     metric: Metric = ACCURACY,
     class_weights: Mapping[int, float] | None = None,
 ) -> Dataset:
-    """What `make` returns for "train", "validation" and "test": a finite `tf.data.Dataset` of (x, label), not batched.
+    """Make a dataset of finite `tf.data.Dataset`s of (x, label), not batched.
 
-    It is read once a process, in one of its own where TensorFlow is not yet loaded, so it has to come in the same order
-    each time (a run is refused otherwise); TensorFlow, numpy and random are seeded before each call. For "validation"
-    it may be None: then it is drawn as by `from_npz`. Change `fingerprint` when the data does: only the code of `make`
-    is looked at besides.
+    Each is read once per process, in a separate process if TensorFlow is not loaded yet. It has to give the same data
+    in the same order each time, or the run fails. TensorFlow, numpy and random are seeded before each call.
+
+    Args:
+        name: The name of the dataset.
+        input_shape: The shape of one input, such as (96, 96, 3).
+        make: A function that takes "train", "validation" or "test", and returns a `tf.data.Dataset`; for "validation"
+            it may return None, and the split is made as by `from_npz`.
+        fingerprint: A text to change when the data does; besides it, only the code of `make` is part of the key.
+        metric: What models are judged by, and trained for.
+        class_weights: The weight of each label in the training loss; 1 for labels that are not in it.
+
     """
     return Dataset(
         name=name,

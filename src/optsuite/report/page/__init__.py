@@ -1,4 +1,4 @@
-"""report.html: one file with all that the run says of each experiment, to look at. Shows, and judges nothing."""
+"""report.html: one file with all that the run says of each experiment, to look at."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _QUANTILES = np.linspace(0, 1, 201)
 def content(run: Run, test: Split | None) -> dict[str, Any]:
     """All that the page's script needs; the lines of the table of results are `rows`."""
     found = steadiness(run)
-    disturbed = found.unstable if found else ()
+    unstable_rows = found.unstable if found else ()
     changed = images.newly_wrong(run)
     rows: list[dict[str, Any]] = []
     details = {}
@@ -38,7 +38,7 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
         for row in run.rows:
             name = row.measured.experiment, row.measured.variant
             if row.measured.experiment == built.id:
-                rows.append(_row(built, row, unstable=name in disturbed))
+                rows.append(_row(built, row, unstable=name in unstable_rows))
                 details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
         "metrics": [_metric(figure) for figure in run.header.figures],
