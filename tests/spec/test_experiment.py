@@ -9,7 +9,7 @@ from optsuite.catalog.profiles import PROFILES
 from optsuite.errors import OptsuiteError
 from optsuite.spec.experiment import Profile
 from optsuite.spec.model import Schedule
-from optsuite.spec.names import catalogue, pick
+from optsuite.spec.names import by_name, pick
 from optsuite.spec.task import Task
 from optsuite.stages.fit import total_steps
 
@@ -29,13 +29,13 @@ def test_pick_names_what_is_expected() -> None:
 def test_catalogue_refuses_names_that_can_not_be_paths_and_ids(name: str) -> None:
     """Names become file names and test ids."""
     with pytest.raises(OptsuiteError, match="expected a name of letters"):
-        catalogue(Profile(name=name))
+        by_name(Profile(name=name))
 
 
 def test_catalogue_refuses_a_name_twice() -> None:
     """The second would replace the first in silence."""
     with pytest.raises(OptsuiteError, match="twice"):
-        catalogue(Profile(name="a"), Profile(name="a"))
+        by_name(Profile(name="a"), Profile(name="a"))
 
 
 @pytest.mark.parametrize(("cap", "epochs"), [(None, 8), (2, 2), (20, 8)])

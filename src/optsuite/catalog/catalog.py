@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from optsuite.catalog.datasets import DATASETS
+from optsuite.catalog.models import MODELS
+from optsuite.catalog.recipes import PIPELINES, RECIPES
+from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.results.header import CatalogNames
 from optsuite.spec.data import Dataset
@@ -35,18 +39,10 @@ class Catalog:
     @classmethod
     def builtin(cls) -> Catalog:
         """Return the entries that optsuite has."""
-        # The lists import what their entries are made of, which only a run needs.
-        from optsuite.catalog.datasets import DATASETS
-        from optsuite.catalog.models import MODELS
-        from optsuite.catalog.recipes import RECIPES
-        from optsuite.catalog.variants import VARIANTS
-
         return cls(datasets=DATASETS, models=MODELS, recipes=RECIPES, variants=VARIANTS)
 
     def names(self) -> CatalogNames:
         """Return the names of all entries, in the order of reports."""
-        from optsuite.catalog.recipes import PIPELINES
-
         return CatalogNames(
             models=tuple(self.models),
             recipes=tuple(self.recipes),

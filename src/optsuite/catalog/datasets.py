@@ -15,7 +15,7 @@ import numpy as np
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.data import Dataset, Split
-from optsuite.spec.names import catalogue
+from optsuite.spec.names import by_name
 
 _VALIDATION_IMAGES = 5_000
 
@@ -116,7 +116,7 @@ def _split(array: Callable[[str], np.ndarray], split: str) -> Split:
     return Split(x=images[..., np.newaxis].astype(np.float32) / 255.0, y=labels.astype(np.int32))
 
 
-DATASETS = catalogue(
+DATASETS = by_name(
     Dataset(
         name="mnist",
         input_shape=(28, 28, 1),

@@ -6,7 +6,7 @@ from typing import Any
 
 from optsuite.catalog.recipes import PIPELINES
 from optsuite.spec.model import Model, Schedule
-from optsuite.spec.names import catalogue
+from optsuite.spec.names import by_name
 
 
 def build_conv() -> Any:
@@ -66,7 +66,7 @@ def build_tutorial() -> Any:
 
 
 # What each setting gave, and what was tried in its place: docs/tried.md.
-MODELS = catalogue(
+MODELS = by_name(
     Model(
         name="conv",
         input_shape=(28, 28, 1),

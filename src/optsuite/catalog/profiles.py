@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from optsuite.spec.experiment import Profile
-from optsuite.spec.names import catalogue
+from optsuite.spec.names import by_name
 
-PROFILES = catalogue(
+PROFILES = by_name(
     Profile(name="full"),
     # A few seconds per experiment. A model that was trained so briefly only shows that everything works: its gate
     # fails only where a model is broken.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optsuite.spec.names import catalogue
+from optsuite.spec.names import by_name
 from optsuite.spec.recipe import Recipe
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.distill import Distill
@@ -32,7 +32,7 @@ _KD = Distill(teacher="conv")
 BASELINE = Recipe(name="baseline", stages=(), budget=0.0)
 """The recipe without stages: what the accuracy drop of every other recipe is measured against."""
 
-RECIPES = catalogue(
+RECIPES = by_name(
     BASELINE,
     Recipe(name="qat", stages=(QAT(),)),
     Recipe(name="prune-0.8", stages=(_PRUNE,)),

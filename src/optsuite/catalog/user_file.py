@@ -13,7 +13,7 @@ from optsuite.catalog.catalog import ENTRIES, Catalog
 from optsuite.errors import OptsuiteError
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
-from optsuite.spec.names import catalogue
+from optsuite.spec.names import by_name
 from optsuite.spec.recipe import Recipe
 from optsuite.spec.variant import Variant
 
@@ -45,7 +45,7 @@ def _checked(path: Path, kind: str, entries: Any) -> dict[str, Any]:
     entry_type, name = _TYPES[kind], kind.upper()
     if not isinstance(entries, list | tuple) or not all(isinstance(entry, entry_type) for entry in entries):
         raise OptsuiteError(f"{path}: {name}: expected a list of {entry_type.__name__}, got {entries!r}")
-    found = catalogue(*entries)
+    found = by_name(*entries)
     for entry in entries:
         try:
             pickle.dumps(entry)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from optsuite.spec.names import catalogue
+from optsuite.spec.names import by_name
 from optsuite.spec.variant import Variant
 from optsuite.stages.convert import Convert
 
-VARIANTS = catalogue(
+VARIANTS = by_name(
     Variant(name="keras", convert=None, budget=0.0),
     Variant(name="fp32", convert=Convert(), budget=0.001),
     Variant(name="fp16", convert=Convert(weights="float16"), budget=0.001),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
 from typing import TypeVar
 
-from optsuite import spawn
+from optsuite import spawn, tflite
 from optsuite.errors import OptsuiteError
+from optsuite.litert import LiteRTRunner
 
 _TRIES = 2
 """A process may be killed by others, too."""
@@ -44,9 +45,6 @@ def _silence() -> None:
 
 
 def _try(content: bytes) -> None:
-    from optsuite import tflite
-    from optsuite.litert import LiteRTRunner
-
     # An error that is raised is reported where the file is measured.
     with contextlib.suppress(OptsuiteError):
         tflite.kernels(content)

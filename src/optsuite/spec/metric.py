@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+
+from optsuite.errors import OptsuiteError
 
 WORST = (2 - 2**-23) * 2.0**127
 """The largest float32, the error of an answer that is no number: that of one that is as wrong as can be."""
@@ -77,15 +78,13 @@ class TopK(Metric):
     def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
         classes = max(2, self.k, int(y.max()) + 1)
         if len(shape) != 1 or shape[0] < classes:
-            _refuse(
+            raise OptsuiteError(
                 f"expected one number per class from the model, at least {classes} for labels {y.min()} to {y.max()}, "
                 f"got outputs of shape {shape}"
             )
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Score True where the label is among the k largest outputs; an answer that is not finite is wrong."""
-        import numpy as np  # the plugin comes by here in everybody's tests, and costs them nothing
-
         best = np.argsort(-outputs, axis=-1, kind="stable")[:, : self.k]
         right: np.ndarray = (best == y[:, np.newaxis]).any(axis=-1) & np.isfinite(outputs).all(axis=-1)
         return right
@@ -111,11 +110,9 @@ class MeanAbsoluteError(Metric):
 
     def check(self, shape: tuple[int, ...], y: np.ndarray) -> None:
         if shape != (1,):
-            _refuse(f"expected one number per input for {self.name}, got outputs of shape {shape}")
+            raise OptsuiteError(f"expected one number per input for {self.name}, got outputs of shape {shape}")
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        import numpy as np
-
         errors = np.abs(outputs.reshape(len(y)) - y)
         scores: np.ndarray = -np.nan_to_num(errors, nan=WORST, posinf=WORST).astype(np.float32)
         return scores
@@ -124,12 +121,6 @@ class MeanAbsoluteError(Metric):
         from optsuite.keras import keras
 
         return keras.losses.MeanAbsoluteError()
-
-
-def _refuse(why: str) -> NoReturn:
-    from optsuite.errors import OptsuiteError  # which has metrics in its vocabulary
-
-    raise OptsuiteError(why)
 
 
 ACCURACY = TopK()

@@ -17,14 +17,17 @@ class _Named(Protocol):
 Entry = TypeVar("Entry", bound=_Named)
 
 
-def catalogue(*entries: Entry) -> dict[str, Entry]:
-    """Entries by name, in report order. Names become file names and test ids, so they are held to a plain form."""
+def by_name(*entries: Entry) -> dict[str, Entry]:
+    """Return the entries by name, in their order.
+
+    Names become file names and test ids, so OptsuiteError is raised for a name with other characters, or given twice.
+    """
     result: dict[str, Entry] = {}
     for entry in entries:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", entry.name):
             raise OptsuiteError(f"expected a name of letters, digits, '.', '_' and '-', got {entry.name!r}")
         if entry.name in result:
-            raise OptsuiteError(f"name {entry.name!r} is given twice in one catalogue")
+            raise OptsuiteError(f"name {entry.name!r} is given twice")
         result[entry.name] = entry
     return result
 
@@ -33,9 +36,9 @@ Found = TypeVar("Found")
 
 
 def pick(entries: Mapping[str, Found], names: Iterable[str], noun: str) -> list[Found]:
-    """The named entries in the catalogue's order; OptsuiteError names what is unknown and what there is."""
-    wanted = list(names)
-    for name in wanted:
+    """Return the entries of these names, in the order of `entries`; OptsuiteError for an unknown name."""
+    needed = list(names)
+    for name in needed:
         if name not in entries:
             raise OptsuiteError(f"unknown {noun} {name!r}; expected one of {', '.join(entries)}")
-    return [entry for name, entry in entries.items() if name in wanted]
+    return [entry for name, entry in entries.items() if name in needed]

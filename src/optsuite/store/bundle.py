@@ -20,6 +20,18 @@ from optsuite.spec.artifact import IMPORTED, Artifact
 from optsuite.store.store import FILE_NAME, KEY, MANIFEST, DamagedError, Store, verified
 
 _EXPECTED = "expected a file that `optsuite store export` wrote"
+_UNREADABLE = (
+    DamagedError,
+    KeyError,
+    UnicodeDecodeError,
+    msgspec.DecodeError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    zlib.error,
+)
+"""The errors that reading a damaged bundle may raise."""
 _OBJECT = re.compile(f"objects/({KEY.pattern})/({FILE_NAME.pattern})")
 _INDEX = re.compile("index/(" + "/".join([FILE_NAME.pattern] * 4) + ")")
 
@@ -70,10 +82,7 @@ def load(store: Store, path: Path) -> int:
             artifacts, index = _checked(bundle)
     except OSError as error:
         raise OptsuiteError(f"{path}: {error.strerror}; {_EXPECTED}") from error
-    except (
-        *(DamagedError, KeyError, UnicodeDecodeError, msgspec.DecodeError),
-        *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error),
-    ) as error:
+    except _UNREADABLE as error:
         raise OptsuiteError(f"{path}: {error}; {_EXPECTED}") from error
     store.put_all({key: {**artifact, IMPORTED: b""} for key, artifact in artifacts.items()}, index)
     return len(artifacts)

@@ -18,6 +18,24 @@ from optsuite.files import File
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.metric import ACCURACY, Metric
 
+# numpy evaluates the header of an array, which may be any text.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    SyntaxError,
+    TypeError,
+    RecursionError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
+"""The errors that reading a damaged .npz file may raise."""
+
 
 def from_npz(
     name: str,
@@ -99,11 +117,7 @@ def _npz_errors(file: File) -> Iterator[None]:
         if not zipfile.is_zipfile(file.path):
             raise ValueError("it is no .npz")
         yield
-    # numpy evaluates the header of an array, which may be any text.
-    except (
-        *(OSError, ValueError, KeyError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, NotImplementedError, RuntimeError),
-    ) as error:
+    except _UNREADABLE as error:
         raise OptsuiteError(
             f"{file.path} can't be read: {error}; expected an .npz with x and y of each split, as x_test and y_test"
         ) from error
