@@ -1,1 +1,1 @@
-"""What the user runs: `pytest benchmarks/`, or `pytest --pyargs optsuite.benchmarks` from anywhere."""
+"""The benchmarks: `pytest benchmarks/`, or `pytest --pyargs optsuite.benchmarks` from anywhere."""

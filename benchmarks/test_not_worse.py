@@ -35,7 +35,7 @@ def test_not_worse(
 
 
 def test_nothing_is_missing(judgements: Sequence[Judgement]) -> None:
-    """What the baseline has and this run was not narrowed from was measured."""
+    """Every row of the reference run that this run was requested to measure was measured."""
     missing = [one for one in judgements if one.verdict is Verdict.MISSING]
     if missing:
         pytest.fail("\n".join(f"{one.experiment} {one.variant}: {one.detail}" for one in missing), pytrace=False)

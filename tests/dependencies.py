@@ -72,7 +72,7 @@ READ = (
     ),
     (
         ".h5 and .keras models, imported ones and your own",
-        "h5py and Keras, after `allowed.py` has read the configuration",
+        "h5py and Keras, after `keras_config.py` has read the configuration",
         "no: Keras calls what a configuration names, so all classes must be known layers, initialisers and the like "
         "of Keras or TFMOT, or registered by your catalogue, and functions of TensorFlow must be known arithmetic. "
         "`Model(trust=True)` lifts that for your own model and what is built from it here, never for what was imported",

@@ -53,7 +53,7 @@ def test_drop_says_what_a_person_asks() -> None:
 
 @pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (5, 5), (0, 8), (30, 12), (300, 200)])
 def test_p_value_of_one_seed_is_mcnemar_exact(lost: int, gained: int) -> None:
-    """A binomial test of the images that flipped."""
+    """A binomial test of the images whose answers changed."""
     before = np.arange(10_000) < 9_000
     after = before.copy()
     after[:lost], after[len(after) - gained :] = False, True

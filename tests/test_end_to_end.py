@@ -63,7 +63,7 @@ def test_the_models_learnt_something_and_the_files_answer_as_they_do(smoke: Smok
         assert row.measured.test.accuracy == pytest.approx(keras[row.measured.experiment], abs=0.02)
 
 
-def test_stages_keep_their_promises_in_keras(smoke: Smoke) -> None:
+def test_invariants_hold_in_keras(smoke: Smoke) -> None:
     """floor(0.8 n) zeros and 8 values in each layer that was transformed; KD and QAT add epochs."""
     built = {one.recipe: one for one in reader.read(smoke.json).header.built}
     assert built["prune-0.8"].prunable == 1.0
@@ -253,7 +253,7 @@ def test_invariants_hold_on_depthwise_separable_networks_too(tmp_path: Path) -> 
         "--optsuite-variants=int8",
         f"--optsuite-cache={tmp_path}",
         "-k",
-        "promises",
+        "invariants_hold",
     )
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
@@ -280,7 +280,7 @@ def test_damage_is_found_and_built_again(smoke: Smoke, tmp_path: Path) -> None:
 
 
 def test_the_gate_fails_a_ruined_recipe(sabotaged: tuple[str, dict[str, Any]]) -> None:
-    """Both accuracies, the drop, the budget and the flips, and only this recipe's gate."""
+    """Both accuracies, the accuracy drop, the budget and the changed answers, and only this recipe's gate."""
     output, _ = sabotaged
     line = next(line for line in output.splitlines() if line.startswith("E ") and "AssertionError: baseline" in line)
     for part in (
@@ -317,12 +317,12 @@ def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) 
 def test_a_broken_stage_is_caught_by_the_invariants(sabotaged: tuple[str, dict[str, Any]]) -> None:
     """Plain QAT under the name of PQAT: no accuracy is lost, the zeros are; in Keras and in every file."""
     output, _ = sabotaged
-    assert [test for test in _failed(output) if "promises" in test] == [
+    assert [test for test in _failed(output) if "invariants" in test] == [
         "test_invariants_hold_after_each_stage[tutorial_false-pqat_s0]",
         "test_invariants_hold_in_the_file[tutorial_false-pqat_s0-fp32]",
         "test_invariants_hold_in_the_file[tutorial_false-pqat_s0-int8]",
     ]
-    assert "after sabotage: dense: promised at least 16224 zeros of 20280, found" in output
+    assert "after sabotage: dense: expected at least 16224 zeros of 20280, found" in output
 
 
 def test_a_failed_build_fails_only_its_own(sabotaged: tuple[str, dict[str, Any]]) -> None:

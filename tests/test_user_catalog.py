@@ -212,7 +212,7 @@ def test_regression_is_gated(project: Path, commands: Path) -> None:
     assert re.search(r"^REGRESSED +wave_baseline int8 accuracy.*answers worse", done.stdout, re.MULTILINE)
 
 
-def test_a_larger_network_keeps_its_promises(project: Path, commands: Path) -> None:
+def test_a_larger_network_keeps_its_invariants(project: Path, commands: Path) -> None:
     """The example: residual blocks, BatchNorm and depthwise layers through pruning, QAT and int8; fewer images."""
     example = (ROOT / "examples" / "mobilenet_catalog.py").read_text()
     images = 'IMAGES = {"train": 6_000, "validation": 1_000, "test": 1_000}'

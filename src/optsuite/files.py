@@ -23,7 +23,7 @@ class File:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> File:
-        """As it is now; OptsuiteError where there is nothing to read."""
+        """Return the file or folder with its present content; OptsuiteError if it can't be read."""
         found = Path(path).absolute()
         inside = (Path(folder, name) for folder, _, names in os.walk(found, followlinks=True) for name in names)
         parts = sorted(inside) if found.is_dir() else [found]

@@ -157,13 +157,13 @@ def load(content: bytes, *, trust: bool = False) -> Any:
 
 
 def batch_size(x: np.ndarray, most: int) -> int:
-    """How many of the inputs x, (n, *shape), to ask a model about at once: at most so many, and 64 MB of them."""
+    """Return how many inputs of x, (n, *shape), to run at once: `most`, or as many as fit into 64 MB."""
     size: int = x[0].nbytes
     return max(1, min(most, _BATCH_BYTES // max(1, size)))
 
 
 def outputs(model: Any, x: np.ndarray) -> np.ndarray:
-    """What the model answers, float32 (n, classes), for x of float32 (n, *shape)."""
+    """Return the answers of a model, float32 (n, classes), to x, float32 (n, *shape)."""
     answers: np.ndarray = model.predict(x, batch_size=batch_size(x, _PREDICT_BATCH), verbose=0)
     return answers
 

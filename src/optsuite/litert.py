@@ -16,9 +16,9 @@ from ai_edge_litert.interpreter import Interpreter
 from optsuite.errors import OptsuiteError
 
 THREADS = 1
-"""How many a model has: the fewest that can disturb each other."""
+"""The number of threads of a model: one, so that no two disturb each other."""
 Call = Callable[[], object]
-"""What is timed: `invoke` of a runner, say."""
+"""A function that is timed, such as the `invoke` of a runner."""
 
 
 class Runner(Protocol):

@@ -154,7 +154,7 @@ def test_one_experiment(shown_run: Run, show: Show) -> None:
 
 
 def test_what_is_broken_is_named(shown_run: Run, show: Show) -> None:
-    """A layer that does not keep what is owed says so in its line."""
+    """A layer that violates an invariant says so in its line."""
     header = shown_run["optsuite"]
     header["built"].append(built("conv", "prune-0.8"))
     header["experiments"].append("conv_prune-0.8_s0")
@@ -163,7 +163,7 @@ def test_what_is_broken_is_named(shown_run: Run, show: Show) -> None:
     shown_run["benchmarks"].append(made)
     page = show(shown_run)
     _click(page, "tr[data-experiment='conv_prune-0.8_s0']")
-    assert "conv2d: promised at least 240 zeros of 300, found 1" in page.find_element(By.ID, "detail-layers").text
+    assert "conv2d: expected at least 240 zeros of 300, found 1" in page.find_element(By.ID, "detail-layers").text
 
 
 HOSTILE = [

@@ -115,7 +115,7 @@ def test_what_an_integer_without_a_scale_can_not_hold(x: list[float]) -> None:
 
 
 def test_an_integer_answer_without_a_scale_is_as_it_is() -> None:
-    """Durations 0 all answers would be the same."""
+    """Times 0 all answers would be the same."""
     assert _integer_runner(np.int32, 0.0, 0).interpret(np.array([[3, 7]], np.int32)).tolist() == [[3.0, 7.0]]
 
 

@@ -1,4 +1,4 @@
-"""ComparedRun by side: the order of turns, and what is made of the times. Nothing here is timed."""
+"""Side by side: the order of turns, and what is made of the times. Nothing here is timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builder as one file: all of it or nothing, and nothing that is not what it says."""
+"""Artifacts as one file: all of it or nothing, and nothing that is not what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builder on disk: whole or not at all, and never believed unread."""
+"""Artifacts on disk: whole or not at all, and never believed unread."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Builder:
         self._point(needed)
 
     def _needed(self, rows: Iterable[Pair]) -> Collection[tuple[Pair, Step]]:
-        """What the rows and their references are, each once, and the step that makes it."""
+        """Return the rows and their references, each once, with the step that makes it."""
         needed: dict[tuple[str, str], tuple[Pair, Step]] = {}
         for experiment, variant in rows:
             for pair in (

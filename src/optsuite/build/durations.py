@@ -16,7 +16,7 @@ from msgspec import Meta
 from optsuite.build.step import Done, Step
 
 _NEWEST = 5
-"""So many of the newest times say how long a step takes: machines and models change."""
+"""How many of the newest times an estimate is based on, as machines and models change."""
 _GUESS_S = 0.5
 _GUESSED_START_S = 10.0
 """Without any past build: a conversion, and a new process with TensorFlow in it, as on the reference run's machine."""
@@ -84,7 +84,7 @@ class Durations:
             file.write(msgspec.json.encode(took) + b"\n")
 
     def of(self, step: Step) -> Estimate:
-        """From past builds of the same step with any seed, else of the next most similar ones, by their weights."""
+        """Estimate by past builds of the same step with any seed, else of the most similar steps, by their weights."""
         for basis, name in _similar(step.model, step.actions, step.profile.name):
             if rates := self._rates.get(name):
                 return Estimate(seconds=step.weight * statistics.median(rates[-_NEWEST:]), basis=basis)
@@ -92,7 +92,7 @@ class Durations:
 
     @property
     def start_s(self) -> float:
-        """What a new process takes before it can begin its first step."""
+        """Seconds that a new process takes before its first step."""
         return statistics.median(self._starts[-_NEWEST:]) if self._starts else _GUESSED_START_S
 
 

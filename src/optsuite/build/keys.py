@@ -70,7 +70,7 @@ def _canonical_function(function: Any, code: list[Any]) -> dict[str, Any]:
 
 
 def _bound(function: Any, code: list[Any]) -> dict[str, Any]:
-    """What a function uses besides its source and its module: its default arguments and what it closes over."""
+    """Return what a function uses besides its source and module: default arguments and closed-over values."""
     closure = inspect.getclosurevars(function).nonlocals
     return {
         "defaults": canonical([function.__defaults__, function.__kwdefaults__], code),

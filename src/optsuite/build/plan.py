@@ -1,4 +1,4 @@
-"""What a build would take, without building: its steps, its critical path, and its time with any number of workers."""
+"""The plan of a build: its steps, its critical path, and its time with any number of workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORKERS = (1, 2, 8, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is there, what is not (inputs first), and of that what no number of workers makes faster.
+    """The stored steps, the missing ones (inputs first), and the critical path of the missing ones.
 
     `wall_s` is workers -> seconds.
     """
@@ -30,7 +30,7 @@ class Plan:
 
 
 def plan_build(steps: Iterable[Step], store: Store, times: Durations) -> Plan:
-    """How the build of what `steps` need and the store has not would go."""
+    """Plan the build of what `steps` need and the store does not have."""
     wanted = {step.key: step for step in steps}
     todo = scheduler.missing(wanted.values(), store)
     estimates = {key: times.of(step) for key, step in todo.items()}

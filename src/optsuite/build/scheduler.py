@@ -19,23 +19,23 @@ Observer = Callable[[Event, Step | None, Done | None], None]
 """Called at every event with its step, and with what was stored; and while there is nothing but waiting, every 5 s."""
 
 _LOOK_S = 5
-"""How long a builder that comes in the middle may wait for work."""
+"""How long a worker that joins during a build waits for work, at most, in seconds."""
 DEATHS_ALLOWED = 1
-"""How often the process of a step may be killed before the step is what killed it."""
+"""How often the process of a step may be killed before the step fails."""
 
 
 class Workers(Protocol):
-    """What does the steps: processes of this machine, or a cluster's.
+    """The workers that do the steps: processes of this machine, or those of a cluster.
 
     A future that ends with BrokenExecutor says that the process was killed that did the step; one that is cancelled,
     that the step was lost in another way.
     """
 
     title: str
-    """What they are, for people."""
+    """A description of the workers."""
 
     def free(self) -> bool:
-        """Whether one more step would not wait for those at work."""
+        """Whether a worker is free for one more step."""
 
     def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
         """Have it done; where there is a choice, what is more urgent goes first."""
@@ -45,7 +45,7 @@ class Workers(Protocol):
 
 
 class Agenda:
-    """What of `todo` (from `missing`) is next: what has its inputs, and of that what the longest path begins with.
+    """The order of the steps in `todo` (from `missing`): those whose inputs are there, longest path first.
 
     `seconds` is how long each step may take, by key.
     """
@@ -103,7 +103,7 @@ class Agenda:
 
 
 def missing(steps: Iterable[Step], store: Store) -> dict[str, Step]:
-    """What has to be built for `steps`, by key, inputs first. The inputs of what is stored are not looked at."""
+    """Return the steps that have to be built for `steps`, by key, inputs first; inputs of stored steps are ignored."""
     todo: dict[str, Step] = {}
 
     def visit(step: Step) -> None:

@@ -1,4 +1,4 @@
-"""What a catalogue file is made of: `from optsuite.catalog import Model, Recipe, Schedule, ...`."""
+"""The public names for catalogue files: `from optsuite.catalog import Model, Recipe, Schedule, ...`."""
 
 from __future__ import annotations
 

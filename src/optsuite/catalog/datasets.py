@@ -39,7 +39,7 @@ _FASHION_FILES = {
     "test_labels": "t10k-labels-idx1-ubyte.gz",
 }
 _FASHION_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
-"""Where Keras gets it from."""
+"""The address that Keras downloads it from."""
 
 
 def idx_sha256(array: np.ndarray) -> str:

@@ -26,7 +26,7 @@ MATRICES: dict[str, Callable[[Catalog, Model], Sequence[str]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a run is requested to measure.
+    """The experiments and variants that a run is requested to measure.
 
     Attributes:
         requested: The names that were requested.

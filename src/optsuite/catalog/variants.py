@@ -21,4 +21,4 @@ VARIANTS = by_name(
 )
 
 KERAS = VARIANTS["keras"]
-"""What all others are converted from."""
+"""The Keras model itself, which all other variants are converted from."""

@@ -1,4 +1,4 @@
-"""What a file answers: the record of its scores, mistakes and sizes."""
+"""The answers of a file: the record of its scores, mistakes and sizes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def mistakes(outputs: np.ndarray, answers: Answers) -> tuple[int, ...]:
 
 
 def answers(metric: Metric, outputs: np.ndarray, split: Split) -> Answers:
-    """What a model scored; OptsuiteError where it does not answer as the metric needs it."""
+    """Return the scores of a model's outputs; OptsuiteError if they do not fit the metric."""
     metric.check(outputs.shape[1:], split.y)
     scores = metric.scores(outputs, split.y)
     return Answers.of(scores if metric.classes else scores.astype(np.float32))
@@ -50,7 +50,7 @@ def record(
 
 
 def not_finite(outputs: np.ndarray) -> str:
-    """What is to be known of answers, float32 (n, classes), that are no numbers; an empty string where all are."""
+    """Return a note on outputs, float32 (n, classes), that are not finite; an empty string if all are."""
     count = int((~np.isfinite(outputs).all(axis=-1)).sum())
     return f"{count} of {len(outputs)} answers are not finite" if count else ""
 

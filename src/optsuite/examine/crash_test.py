@@ -19,7 +19,7 @@ Name = TypeVar("Name")
 
 
 def crashing(files: Mapping[Name, bytes]) -> list[Name]:
-    """Which of the .tflite files kill the process that loads them and calls them once, or keep it for too long."""
+    """Return the names of the files that kill a process which loads and calls them, or take too long."""
     found, left = [], dict.fromkeys(files, _TRIES)
     while left:
         with spawn.executor(_silence) as process:

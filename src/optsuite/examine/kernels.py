@@ -15,7 +15,7 @@ from optsuite.stages.convert import Convert
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What is in a file.
+    """The kernels of a file.
 
     Attributes:
         weights: The statistics of its kernels, in the order of its operators.
@@ -34,7 +34,7 @@ class Contents:
 
     @property
     def precision(self) -> Precision:
-        """What the kernels compute in, the fastest of it where there are several; weights of 16 bits are unpacked."""
+        """The format that the kernels compute in, the fastest of several; weights of 16 bits are unpacked."""
         if "int16" in self.activations:
             return "int16x8"
         return "int8" if {"int8", "uint8"} & self.stored else "float32"

@@ -1,4 +1,4 @@
-"""What a candidate lost against its reference, image by image."""
+"""The accuracy drop of a candidate against a reference, paired image by image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from optsuite.spec.metric import WORST
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyDrop(ABC):
-    """What a candidate lost against its reference on the same images, over one seed or several.
+    """The accuracy drop of a candidate against a reference on the same images, over one seed or several.
 
     `count` is the number of answers compared, images x seeds; accuracies, or what the metric is, are means over them.
     """
@@ -42,7 +42,7 @@ class AccuracyDrop(ABC):
 
     @abstractmethod
     def over(self, budget: float) -> bool:
-        """Whether the drop is more than `budget`; no rounding error decides."""
+        """Whether the accuracy drop is more than `budget`; rounding errors do not decide."""
 
     @abstractmethod
     def p_value(self) -> float:
@@ -77,7 +77,7 @@ class AccuracyDrop(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryDrop(AccuracyDrop):
-    """Of answers that are right or wrong: what counts are those that changed."""
+    """The accuracy drop of answers that are correct or wrong: those that changed count."""
 
     nets: Mapping[int, int] = field(repr=False)
     """Seeds that lost an image minus seeds that gained it -> how many images, 0 left out."""
@@ -89,7 +89,7 @@ class BinaryDrop(AccuracyDrop):
         return (self.lost - self.gained) / self.count
 
     def over(self, budget: float) -> bool:
-        """Whether the drop is more than `budget`, a fraction. Counted in images: no rounding error decides."""
+        """Whether the accuracy drop is more than `budget`, a fraction; counted in images, without rounding errors."""
         return self.lost - self.gained > budget * self.count + 1e-6
 
     def p_value(self) -> float:
@@ -144,12 +144,12 @@ class BinaryDrop(AccuracyDrop):
 
 @dataclass(frozen=True, kw_only=True)
 class GradedDrop(AccuracyDrop):
-    """Of graded answers: the images' mean difference, by Student's t, as its sum over many images is normal."""
+    """The accuracy drop of graded answers: the mean difference of the images, tested by Student's t."""
 
     lost_by: np.ndarray = field(repr=False)
-    """By how much less the candidate scores, the mean over the seeds, float64 (images,)."""
+    """The score of the reference minus that of the candidate, mean over the seeds, float64 (images,)."""
     not_finite: int
-    """How many more answers than before are no numbers: those have no difference that could be averaged."""
+    """How many more answers than before are not finite; they have no difference that could be averaged."""
     _lost, _gained = "worse", "better"
 
     @property

@@ -70,7 +70,7 @@ def _presence(base: ComparedRun, new: ComparedRun) -> Iterable[Judgement]:
 
 
 def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
-    """What narrows the new run to less than this row, or an empty string."""
+    """Return why the new run was not requested to measure this row, or an empty string."""
     requested = new.requested
     for name, value, accepted in (
         ("model", built.model, requested.models),
@@ -167,14 +167,14 @@ def _latency(pair: RowPair, base: ComparedRun, new: ComparedRun, tolerances: Tol
 
 
 def _runtime(header: Header, variant: str) -> str:
-    """What runs a variant, with its version."""
+    """Return the runtime of a variant, with its version."""
     if variant == "keras":
         return ", ".join(sorted({f"tensorflow {one.info.versions.get('tensorflow')}" for one in header.built}))
     return f"ai-edge-litert {header.environment.versions.get('ai-edge-litert')}"
 
 
 def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
-    """By the interval: all of it has to be beyond the tolerance, and one wider than that says nothing."""
+    """Judge a ratio by its interval: all of it has to be beyond the tolerance; a wider one is not comparable."""
     detail = f"{ratio} of the baseline's, timed side by side"
     if ratio.low > 1 + tolerance:
         return Verdict.REGRESSED, detail

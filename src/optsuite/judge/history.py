@@ -21,7 +21,7 @@ from optsuite.results.run import Row, Run
 from optsuite.results.timing import Ratio
 
 SERIES = ("hypervolume", "accuracy", "bytes", "latency_us")
-"""What is followed of each model, by the names of `Point`."""
+"""The series of each model, by the names of `Point`."""
 _SHUFFLES = 10_000
 _SIGNIFICANT = 0.05
 
@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Where a series changed most: the first run after it, the means before and after, and how likely by chance.
+    """The largest change of a series: the first run after it, the means before and after, and its p-value.
 
     It is a `step` where nothing varies on either side, as the accuracy of models that are the same to the byte.
     """
@@ -159,7 +159,7 @@ def changes(found: Sequence[Point]) -> dict[tuple[str, str], Change]:
 
 
 def change_point(series: Mapping[int, float]) -> Change | None:
-    """Where a split explains most of the variance of run -> value; None where all are equal.
+    """Find the split that explains most of the variance of run -> value; None if all are equal.
 
     p is the share of shuffled series that some split explains as well (a permutation test of the largest CUSUM, as in
     Pettitt 1979 but on the values).

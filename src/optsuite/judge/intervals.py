@@ -12,7 +12,7 @@ from optsuite.results.timing import Timing
 
 
 def accuracy(answers: Answers) -> tuple[float, float]:
-    """Of an accuracy, by the images: Wilson's score interval (Wilson 1927); Student's of the mean of graded answers."""
+    """Return the interval of an accuracy: Wilson's (Wilson 1927), or Student's for graded answers."""
     if answers.graded:
         scores = answers.scores().astype(float)
         if not np.ptp(scores):
@@ -25,7 +25,7 @@ def accuracy(answers: Answers) -> tuple[float, float]:
 
 
 def median_s(timing: Timing) -> tuple[float, float] | None:
-    """Of a median, by the rounds: from order statistics, whatever their distribution (Conover 1999, ch. 3.2).
+    """Return the interval of a median from order statistics, for any distribution (Conover 1999, ch. 3.2).
 
     None without single rounds, or with too few of them.
     """

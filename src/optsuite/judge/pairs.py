@@ -30,7 +30,7 @@ class ComparedRun:
 
     @classmethod
     def now(cls, header: Header, machine: str, rows: Iterable[Measured]) -> ComparedRun:
-        """Of a run that is not written yet."""
+        """Return a run that is not written yet."""
         found = {(row.experiment, row.variant): row for row in rows}
         return cls(header=header, machine=machine, rows=found, built={one.id: one for one in header.built})
 

@@ -19,7 +19,7 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def hypervolume(points: Sequence[tuple[float, float, float]], worst: tuple[float, float]) -> float:
-    """What (cost, cost, value) points dominate together, of a box from 0 to the `worst` costs and values 0 to 1.
+    """Return the share that (cost, cost, value) points dominate of a box from 0 to the `worst` costs and values 0 to 1.
 
     A share from 0 to 1: how likely a random demand, two costs at most and a value at least, is met by one of them
     (Zitzler and Thiele 1998). Costs over the worst count for nothing.
@@ -36,7 +36,7 @@ def hypervolume(points: Sequence[tuple[float, float, float]], worst: tuple[float
 
 
 def _area(points: Sequence[tuple[float, float]]) -> float:
-    """What (cost, value) points dominate of the unit square."""
+    """Return the share of the unit square that (cost, value) points dominate."""
     area, best = 0.0, 0.0
     ordered = sorted(points)
     for place, (cost, value) in enumerate(ordered):

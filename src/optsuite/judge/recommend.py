@@ -1,4 +1,4 @@
-"""Which variant to ship: the best within limits, chosen on the validation images, and how sure that choice is."""
+"""Recommend a variant: the best within limits, chosen on the validation images, and how certain that choice is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the device allows, None where anything: the file's bytes, the median call, the validation accuracy."""
+    """The limits of the device, or None: bytes of the file, seconds of the median call, validation accuracy."""
 
     max_bytes: int | None = None
     max_latency_s: float | None = None
@@ -40,7 +40,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Near:
-    """What comes nearest to meeting `limit`, exceeding it by a share of it: of the error allowed, for an accuracy."""
+    """The row that is nearest to `limit`; `excess` is a share of the limit, or of the error that it allows."""
 
     limit: Limit
     row: Row
@@ -81,7 +81,7 @@ class _Figures:
     one_image: float
 
     def excesses(self, limits: Limits) -> dict[Limit, np.ndarray]:
-        """By how much each limit is exceeded, a share as in `Near`; 0 where it is met."""
+        """Return by how much each limit is exceeded, as in `Near`; 0 where it is met."""
         allowed_error = None if limits.min_accuracy is None else 1 - limits.min_accuracy
         return {
             "size": _excess(self.size, limits.max_bytes),

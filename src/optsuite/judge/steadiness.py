@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TOLERANCE = 0.1
 """How much slower than typical, a fraction, the reference may be on a steady machine."""
 _HALVES = 0.05
-"""How far apart, a fraction, the medians of the two halves of a row's rounds may be."""
+"""How much the medians of the two halves of a row's rounds may differ, a fraction."""
 _EXCESSIVE = 0.1
 """The reference is short on purpose, and feels a neighbour about twice as much as most models do."""
 _DOUBTFUL = 0.25
@@ -39,7 +39,7 @@ class Steadiness:
 
     @property
     def too_unsteady(self) -> bool | None:
-        """Whether the machine was too noisy for the run's times to be compared with others; None for too few rows."""
+        """Whether the times are too unsteady to be compared with those of other runs; None for too few rows."""
         if self.rows < _FEW:
             return None
         return max(abs(self.drift), self.spread) > _EXCESSIVE or len(self.unstable) > _DOUBTFUL * self.rows
@@ -51,7 +51,7 @@ def typical(times: Sequence[float] | np.ndarray) -> float:
 
 
 def steadiness(run: Run) -> Steadiness | None:
-    """Of a run; None where nothing was watched."""
+    """Judge a run; None without reference times."""
     from scipy.stats import theilslopes  # takes a second to import
 
     reference_times = run.header.reference_times

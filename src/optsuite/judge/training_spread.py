@@ -1,4 +1,4 @@
-"""How much trainings of the same code differ. A model that is trained anew is judged against that spread."""
+"""The spread of trainings of the same code, against which a model that is trained anew is judged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float], resolution: float) -> Spread:
-        """Of one value per training, at least two.
+        """Return the spread of one value per training, at least two.
 
         `resolution` is the smallest difference that the figure can show. The spread is not less: a few trainings may
         come out the same by chance.

@@ -10,7 +10,7 @@ from optsuite.measure import probe_models
 
 
 def cores() -> int:
-    """How many the process may use."""
+    """Return how many cores the process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -20,7 +20,7 @@ from optsuite.spec.variant import Variant
 
 
 class Record:
-    """What a run has found so far.
+    """The record of a run in progress.
 
     Attributes:
         built: The Keras models, by the id of the experiment; references that were not selected are among them.
@@ -79,7 +79,7 @@ class Record:
         )
 
     def _all_absences(self) -> dict[tuple[str, str], str]:
-        """What an experiment can't have, what does not fit, and what failed."""
+        """Return all absences: unsupported variants, experiments that do not fit, and failures."""
         selected = self._selection
         declared = {
             (experiment.id, variant.name): reason

@@ -1,4 +1,4 @@
-"""Where a .tflite model's time goes before it is steady, what it then holds, and whose kernels run it."""
+"""How the runtime runs a file: the time to load it and of the first call, its memory, and its kernels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def observe(content: bytes, contents: Contents) -> Execution:
 
 
 def _kernels(interpreter: Interpreter) -> tuple[int, tuple[str, ...]]:
-    """How many operators the graph has, and the names of those that LiteRT runs itself, in the graph's order.
+    """Return the number of operators, and the names of those that LiteRT runs itself, in the graph's order.
 
     A delegate's node is added to the graph, and what it replaces stays listed: what runs is what the outputs come from.
     """
@@ -56,7 +56,7 @@ def _kernels(interpreter: Interpreter) -> tuple[int, tuple[str, ...]]:
 
 
 _DELEGATE = "DELEGATE"
-"""What LiteRT calls the node that a delegate puts in; XNNPACK's is the only one that it brings for CPUs."""
+"""LiteRT's name of a delegate's node; XNNPACK's is the only delegate for CPUs that it includes."""
 
 
 class _MallInfo(ctypes.Structure):

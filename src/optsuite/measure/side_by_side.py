@@ -47,7 +47,7 @@ def interleaved(makers: Sequence[Callable[[], Call]], *, sessions: int = 40, cyc
 
 
 def ratio(reference: np.ndarray, candidate: np.ndarray) -> Ratio:
-    """Of two models' times, (sessions, cycles) each: the median over sessions of the ratio of their medians in each.
+    """Return the median over sessions of the ratio of two models' medians; their times are (sessions, cycles) each.
 
     The interval is a percentile bootstrap (Efron 1979) over the sessions, as they are what is independent.
     """

@@ -114,7 +114,7 @@ def timed(files: Sequence[Path]) -> list[Timed]:
 
 
 def metric(name: str) -> Metric:
-    """By the name that a person gives: accuracy, top-5, mae; OptsuiteError for another."""
+    """Return the metric of a name: accuracy, top-5, mae; OptsuiteError for another."""
     if name == "accuracy":
         return ACCURACY
     if name == "mae":
@@ -178,5 +178,5 @@ def _timed_rounds(runner: LiteRTRunner) -> np.ndarray:
 
 
 def _rounds(runner: LiteRTRunner, count: int) -> np.ndarray:
-    """So many timed calls, or as many as fit into 5 s, but 30 at least: a slow model takes no minute."""
+    """Time `count` calls, or as many as fit into 5 s, but at least 30, so that a slow model takes no minute."""
     return litert.rounds(runner.invoke, count, at_most_s=_ROUNDS_S, at_least=_ROUNDS_LEAST)

@@ -37,10 +37,10 @@ class Suite:
     """A selection on a store.
 
     Attributes:
-        selection: What is measured.
+        selection: The experiments and variants to measure.
         store: Where artifacts are kept.
-        artifacts: What builds them, and finds them.
-        record: What was found so far.
+        artifacts: The builder of the artifacts.
+        record: The record of the run in progress.
         requested: The rows that `prepare` was called for.
 
     """
@@ -72,7 +72,7 @@ class Suite:
 
     @cached_property
     def monitor(self) -> Monitor:
-        """What reference_times the machine, from the first use on."""
+        """The monitor of the machine, from its first use on."""
         return Monitor(self._load)
 
     def prepare(self, rows: Iterable[Pair], open_builders: OpenWorkers, stream: TextIO) -> None:

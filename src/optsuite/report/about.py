@@ -1,4 +1,4 @@
-"""What is to be known of a run beside its numbers: what, where and when, and what is absent or odd."""
+"""The summary of a run, its absent rows, and its notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def absences(run: Run) -> list[tuple[str, str, str]]:
 
 
 def notes(run: Run) -> dict[str, list[str]]:
-    """What is unexpected about a file -> the rows of which it is true."""
+    """Return the notes of the run, each with the rows that have it."""
     found: dict[str, list[str]] = {}
     for measured in (row.measured for row in run.rows):
         if measured.note:
@@ -28,7 +28,7 @@ def notes(run: Run) -> dict[str, list[str]]:
 
 
 def summary(run: Run) -> dict[str, str]:
-    """What was run, on what, and how long it took."""
+    """Return the summary: the selection, the machine, the versions and the times."""
     header, environment = run.header, run.header.environment
     passes_s = sum(row.measured.total_time_s + (row.measured.validation_time_s or 0) for row in run.rows)
     rounds_s = sum(row.timing.mean_s * row.timing.rounds * row.timing.iterations for row in run.rows)

@@ -1,4 +1,4 @@
-"""What to ship, for a terminal."""
+"""The text of `optsuite recommend`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES: dict[Preference, str] = {
     "balanced": f"of those at most {100 * MARGINS['balanced']:g} points less accurate, the least size x latency",
     "compact": f"of those at most {100 * MARGINS['compact']:g} points less accurate, the smallest",
 }
-"""What each preference takes, in words."""
+"""The rule of each preference, in words."""
 
 _MISSED: dict[Limit, str] = {"size": "too large", "latency": "too slow", "accuracy": "not accurate enough"}
 _BEYOND: dict[Limit, str] = {"size": "larger", "latency": "longer"}

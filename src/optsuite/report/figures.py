@@ -26,7 +26,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _LINES = ("-", "--", ":")
 _DPI = 150
 _LABEL_HEIGHT = 0.03
-"""Of the axes' height, for a line of text with some air."""
+"""The height of a line of text, as a share of the height of the axes."""
 Plot = Callable[[Run, pd.DataFrame, Figure], bool]
 """Draws a run and its results into a figure, or says that there is nothing to draw."""
 
@@ -96,7 +96,7 @@ def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> 
 
 
 def _whiskers(table: pd.DataFrame, column: str) -> np.ndarray | None:
-    """How far down and up, (2, n): the standard deviation over the seeds, else the 95 % interval; None for neither."""
+    """Return error bars, (2, n): standard deviations over the seeds, else 95 % intervals; None without either."""
     if f"{column}_sd" in table:
         return np.tile(table[f"{column}_sd"].fillna(0).to_numpy(float), (2, 1))
     if f"{column}_low" in table:

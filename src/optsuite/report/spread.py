@@ -1,4 +1,4 @@
-"""How much trainings differ, as a table."""
+"""The table of `optsuite spread`: how much trainings differ."""
 
 from __future__ import annotations
 

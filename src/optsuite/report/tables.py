@@ -16,10 +16,10 @@ from optsuite.results.run import Run
 
 _MISSING = "—"
 _SD = "_sd"
-"""What is appended to a column's name for its standard deviation over the seeds."""
+"""The ending of the columns with standard deviations over the seeds."""
 
 FRONTIERS = {"latency": "median_ms", "size": "bytes"}
-"""What an int8 model costs -> the column that holds it."""
+"""The column of each cost of an int8 file."""
 
 
 def selected(run: Run) -> list[Built]:
@@ -71,7 +71,7 @@ def _with_spread(results: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 
 def recipes(run: Run) -> pd.DataFrame:
-    """What each recipe lost against its baseline over all seeds, image by image, in Keras and in the int8 files."""
+    """Return the accuracy drop of each recipe against its baseline over all seeds, in Keras and in the int8 files."""
     found: dict[str, list[tuple[Built, Built]]] = {}
     for built in selected(run):
         reference = run.baseline(built)

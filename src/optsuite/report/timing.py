@@ -1,4 +1,4 @@
-"""How the times of a run came about: where they go, how steady the machine was, how far they can be trusted."""
+"""The tables about times: loading and first calls, the speed against the peak, the calibration."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def of_baselines(run: Run, lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def slowdown(run: Run) -> float | None:
-    """How many times as long as int8 int16x8 takes on LiteRT's own kernels: the median over all that have both."""
+    """Return how many times as long int16x8 takes as int8 without XNNPACK, the median over experiments with both."""
     pairs = [(run.row(built.id, "int16x8"), run.row(built.id, "int8")) for built in selected(run)]
     ratios = [
         slow.timing.median_s / fast.timing.median_s

@@ -13,11 +13,11 @@ Volumes = Mapping[str, Sequence[float | None]]
 """Model -> hypervolume, before and after."""
 
 _CHANGES = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
-"""What is shown row by row, with drops over the tolerance that may be chance; the rest is counted."""
+"""Verdicts that are shown row by row, as are changes over the tolerance that may be chance; others are counted."""
 
 
 def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
-    """What changed, a line each, and a line for the rest."""
+    """Return the verdicts as text: one line per change, and a summary of the rest."""
     shown = _shown(judged, everything)
     width = max((len(one.verdict) for one in shown), default=0)
     lines = [f"{one.verdict:{width}}  {one.experiment} {one.variant} {one.metric}: {one.reason}" for one in shown]

@@ -1,4 +1,4 @@
-"""How a model scored on each image of a split."""
+"""The scores of a model on the images of a split."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Answers:
 
     @property
     def graded(self) -> bool:
-        """Whether the scores are not 0 or 1."""
+        """Whether scores are numbers, not correct or wrong."""
         return bool(self.numbers)
 
     def scores(self) -> np.ndarray:

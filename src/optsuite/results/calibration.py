@@ -1,4 +1,4 @@
-"""How far timings can be trusted on a machine: what `python -m optsuite.benchmarks.calibration` found there."""
+"""The record of `python -m optsuite.benchmarks.calibration`: how far timings can be trusted on a machine."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Tries:
 
     @property
     def found(self) -> int:
-        """How many intervals were above 1: the second was seen to be slower."""
+        """How many intervals were above 1: the second file was found to be slower."""
         return sum(ratio.low > 1 for ratio in self.ratios)
 
     @property
@@ -93,7 +93,7 @@ class Calibration:
 
 
 def read(path: Path) -> Calibration:
-    """From its JSON; OptsuiteError says what is wrong with the file."""
+    """Read a calibration from its JSON; OptsuiteError if it can't be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Calibration)
     except OSError as error:

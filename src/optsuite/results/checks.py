@@ -1,4 +1,4 @@
-"""What the types of a run's records can't say: numbers that have to agree with each other."""
+"""Checks of a run that types can't make: numbers have to agree with each other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _agree(answers: Answers) -> bool:
 
 
 _ROUNDING = 1e-9
-"""How far a mean may be outside of its numbers, relatively."""
+"""How far a mean may be outside the range of its numbers, as a share."""
 
 
 def _impossible(timing: Timing) -> str:
@@ -47,7 +47,7 @@ def _check_kernels(layers: Iterable[LayerWeights]) -> None:
 
 
 def _check(run: Run, path: Path) -> None:
-    """What types can't say: rows belong to a known experiment and are there once, numbers agree with each other."""
+    """Check that rows belong to known experiments, are there once, and have numbers that agree with each other."""
     known = [built.id for built in run.header.built]
     pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]
     for name, found in (("an experiment", known), ("a row", pairs)):

@@ -83,7 +83,7 @@ class Trainings:
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """What the user requested of a run; an empty tuple where nothing was requested, and the default was taken."""
+    """The names that the user requested; an empty tuple where the default was taken."""
 
     dataset: str
     matrix: str
@@ -108,7 +108,7 @@ class CatalogNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What was requested, where it ran, and what is not in the benchmarks.
+    """The record of a run beside its benchmarks.
 
     Attributes:
         schema: The version of the schema of this JSON.

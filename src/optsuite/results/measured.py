@@ -10,7 +10,7 @@ from optsuite.results.kernels import LayerWeights
 from optsuite.units import Count, Fraction, Positive, Seconds
 
 Precision = Literal["float32", "int8", "int16x8"]
-"""What kernels compute in."""
+"""A number format that kernels compute in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Execution:
 
     @property
     def delegate(self) -> str:
-        """Whose kernels run: XNNPACK's, LiteRT's own, or some of each."""
+        """The kernels that run: XNNPACK's, LiteRT's ("none"), or some of each."""
         if not self.undelegated:
             return "XNNPACK"
         return "none" if len(self.undelegated) == self.operators else "XNNPACK in part"

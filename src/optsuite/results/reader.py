@@ -1,4 +1,4 @@
-"""What a run recorded: the writer and the reader of the JSON, and its schema version.
+"""The JSON of a run: its reader, its writer, and its schema version.
 
 The file is pytest-benchmark's. Optsuite adds the section `optsuite` (a `Header`), and in each benchmark that
 measured a model an `extra_info` of the same name (a `Measured`); the timings are pytest-benchmark's.
@@ -101,7 +101,7 @@ def plain(value: Header | Measured | Sequence[Trainings]) -> Any:
 
 
 def read(path: Path) -> Run:
-    """A run from its JSON; OptsuiteError says what is wrong with the file."""
+    """Read a run from its JSON; OptsuiteError if it can't be read."""
     try:
         return decode(path.read_bytes(), path)
     except OSError as error:

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 import numpy as np
 
 Artifact = Mapping[str, bytes]
-"""What a build step makes: file name -> content."""
+"""The files that a build step makes: file name -> content."""
 
 MODEL = "model.h5"
 """The Keras model."""
 INFO = "info.json"
-"""What is known of the model: a `results.model.ModelInfo`."""
+"""The record of the model, a `results.model.ModelInfo`."""
 OUTPUTS = "outputs.npz"
-"""What the model answers to the inputs of the validation and test splits."""
+"""The answers of the model to the validation and test splits."""
 TFLITE = "model.tflite"
 """The .tflite file that a conversion makes."""
 LOGITS = "logits.npz"
-"""What a teacher answers to the training inputs."""
+"""The answers of a teacher to the training inputs."""
 IMPORTED = "imported"
 """An empty file: it marks an artifact that was imported from a bundle, not built here."""
 

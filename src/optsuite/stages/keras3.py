@@ -69,7 +69,7 @@ def translated(original: Any) -> Any:
 
 
 def _given(operation: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the named arguments of a call those that are not the default."""
+    """Return the keyword arguments of a call that are not the default."""
     defaults = inspect.signature(operation.call).parameters
     return {name: one for name, one in arguments.items() if name not in defaults or one != defaults[name].default}
 

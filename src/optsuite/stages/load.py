@@ -24,7 +24,7 @@ from optsuite.stages.train import check
 
 _TRIALS = 32
 _TOLERANCE = 1e-4
-"""Of the largest answer: both compute in float32, in another order."""
+"""The largest difference of answers, as a share of the largest answer: both compute in float32, in other orders."""
 
 
 @dataclass(frozen=True, kw_only=True)

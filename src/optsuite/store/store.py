@@ -84,7 +84,7 @@ class Store:
         return None
 
     def manifest(self, key: str) -> bytes:
-        """What says which files an artifact has, and their hashes."""
+        """Return the manifest of an artifact: its files and their hashes."""
         return (self._objects / key / MANIFEST).read_bytes()
 
     def stored(self) -> list[str]:
@@ -92,13 +92,13 @@ class Store:
         return sorted(path.name for path in self._objects.glob("*") if KEY.fullmatch(path.name))
 
     def index(self) -> dict[PurePath, str]:
-        """What the index says: PROFILE/DATASET/EXPERIMENT/VARIANT -> key."""
+        """Return the index: PROFILE/DATASET/EXPERIMENT/VARIANT -> key."""
         root = self.root / "index"
         names = sorted(path.relative_to(root) for path in root.glob("*/*/*/[!.]*"))
         return {name: key for name in names if (key := self.newest(name))}
 
     def size_bytes(self, key: str) -> int:
-        """What an artifact takes on disk."""
+        """Return the size of an artifact on disk, in bytes."""
         return sum(path.stat().st_size for path in (self._objects / key).iterdir())
 
     def collect(self, keep: Collection[str]) -> tuple[int, int]:
@@ -167,7 +167,7 @@ class Store:
                 os.replace(new, path)
 
     def newest(self, name: PurePath) -> str | None:
-        """What the index says of `name`; what is no key is said, and is None."""
+        """Return the key that the index has for `name`; None, which is logged, for a damaged entry."""
         try:
             key = (self.root / "index" / name).read_text()
         except (FileNotFoundError, NotADirectoryError):
@@ -208,17 +208,17 @@ class Store:
 
     @property
     def log(self) -> Path:
-        """Where the workers' own output goes."""
+        """The file with the output of the workers."""
         return self.root / "build.log"
 
     @property
     def crash_tested(self) -> Path:
-        """What LiteRT was seen to run."""
+        """The file with the keys that passed the crash test."""
         return self.root / "crash-tested.txt"
 
     @property
     def times(self) -> Path:
-        """How long what was built took to build."""
+        """The file with the durations of past builds."""
         return self.root / "times.jsonl"
 
 

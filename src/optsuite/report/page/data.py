@@ -1,4 +1,4 @@
-"""What the page holds, as plain lists and dicts."""
+"""The data of the page, as plain lists and dicts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
 
 
 def _metric(figure: Figure) -> dict[str, str]:
-    """What an axis of the plot can be: a figure of the rows, by its key; seconds are shown in microseconds."""
+    """Return how the page shows a figure: its key in the rows, its label and unit; seconds become microseconds."""
     key, unit = figure.name, figure.unit
     if unit == "s":
         key, unit = f"{key.removesuffix('_s')}_us", "µs"
@@ -84,7 +84,7 @@ def _row(built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
 
 
 def _experiment(run: Run, built: Built) -> dict[str, Any]:
-    """What is known of an experiment whatever its variant."""
+    """Return the details of an experiment that all its variants share."""
     baseline = run.baseline(built)
     return {
         "baseline": baseline.id if baseline else None,
@@ -116,7 +116,7 @@ def _words(invariant: Invariant) -> str:
 
 
 def _detail(run: Run, built: Built, row: Row, changed: Sequence[int]) -> dict[str, Any]:
-    """What is known of a variant of an experiment beside its line."""
+    """Return the details of a variant of an experiment that its line does not have."""
     measured, timing = row.measured, row.timing
     invariants = in_force(built.info.stages)
     mistakes = _mistakes(measured)

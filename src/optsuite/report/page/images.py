@@ -16,9 +16,9 @@ from optsuite.results.run import Run
 from optsuite.spec.data import Split
 
 MOST = 60
-"""How many are shown of a row."""
+"""The most images that are shown of a row."""
 _MOST_BYTES = 2_000_000
-"""Of all images, before they are compressed: the page has to stay small."""
+"""The most bytes of all images before compression, so that the page stays small."""
 
 NewlyWrong = Mapping[tuple[str, str], Sequence[int]]
 """Experiment and variant -> images, by number."""
