@@ -24,6 +24,7 @@ def test_at_once(count: int, tmp_path: Path, tally: Counter[str]) -> None:
     outputs = [run.communicate(timeout=HANGS_S)[0] for run in runs]
     assert [run.returncode for run in runs] == [0] * count, outputs
     tally["runs at once on one store"] += count
-    built = [json.loads(line)["step"] for line in (tmp_path / "cache/times.jsonl").read_text().splitlines()]
+    durations = [json.loads(line) for line in (tmp_path / "cache/times.jsonl").read_text().splitlines()]
+    built = [(one["model"], *one["actions"]) for one in durations]
     assert len(built) == len(set(built)) == len(list((tmp_path / "cache/objects").iterdir()))
     assert sum("another run is building" in output for output in outputs) == count - 1

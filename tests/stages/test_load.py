@@ -225,7 +225,7 @@ def _model(keras: Any, *layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> An
         (lambda k, n: _model(k, n.Conv2D(10, 3)), r"number per class .* got outputs of shape \(26, 26, 10\)"),
         (
             lambda k, n: _model(k, n.SeparableConv2D(4, 3, name="odd"), n.Flatten(), n.Dense(10)),
-            "layer odd, SeparableConv2D",
+            "layer odd: expected layers with weights to be .* got SeparableConv2D",
         ),
         (
             lambda k, n: _model(k, n.DepthwiseConv2D(3, depth_multiplier=2, name="odd"), n.Flatten(), n.Dense(10)),
