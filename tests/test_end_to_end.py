@@ -234,18 +234,18 @@ def test_the_index_never_mixes_two_models(smoke: Smoke, tmp_path: Path) -> None:
     )
     store = Store(tmp_path, pytest.fail)
     artifacts = Builder(selection, store, pytest.fail)
-    rows = [((one, variant), step_of(one, variant, selection.profile, BUILTIN)) for one, variant in selection.rows()]
-    artifacts._point(rows)
+    rows = [(row, step_of(*row, selection.profile, BUILTIN)) for row in selection.rows()]
+    artifacts._update_index(rows)
     names = [PurePath("smoke", "mnist", one.id, variant.name) for (one, variant), _ in rows]
     assert [store.newest(name) for name in names] == [step.key for _, step in rows]
     pair, step = rows[0]
     newer = replace(step, seed=1)
-    artifacts._point([(pair, newer)])
+    artifacts._update_index([(pair, newer)])
     assert [store.newest(name) for name in names] == [newer.key, None, None, None]
 
 
 def test_invariants_hold_on_depthwise_separable_networks_too(tmp_path: Path) -> None:
-    """CQAT as TFMOT has it loses the clusters of one layer of dscnn; ours keeps them, in Keras and in the file."""
+    """TFMOT's CQAT loses the clusters of one layer of dscnn; corrected it keeps them, in Keras and in the file."""
     done = run_pytest(
         "--optsuite-profile=smoke",
         "--optsuite-models=dscnn",

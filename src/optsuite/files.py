@@ -46,7 +46,7 @@ def _sha256(path: Path, now: os.stat_result) -> str:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that the user named, whole or not at all; what is no file, a terminal say, is written to."""
+    """Write a file that the user named, whole or not at all; what is no file, such as a terminal, is written to."""
     beside = Path(f"{path}.new")
     try:
         if path.exists() and not path.is_file():

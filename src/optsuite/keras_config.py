@@ -55,7 +55,7 @@ SAME_IN_BOTH = (
 """The layers that Keras 2 and Keras 3 have under the same name."""
 _CLASSES = {
     *SAME_IN_BOTH,
-    # Other layers. Those that no recipe can work on are refused later, with a better reason.
+    # Other layers. Those that no recipe supports are reported later, with a better reason.
     "ActivityRegularization",
     "AlphaDropout",
     "Attention",

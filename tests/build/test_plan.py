@@ -82,7 +82,9 @@ def test_what_is_no_time_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "times"
     _times(file, (CONV, 100.0))
     with file.open("ab") as end:
-        end.write(b'{"model":"conv","act\n\xff\n[]\n{"model":"a","actions":["b"],"profile":"full","weight":0,"seconds":1}\n')
+        end.write(
+            b'{"model":"conv","act\n\xff\n[]\n{"model":"a","actions":["b"],"profile":"full","weight":0,"seconds":1}\n'
+        )
     assert _times(file, (INT8, 3.0)).of(CONV).seconds == 100.0
     assert Durations(file).of(INT8).seconds == 3.0
 

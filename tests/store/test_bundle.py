@@ -83,7 +83,7 @@ GOOD = {f"objects/{KEY}/f": b"content", f"objects/{KEY}/manifest.json": _manifes
     ("changes", "said"),
     [
         ({f"objects/{KEY}/f": b"contenu"}, "f is not what was stored"),
-        ({f"objects/{KEY}/manifest.json": _manifest(OTHER, f=b"content")}, "it says that it is bbb"),
+        ({f"objects/{KEY}/manifest.json": _manifest(OTHER, f=b"content")}, "its manifest names bbb"),
         ({f"objects/{KEY}/manifest.json": b"["}, "Expected `object`"),
         ({f"objects/{KEY}/more": b""}, "has files that its manifest does not name"),
         ({f"objects/{OTHER}/f": b"content"}, "There is no item named"),

@@ -91,7 +91,7 @@ def test_an_artifact_under_anothers_key_is_damage(store: Store, said: list[str])
     """The manifest knows whose it is."""
     (store.root / "objects" / KEY).rename(store.root / "objects" / OTHER)
     assert store.get(OTHER) is None
-    assert "it says that it is aaa" in said[0]
+    assert "its manifest names aaa" in said[0]
 
 
 def test_a_manifest_can_not_lead_outside(store: Store, said: list[str]) -> None:

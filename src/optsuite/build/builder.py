@@ -18,14 +18,13 @@ from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
-from optsuite.spec.experiment import Experiment
+from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
 from optsuite.stages.packages import builder_versions
 from optsuite.store.store import Store
 
-Pair = tuple[Experiment, Variant]
 OpenWorkers = Callable[[Collection[Step], Path], Workers]
-"""Gets what is to build those steps, and where the output of processes of this machine goes."""
+"""Opens the workers for some steps; the path is that of the log of local processes."""
 
 
 class Builder:
@@ -40,13 +39,13 @@ class Builder:
         self._steps: dict[tuple[str, str], Step] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
 
-    def plan(self, rows: Iterable[Pair]) -> Plan:
+    def plan(self, rows: Iterable[Candidate]) -> Plan:
         """Return what `build` would do, and how long it may take; OptsuiteError without TensorFlow."""
         if builder_versions() is None:
             raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
         return plan_build((step for _, step in self._needed(rows)), self._store, Durations(self._store.times))
 
-    def build(self, rows: Iterable[Pair], open_builders: OpenWorkers, stream: TextIO) -> None:
+    def build(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Build what is missing in the store: `rows`, their Keras models and their baselines."""
         if builder_versions() is None:
             self._log(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
@@ -55,41 +54,48 @@ class Builder:
         steps = [step for _, step in needed]
         if scheduler.missing(steps, self._store):
             with self._store.building():
-                self._build(scheduler.missing(steps, self._store), open_builders, stream)
-        self._point(needed)
+                self._build(scheduler.missing(steps, self._store), open_workers, stream)
+        self._update_index(needed)
 
-    def _needed(self, rows: Iterable[Pair]) -> Collection[tuple[Pair, Step]]:
+    def _needed(self, rows: Iterable[Candidate]) -> Collection[tuple[Candidate, Step]]:
         """Return the rows and their references, each once, with the step that makes it."""
-        needed: dict[tuple[str, str], tuple[Pair, Step]] = {}
+        needed: dict[tuple[str, str], tuple[Candidate, Step]] = {}
         for experiment, variant in rows:
-            for pair in (
-                (baseline(experiment), KERAS),
-                (experiment, KERAS),
-                (experiment, variant),
+            for candidate in (
+                Candidate(baseline(experiment), KERAS),
+                Candidate(experiment, KERAS),
+                Candidate(experiment, variant),
             ):
-                needed[pair[0].id, pair[1].name] = pair, self._step(*pair)
+                step = self._step(candidate.experiment, candidate.variant)
+                needed[candidate.experiment.id, candidate.variant.name] = candidate, step
         return needed.values()
 
-    def _point(self, wanted: Iterable[tuple[Pair, Step]]) -> None:
-        """Let the index say what is newest, and nothing of what descends from a model that is so no longer.
+    def _update_index(self, needed: Iterable[tuple[Candidate, Step]]) -> None:
+        """Let the index name the newest artifacts, and forget what descends from a model that was built anew.
 
-        Else a machine that goes by the index would measure a file of one model against the answers of another.
+        A machine that goes by the index would otherwise measure a file of one model against the answers of another.
         """
-        built = [(pair, step) for pair, step in wanted if step.key not in self._failures]
-        for (experiment, variant), step in built:
-            if variant is KERAS and self._store.newest(self._index_name(experiment, KERAS)) not in (None, step.key):
-                descendants = [experiment.recipe] if experiment.recipe.stages else self._catalog.recipes.values()
-                for recipe in descendants:
-                    self._store.forget(self._index_name(replace(experiment, recipe=recipe), KERAS).parent)
-        for pair, step in built:
-            self._store.point(self._index_name(*pair), step.key)
+        built = [(candidate, step) for candidate, step in needed if step.key not in self._failures]
+        for candidate, step in built:
+            if candidate.variant is KERAS:
+                self._forget_descendants(candidate.experiment, step.key)
+        for candidate, step in built:
+            self._store.point(self._index_name(*candidate), step.key)
 
-    def _build(self, todo: dict[str, Step], open_builders: OpenWorkers, stream: TextIO) -> None:
+    def _forget_descendants(self, experiment: Experiment, key: str) -> None:
+        """Remove what was made of an experiment's model from the index, if its key was another one."""
+        if self._store.newest(self._index_name(experiment, KERAS)) in (None, key):
+            return
+        recipes = [experiment.recipe] if experiment.recipe.stages else self._catalog.recipes.values()
+        for recipe in recipes:
+            self._store.forget(self._index_name(replace(experiment, recipe=recipe), KERAS).parent)
+
+    def _build(self, todo: dict[str, Step], open_workers: OpenWorkers, stream: TextIO) -> None:
         start = time.monotonic()
         times = Durations(self._store.times)
         seconds = {key: times.of(step).seconds for key, step in todo.items()}
-        builders = open_builders(todo.values(), self._store.log)
-        self._log(f"building {len(todo)} steps, {builders.title}")
+        workers = open_workers(todo.values(), self._store.log)
+        self._log(f"building {len(todo)} steps, {workers.title}")
         with progress.building(seconds, stream) as show:
 
             def observe(event: Event, step: Step | None, done: Done | None) -> None:
@@ -97,7 +103,7 @@ class Builder:
                 if step and done:
                     times.add(step, done)
 
-            self._failures |= scheduler.run(todo, self._store, builders, observe, seconds)
+            self._failures |= scheduler.run(todo, self._store, workers, observe, seconds)
         done = len(todo) - len(self._failures)
         self._log(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
 

@@ -31,13 +31,13 @@ class Plan:
 
 def plan_build(steps: Iterable[Step], store: Store, times: Durations) -> Plan:
     """Plan the build of what `steps` need and the store does not have."""
-    wanted = {step.key: step for step in steps}
-    todo = scheduler.missing(wanted.values(), store)
+    needed = {step.key: step for step in steps}
+    todo = scheduler.missing(needed.values(), store)
     estimates = {key: times.of(step) for key, step in todo.items()}
     seconds = {key: estimate.seconds for key, estimate in estimates.items()}
     agenda = Agenda(todo, seconds)
     return Plan(
-        stored=tuple(step for key, step in wanted.items() if key not in todo),
+        stored=tuple(step for key, step in needed.items() if key not in todo),
         missing=tuple((todo[key], estimate) for key, estimate in estimates.items()),
         critical_path=tuple(todo[key] for key in agenda.critical_path()),
         critical_path_s=max(agenda.urgency.values(), default=0.0),

@@ -11,7 +11,7 @@ from optsuite.catalog.recipes import BASELINE
 from optsuite.errors import OptsuiteError
 from optsuite.results.header import Requested
 from optsuite.spec.data import Dataset
-from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.experiment import Candidate, Experiment, Profile
 from optsuite.spec.model import Model
 from optsuite.spec.names import pick
 from optsuite.spec.recipe import Recipe
@@ -45,12 +45,12 @@ class Selection:
     variants: tuple[Variant, ...]
     unsupported: Mapping[str, str] = field(default_factory=dict)
 
-    def rows(self) -> Iterator[tuple[Experiment, Variant]]:
+    def rows(self) -> Iterator[Candidate]:
         """Every experiment with every variant that it can take."""
         for experiment in self.experiments:
             for variant in self.variants:
                 if not absence(experiment, variant):
-                    yield experiment, variant
+                    yield Candidate(experiment, variant)
 
 
 def select(

@@ -30,7 +30,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class RankedRow:
     """A row, the limits that it does not meet, and the share of the resamples in which it was the best."""
 
     row: Row
@@ -57,8 +57,8 @@ class Choice:
 
     preference: Preference
     limits: Limits
-    ranked: tuple[Candidate, ...]
-    fallen: tuple[Candidate, ...]
+    ranked: tuple[RankedRow, ...]
+    fallen: tuple[RankedRow, ...]
     near: tuple[Near, ...]
     timed: bool
 
@@ -154,7 +154,7 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
     timed = all(row.timing.single_rounds for row in rows)
     wins = _wins(rows, right, figures, limits, preference, timed=timed) if len(ranked) else np.zeros(len(rows))
     candidates = [
-        Candidate(
+        RankedRow(
             row=row, misses=tuple(limit for limit in excesses if excesses[limit][i] > 0), certainty=float(wins[i])
         )
         for i, row in enumerate(rows)

@@ -20,7 +20,7 @@ _EXCESSIVE = 0.1
 _DOUBTFUL = 0.25
 """With a larger share of unstable rows, a fraction, the whole run is too unsteady."""
 _FEW = 8
-"""Fewer rows say nothing about a machine."""
+"""The least number of rows by which a machine is judged."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,7 @@ def trainings(known: Iterable[Trainings], rows: Iterable[Measured], built: Mappi
 
 
 def trained_anew(before: ModelInfo, after: ModelInfo) -> str:
-    """Why two trainings of the same code differ, or an empty string where they do not.
+    """Return why two trainings of the same code differ, or an empty string if they do not.
 
     The answer goes by what is recorded of the processes that trained. A model that was loaded and not trained is the
     same everywhere.
@@ -131,6 +131,7 @@ def trained_anew(before: ModelInfo, after: ModelInfo) -> str:
     if before.arithmetic != after.arithmetic:
         return "trained anew, with other arithmetic (CPU or oneDNN)"
     for name in ("tensorflow", "tf-keras"):
-        if (was := before.versions.get(name)) != (now := after.versions.get(name)):
-            return f"trained anew, with {name} {now} instead of {was}"
+        old, new = before.versions.get(name), after.versions.get(name)
+        if old != new:
+            return f"trained anew, with {name} {new} instead of {old}"
     return ""

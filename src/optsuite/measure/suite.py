@@ -9,7 +9,7 @@ from typing import TextIO
 
 import msgspec
 
-from optsuite.build.builder import Builder, OpenWorkers, Pair
+from optsuite.build.builder import Builder, OpenWorkers
 from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
 from optsuite.config import Config
@@ -25,7 +25,7 @@ from optsuite.results.measured import Measured
 from optsuite.results.model import ModelInfo
 from optsuite.spec.artifact import MODEL, OUTPUTS, TFLITE, Artifact, may_run_code, unpack_arrays
 from optsuite.spec.data import Split
-from optsuite.spec.experiment import Experiment
+from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
 from optsuite.stages.convert import Convert
 from optsuite.stages.finish import model_info
@@ -51,7 +51,7 @@ class Suite:
         self.store = store
         self.artifacts = Builder(selection, store, log)
         self.record = Record(selection)
-        self.requested: list[Pair] = []
+        self.requested: list[Candidate] = []
         self._config = config
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._splits: dict[str, Split] = {}
@@ -75,11 +75,11 @@ class Suite:
         """The monitor of the machine, from its first use on."""
         return Monitor(self._load)
 
-    def prepare(self, rows: Iterable[Pair], open_builders: OpenWorkers, stream: TextIO) -> None:
+    def prepare(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Build what the store has not: `rows`, their Keras models and their baselines."""
         start = time.monotonic()
         self.requested = list(rows)
-        self.artifacts.build(self.requested, open_builders, stream)
+        self.artifacts.build(self.requested, open_workers, stream)
         keys = {self.artifacts.key(*pair) for pair in self.requested if pair[1].convert is not None}
         self._crashing = crash_log.crashing_keys(self.store, filter(None, keys))
         self._ready_at = time.monotonic()

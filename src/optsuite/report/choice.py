@@ -7,7 +7,7 @@ from collections import Counter
 import pandas as pd
 
 from optsuite.judge import intervals
-from optsuite.judge.recommend import MARGINS, RESAMPLES, Candidate, Choice, Limit, Limits, Near, Preference
+from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Limit, Limits, Near, Preference, RankedRow
 from optsuite.results.run import Row
 from optsuite.units import kilobytes, microseconds
 
@@ -57,7 +57,7 @@ def _limits(limits: Limits) -> dict[Limit, str]:
     return found
 
 
-def _table(candidates: tuple[Candidate, ...]) -> str:
+def _table(candidates: tuple[RankedRow, ...]) -> str:
     lines = []
     for candidate in candidates:
         measured = candidate.row.measured

@@ -28,7 +28,7 @@ _DPI = 150
 _LABEL_HEIGHT = 0.03
 """The height of a line of text, as a share of the height of the axes."""
 Plot = Callable[[Run, pd.DataFrame, Figure], bool]
-"""Draws a run and its results into a figure, or says that there is nothing to draw."""
+"""Draws a run and its results into a figure, or returns False if there is nothing to draw."""
 
 
 def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
@@ -125,13 +125,13 @@ def _with_intervals(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     return table.join(pd.DataFrame(lines, index=table.index))
 
 
-def spread(wanted: list[float], gap: float) -> list[float]:
-    """Rising heights in 0..1 at least `gap` apart, each near the one wanted; evenly spaced where they do not fit."""
-    gap = min(gap, 1 / max(1, len(wanted) - 1))
+def spread(preferred: list[float], gap: float) -> list[float]:
+    """Return rising heights in 0..1, at least `gap` apart and near those preferred; even ones if they do not fit."""
+    gap = min(gap, 1 / max(1, len(preferred) - 1))
     heights: list[float] = []
-    for number, height in enumerate(wanted):
+    for number, height in enumerate(preferred):
         least = heights[-1] + gap if heights else 0.0
-        room_above = 1 - gap * (len(wanted) - 1 - number)
+        room_above = 1 - gap * (len(preferred) - 1 - number)
         heights.append(min(max(height, least), room_above))
     return heights
 

@@ -59,7 +59,7 @@ def without_seed(experiment: str) -> str:
 
 
 def comparison(results: pd.DataFrame) -> pd.DataFrame:
-    """Keras beside TFLite: the columns of `results` that say it."""
+    """Return the columns of the results that compare Keras and TFLite."""
     columns = ["exp_id", "recipe", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
     columns += ["acc_drop_int8", "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes"]
     columns += ["tflite_float_median_ms", "tflite_int8_median_ms", "size_ratio_int8"]

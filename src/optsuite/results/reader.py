@@ -109,7 +109,7 @@ def read(path: Path) -> Run:
 
 
 def decode(content: bytes, path: Path) -> Run:
-    """A run from the content of the file `path`; OptsuiteError says what is wrong with it."""
+    """A run from the content of the file `path`; OptsuiteError if it can't be read."""
     try:
         schema = msgspec.json.decode(content, type=_Versioned).optsuite.schema
         if schema != SCHEMA:

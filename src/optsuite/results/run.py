@@ -31,18 +31,18 @@ class Run:
     rows: tuple[Row, ...]
 
     def row(self, experiment: str, variant: str) -> Row | None:
-        """The row, or None; `absence` then says why."""
+        """Return the row, or None; `absence` has the reason."""
         return next(
             (row for row in self.rows if (row.measured.experiment, row.measured.variant) == (experiment, variant)), None
         )
 
     def absence(self, experiment: str, variant: str) -> str:
-        """Why there is no row."""
+        """Return why there is no row."""
         return self.header.absence(experiment, variant)
 
     def baseline(self, built: Built) -> Built | None:
-        """The baseline of the same dataset, model and seed."""
-        wanted = (built.dataset, built.model, built.seed)
+        """Return the baseline of the same dataset, model and seed."""
+        same = (built.dataset, built.model, built.seed)
         return next(
-            (b for b in self.header.built if b.recipe == "baseline" and (b.dataset, b.model, b.seed) == wanted), None
+            (b for b in self.header.built if b.recipe == "baseline" and (b.dataset, b.model, b.seed) == same), None
         )

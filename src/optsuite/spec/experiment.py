@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.model import Model, Schedule
 from optsuite.spec.recipe import Recipe
+from optsuite.spec.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +54,10 @@ class Experiment:
     def id(self) -> str:
         """The id in options, tables and file names, such as "conv_prune-0.8_s0"."""
         return f"{self.model.name}_{self.recipe.name}_s{self.seed}"
+
+
+class Candidate(NamedTuple):
+    """A variant of an experiment: one thing to build and to measure."""
+
+    experiment: Experiment
+    variant: Variant

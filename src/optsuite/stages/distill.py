@@ -44,7 +44,7 @@ class TeacherLogits(Conversion):
         shifts = rng.integers(-self.pixels, self.pixels + 1, (self.copies, len(images), 2))
         shifts[0] = 0
         if task.parent is None:
-            raise OptsuiteError("expected the artifact of a teacher to ask, got none")
+            raise OptsuiteError("expected the artifact of a teacher, got none")
         teacher = task.parent_model()
         inputs = [moved(images, moves).numpy() if self.pixels else images for moves in shifts]
         answers = np.stack([keras.outputs(teacher, one) for one in inputs])

@@ -107,5 +107,5 @@ def _layer(operation: Any, arguments: tuple[Any, ...]) -> Any:
             settings[name] = family.get(inner)
     try:
         return layer_type(**settings)
-    except (TypeError, ValueError) as error:  # an activation of the user's own, say
+    except (TypeError, ValueError) as error:  # such as a user-defined activation
         raise OptsuiteError(f"layer {operation.name}, {kind}, can't be translated from Keras 3: {error}") from error

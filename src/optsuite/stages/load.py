@@ -44,7 +44,7 @@ class Load(Stage):
         if version.startswith("2."):
             try:
                 model = keras.models.load_model(path, compile=False, safe_mode=not task.trust)
-            except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, say
+            except (TypeError, ValueError, OSError) as error:  # such as a user-defined layer
                 raise OptsuiteError(f"{path}: Keras 2 can't load it: {first_line(error)}") from error
         else:
             model, task.note = _translated_file(path, version, config)

@@ -37,7 +37,7 @@ _INDEX = re.compile("index/(" + "/".join([FILE_NAME.pattern] * 4) + ")")
 
 
 def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int:
-    """Write the artifacts of `keys`, or all, and what the index says of them; how many they are.
+    """Write the artifacts of `keys`, or all, and their index entries; return how many they are.
 
     OptsuiteError for a key that is not in the store, or is damaged there, and where `path` can't be written.
     """
@@ -65,7 +65,7 @@ def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int
 
 
 def keys_of(run: Run, store: Store) -> set[str]:
-    """The keys of what a run measured, and of all that the index says of its experiments, Keras models too."""
+    """The keys of what a run measured, and of all index entries of its experiments, Keras models too."""
     ids = {built.id for built in run.header.built}
     known = {key for name, key in store.index().items() if name.parts[0] == run.header.profile and name.parts[2] in ids}
     return known | {row.measured.key for row in run.rows}

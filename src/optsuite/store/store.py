@@ -4,8 +4,8 @@ objects/KEY/             the files of an artifact and their manifest
 index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
 new/                     what is being written
 aside/                   what was found damaged
-build.lock  build.log  times.jsonl   one builder at a time; what the workers had to say, and how long they took
-crash-tested.txt               what LiteRT was seen to run
+build.lock  build.log  times.jsonl   a lock for one build at a time; the output of the workers; how long steps took
+crash-tested.txt         the keys of files that passed the crash test
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Store:
         self._log = log
 
     def get(self, key: str) -> Artifact | None:
-        """The artifact, or None where there is none; a damaged one is set aside, which is said, and is None too."""
+        """The artifact, or None where there is none; a damaged one is set aside, which is logged, and is None too."""
         if not KEY.fullmatch(key):  # it may come from a stranger's file, and would name any folder
             return None
         folder = self._objects / key
@@ -157,7 +157,7 @@ class Store:
             shutil.rmtree(new, ignore_errors=True)
 
     def point(self, name: PurePath, key: str) -> None:
-        """Let the index say that `name` is `key`."""
+        """Let the index name `key` as the newest of `name`."""
         if self.newest(name) != key:
             path = self.root / "index" / name
             with self._writing():
@@ -223,13 +223,13 @@ class Store:
 
 
 def verified(key: str, read: Callable[[str], bytes]) -> Artifact:
-    """The artifact whose files `read` gives by name; DamagedError where they are not what its manifest says.
+    """The artifact whose files `read` gives by name; DamagedError if they do not match its manifest.
 
     What `read` raises comes through, and so does msgspec's DecodeError for what is no manifest.
     """
     manifest = msgspec.json.decode(read(MANIFEST), type=_Manifest)
     if manifest.key != key:
-        raise DamagedError(f"it says that it is {manifest.key}")
+        raise DamagedError(f"its manifest names {manifest.key}")
     if not manifest.files:
         raise DamagedError("its manifest names no file")
     artifact = {}

@@ -43,7 +43,7 @@ class _Data(WorkerPlugin):
         _data.pop(self.name, None)
 
 
-class _Lives(SchedulerPlugin):
+class _GiveUpOnKillers(SchedulerPlugin):
     """Gives up on a build step when it killed its second worker, whatever the scheduler allows other tasks."""
 
     idempotent = True
@@ -75,7 +75,7 @@ class DaskWorkers:
             ) from error
         self._executor = self._client.get_executor()
         try:
-            self._client.register_plugin(_Lives(), "optsuite")
+            self._client.register_plugin(_GiveUpOnKillers(), "optsuite")
             for step in steps:
                 self._bring(step)
             self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
@@ -123,7 +123,10 @@ class DaskWorkers:
         # A teacher's answers are more than Dask likes to send with a task; as data of their own they could be lost.
         with self._asking(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
             submitted = self._executor.submit(
-                *(_do, step, inputs, self._name(step)),
+                _do,
+                step,
+                inputs,
+                self._name(step),
                 key=f"{self._run}-{step.key}-{uuid.uuid4().hex}",
                 priority=urgency,
             )
