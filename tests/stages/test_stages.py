@@ -66,7 +66,7 @@ def test_a_model_survives_its_file(keras: Any) -> None:
 
 
 def test_layers_keep_their_names_under_fake_quantisation(keras: Any) -> None:
-    """A invariant is made to a layer: it has to be found again after each stage, with the same weights."""
+    """An invariant is about a layer, which has to be found again after each stage, with the same weights."""
     model = build_dscnn()
     before = {layer.name: layer.size for layer in layer_weights(model)}
     quantized = keras.tfmot.quantization.keras.quantize_model(model)

@@ -1,0 +1,1 @@
+"""Building: steps and their keys, the graph, the scheduler and the workers."""

@@ -1,0 +1,1 @@
+"""Examinations: what can be found out of the bytes of a file, one module each."""

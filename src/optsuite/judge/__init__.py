@@ -1,0 +1,1 @@
+"""Judgements on records: accuracy drops, invariants, comparisons, frontiers, recommendations, histories."""

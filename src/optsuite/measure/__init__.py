@@ -1,0 +1,1 @@
+"""Measuring: what needs a quiet machine, and the record of one run."""

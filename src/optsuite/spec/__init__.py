@@ -1,0 +1,1 @@
+"""The vocabulary: data, metrics, models, stages, recipes, variants and experiments, as frozen dataclasses."""

@@ -1,1 +1,1 @@
-"""One module a stage: its settings and what it does to a model."""
+"""Stages and conversions, one module each: the settings, and what is done to a model."""

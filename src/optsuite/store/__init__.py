@@ -1,0 +1,1 @@
+"""Artifacts on disk, and bundles of them."""

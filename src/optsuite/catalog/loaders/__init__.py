@@ -1,0 +1,1 @@
+"""Loaders of users' data, one module per source."""
