@@ -46,7 +46,7 @@ def _check_kernels(layers: Iterable[LayerWeights]) -> None:
             )
 
 
-def _check(run: Run, path: Path) -> None:
+def check_run(run: Run, path: Path) -> None:
     """Check that rows belong to known experiments, are there once, and have numbers that agree with each other."""
     known = [built.id for built in run.header.built]
     pairs = [(row.measured.experiment, row.measured.variant) for row in run.rows]

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from optsuite.errors import OptsuiteError
-from optsuite.results.checks import _check
+from optsuite.results.checks import check_run
 from optsuite.results.header import Header, Trainings
 from optsuite.results.measured import Measured
 from optsuite.results.run import Row, Run
@@ -128,7 +128,7 @@ def decode(content: bytes, path: Path) -> Run:
         commit=(file.commit_info.id or "")[:12] + ("+" if file.commit_info.dirty else ""),
         rows=tuple(_row(one.extra_info.optsuite, one.stats) for one in file.benchmarks if one.extra_info.optsuite),
     )
-    _check(run, path)
+    check_run(run, path)
     return run
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from optsuite.errors import OptsuiteError
 from optsuite.keras_config import SAME_IN_BOTH
 
-_SYMBOLS = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+OPERATIONS = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 """Operations between two tensors (`x + y`) that Keras 2 has a layer for."""
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 
 
-def _untranslated(layer: str, kind: str) -> OptsuiteError:
+def untranslated(layer: str, kind: str) -> OptsuiteError:
     return OptsuiteError(
         f"layer {layer}, {kind}, can't be translated from Keras 3; expected one of {', '.join(SAME_IN_BOTH)}"
     )
@@ -83,14 +83,14 @@ def _layer(operation: Any, arguments: tuple[Any, ...]) -> Any:
     kind = type(operation).__name__
     of_keras = type(operation).__module__.startswith("keras.")
     if not isinstance(operation, keras3.layers.Layer):
-        if kind in _SYMBOLS and all(isinstance(one, keras3.KerasTensor) for one in arguments):
+        if kind in OPERATIONS and all(isinstance(one, keras3.KerasTensor) for one in arguments):
             return getattr(keras.layers, kind)(name=operation.name)
         raise OptsuiteError(
             f"operation {operation.name}, {kind}, can't be translated from Keras 3; expected between tensors one of "
-            f"{', '.join(_SYMBOLS)}; else use a layer"
+            f"{', '.join(OPERATIONS)}; else use a layer"
         )
     if kind not in SAME_IN_BOTH or not of_keras:
-        raise _untranslated(operation.name, kind)
+        raise untranslated(operation.name, kind)
     if operation.dtype_policy.name != "float32":
         raise OptsuiteError(f"layer {operation.name}: expected dtype float32, got {operation.dtype_policy.name}")
     layer_type = getattr(keras.layers, kind)

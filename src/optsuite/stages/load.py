@@ -19,7 +19,7 @@ from optsuite.files import File
 from optsuite.keras_config import SAME_IN_BOTH
 from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
-from optsuite.stages.keras3 import _SYMBOLS, _untranslated, translated
+from optsuite.stages.keras3 import OPERATIONS, translated, untranslated
 from optsuite.stages.train import check
 
 _TRIALS = 32
@@ -38,23 +38,23 @@ class Load(Stage):
         from optsuite.keras import keras
 
         path = Path(self.file.path)
-        version, config = _described(path)
+        saved = _described(path)
         if not task.trust:
-            _check_trusted(path, version, config)
-        if version.startswith("2."):
+            _check_trusted(path, saved)
+        if saved.is_keras_2:
             try:
                 model = keras.models.load_model(path, compile=False, safe_mode=not task.trust)
             except (TypeError, ValueError, OSError) as error:  # such as a user-defined layer
                 raise OptsuiteError(f"{path}: Keras 2 can't load it: {first_line(error)}") from error
         else:
-            model, task.note = _translated_file(path, version, config)
+            model, task.note = _translated_file(path, saved)
         if File.of(path) != self.file:
             raise OptsuiteError(f"{path} was changed while it was read; start the run again")
         check(model, task)
         return model
 
 
-def _check_trusted(path: Path, version: str, config: Any) -> None:
+def _check_trusted(path: Path, saved: _SavedFile) -> None:
     """OptsuiteError for a file that could run any code when Keras loads it."""
     from optsuite.keras import check_config
 
@@ -63,11 +63,11 @@ def _check_trusted(path: Path, version: str, config: Any) -> None:
             f"{path} is a SavedModel, which may run any code: expected a .keras or .h5 file; Model(trust=True) allows "
             "it for your own model"
         )
-    if not version.startswith("2."):
-        _check_translated(config)
+    if not saved.is_keras_2:
+        _check_translated(saved.config)
     try:
         # Keras does not look at the settings of the compiler where it does not compile.
-        check_config({**config, "compile_config": None})
+        check_config({**saved.config, "compile_config": None})
     except OptsuiteError as error:
         raise OptsuiteError(f"{path}: {error}") from None
 
@@ -75,35 +75,48 @@ def _check_trusted(path: Path, version: str, config: Any) -> None:
 def _check_translated(config: Any) -> None:
     """OptsuiteError for the first layer of a Keras 3 model that can't be translated."""
     for layer in config.get("config", {}).get("layers", ()):
-        if layer["class_name"] not in ("InputLayer", *_SYMBOLS, *SAME_IN_BOTH):
-            raise _untranslated(layer["config"].get("name"), layer["class_name"])
+        if layer["class_name"] not in ("InputLayer", *OPERATIONS, *SAME_IN_BOTH):
+            raise untranslated(layer["config"].get("name"), layer["class_name"])
 
 
-def _described(path: Path) -> tuple[str, Any]:
-    """The version of Keras that wrote the file, or the folder of a SavedModel, and a file's model as plain data."""
+@dataclass(frozen=True, kw_only=True)
+class _SavedFile:
+    """A file as it describes itself: the version of Keras that wrote it, and its configuration as plain data."""
+
+    version: str
+    config: Any
+
+    @property
+    def is_keras_2(self) -> bool:
+        return self.version.startswith("2.")
+
+
+def _described(path: Path) -> _SavedFile:
+    """Read how a file, or the folder of a SavedModel, describes itself; OptsuiteError for what is no model."""
     import h5py
 
     expected = "expected a .keras or .h5 file, or a SavedModel that Keras 2 saved"
     if path.is_dir():
         if not (path / "keras_metadata.pb").exists():
             raise OptsuiteError(f"{path} is no SavedModel of Keras 2; {expected}")
-        return "2.", {}
+        return _SavedFile(version="2.", config={})
     content = path.read_bytes()
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 version = str(json.loads(archive.read("metadata.json"))["keras_version"])
-                return version, json.loads(archive.read("config.json"))
+                return _SavedFile(version=version, config=json.loads(archive.read("config.json")))
         with h5py.File(io.BytesIO(content), "r") as file:
             if "model_config" in file.attrs:
-                return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
+                config = json.loads(file.attrs["model_config"])
+                return _SavedFile(version=str(file.attrs["keras_version"]), config=config)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise OptsuiteError(f"{path} is no Keras model ({error}); {expected}") from error
     raise OptsuiteError(f"{path} has weights, but no model; {expected}")
 
 
-def _translated_file(path: Path, version: str, config: Any) -> tuple[Any, str]:
-    """The model of a Keras 3 file in Keras 2, and how far the two are apart."""
+def _translated_file(path: Path, saved: _SavedFile) -> tuple[Any, str]:
+    """Return the model of a Keras 3 file in Keras 2, and a note on how much their answers differ."""
     import keras as keras3
 
     from optsuite import keras
@@ -111,7 +124,7 @@ def _translated_file(path: Path, version: str, config: Any) -> tuple[Any, str]:
     try:
         original = keras3.saving.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:  # a layer of the user's own, or a function in a Lambda
-        _check_translated(config)
+        _check_translated(saved.config)
         raise OptsuiteError(f"{path}: Keras {keras3.__version__} can't load it: {first_line(error)}") from error
     model = translated(original)
     x = np.random.default_rng(0).normal(size=(_TRIALS, *model.input_shape[1:])).astype(np.float32)
@@ -119,5 +132,5 @@ def _translated_file(path: Path, version: str, config: Any) -> tuple[Any, str]:
     difference = float(np.abs(keras.outputs(model, x) - expected).max())
     if not difference <= _TOLERANCE * float(np.abs(expected).max()):
         raise OptsuiteError(f"{path}: in Keras 2 its answers differ by up to {difference:.2g} on {_TRIALS} inputs")
-    apart = f"answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
-    return model, f"from Keras {version}, loaded by {keras3.__version__}; {apart}"
+    note = f"answers to {_TRIALS} random inputs differ by {difference:.2g} at most"
+    return model, f"from Keras {saved.version}, loaded by {keras3.__version__}; {note}"

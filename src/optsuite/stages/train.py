@@ -34,8 +34,25 @@ _NO_KERNEL = ("BatchNormalization", "LayerNormalization")
 
 
 def check(model: Any, task: Task) -> None:
-    """OptsuiteError, naming the layer, for a new or loaded model that does not fit the data, or can't be worked on."""
-    from optsuite.keras import check_config, keras
+    """Check a new or loaded model.
+
+    Raises:
+        OptsuiteError: The model does not fit the data, or has a layer that stages can't work on; the message names it.
+
+    """
+    from optsuite.keras import check_config
+
+    _check_form(model)
+    _check_data(model, task)
+    for layer in model.layers:
+        _check_layer(layer)
+    if not task.trust:  # else the next stage would find out, after all the training
+        check_config(json.loads(model.to_json()))
+
+
+def _check_form(model: Any) -> None:
+    """Raise OptsuiteError for what is no built Keras 2 model of one input and one output."""
+    from optsuite.keras import keras
 
     if not isinstance(model, keras.Model) or not model.built:
         raise OptsuiteError(
@@ -46,7 +63,11 @@ def check(model: Any, task: Task) -> None:
         raise OptsuiteError(
             f"expected a model of one input and one output, got {len(model.inputs)} and {len(model.outputs)}"
         )
-    dataset, splits = task.dataset, {name: task.splits[name] for name in ("train", "validation", "test")}
+
+
+def _check_data(model: Any, task: Task) -> None:
+    """Raise OptsuiteError for data that the model can't take, or whose labels it can't answer."""
+    dataset, splits = task.dataset, task.splits
     for name, split in splits.items():
         if tuple(model.input_shape[1:]) != split.x.shape[1:]:
             raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the {name} split has {split.x.shape[1:]}")
@@ -54,16 +75,19 @@ def check(model: Any, task: Task) -> None:
     if unknown := dataset.class_weights.keys() - set(range(model.output_shape[1])):
         last = model.output_shape[1] - 1
         raise OptsuiteError(f"expected class_weights for labels, 0 to {last}, got {', '.join(map(repr, unknown))}")
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if isinstance(layer, keras.Model):
-            raise OptsuiteError(f"layer {layer.name}: expected a layer, got a nested model")
-        if len(layer.inbound_nodes) > 1:
-            raise OptsuiteError(f"layer {layer.name}: expected to be used once, got {len(layer.inbound_nodes)} times")
-        if layer.weights and kind not in (*_KERNELS, *_NO_KERNEL):
-            known = ", ".join((*_KERNELS, *_NO_KERNEL))
-            raise OptsuiteError(f"layer {layer.name}: expected layers with weights to be {known}, got {kind}")
-        if kind == "DepthwiseConv2D" and layer.depth_multiplier != 1:
-            raise OptsuiteError(f"layer {layer.name}: expected a depth multiplier of 1, got {layer.depth_multiplier}")
-    if not task.trust:  # as the next stage would, after all the training
-        check_config(json.loads(model.to_json()))
+
+
+def _check_layer(layer: Any) -> None:
+    """Raise OptsuiteError for a layer that stages can't work on."""
+    from optsuite.keras import keras
+
+    kind = type(layer).__name__
+    if isinstance(layer, keras.Model):
+        raise OptsuiteError(f"layer {layer.name}: expected a layer, got a nested model")
+    if len(layer.inbound_nodes) > 1:
+        raise OptsuiteError(f"layer {layer.name}: expected to be used once, got {len(layer.inbound_nodes)} times")
+    if layer.weights and kind not in (*_KERNELS, *_NO_KERNEL):
+        known = ", ".join((*_KERNELS, *_NO_KERNEL))
+        raise OptsuiteError(f"layer {layer.name}: expected layers with weights to be {known}, got {kind}")
+    if kind == "DepthwiseConv2D" and layer.depth_multiplier != 1:
+        raise OptsuiteError(f"layer {layer.name}: expected a depth multiplier of 1, got {layer.depth_multiplier}")
