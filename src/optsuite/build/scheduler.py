@@ -16,7 +16,7 @@ from optsuite.store.store import Store
 
 Event = Literal["started", "stored", "failed", "waiting"]
 Observer = Callable[[Event, Step | None, Done | None], None]
-"""Called at every event with its step, and with what was stored; and while there is nothing but waiting, every 5 s."""
+"""Called at every event with its step and, when it was stored, its result; while nothing happens, every 5 s."""
 
 _LOOK_S = 5
 """How long a worker that joins during a build waits for work, at most, in seconds."""
@@ -27,8 +27,8 @@ DEATHS_ALLOWED = 1
 class Workers(Protocol):
     """The workers that do the steps: processes of this machine, or those of a cluster.
 
-    A future that ends with BrokenExecutor says that the process was killed that did the step; one that is cancelled,
-    that the step was lost in another way.
+    A future ends with BrokenExecutor if the process that did the step was killed, and is cancelled if the step was lost
+    in another way.
     """
 
     title: str
@@ -38,10 +38,10 @@ class Workers(Protocol):
         """Whether a worker is free for one more step."""
 
     def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
-        """Have it done; where there is a choice, what is more urgent goes first."""
+        """Have a step done; where there is a choice, more urgent steps go first."""
 
     def close(self) -> None:
-        """Give up what is at work, and leave nothing behind."""
+        """Give up the steps at work, and end the workers."""
 
 
 class Agenda:

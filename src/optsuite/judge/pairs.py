@@ -25,7 +25,7 @@ class ComparedRun:
 
     @classmethod
     def of(cls, run: Run) -> ComparedRun:
-        """All rows of a run."""
+        """Return a run with all its rows."""
         return cls.now(run.header, run.machine, [row.measured for row in run.rows])
 
     @classmethod
@@ -36,16 +36,24 @@ class ComparedRun:
 
     @cached_property
     def trainings(self) -> Rows:
-        """All trainings that are known of its rows."""
+        """The trainings that the run knows of each row."""
         return trainings(self.header.trainings, self.rows.values(), self.built)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowPair:
-    """A variant of an experiment in both runs, a (before, after) a seed; `built` are the baseline's.
+    """A variant of an experiment (MODEL_RECIPE) in both runs, over all seeds that both have.
 
-    `anew` says why the two were trained anew though no code differs, and is empty where they were not. `trainings` are
-    those of the reference run, and `spread` those that show how much trainings differ.
+    Attributes:
+        experiment: The experiment without its seed.
+        variant: The name of the variant.
+        before: The records of the reference run, one per seed.
+        after: The records of the new run, one per seed.
+        built: The records of the reference run's Keras models, one per seed.
+        anew: Why the two were trained anew although no code differs; empty where they were not.
+        trainings: The trainings of the row that the reference run knows.
+        spread: The trainings that show how much trainings differ; None where none are known.
+
     """
 
     experiment: str
@@ -73,7 +81,7 @@ class RowPair:
         return "" if self.identical else self.anew
 
     def judge(self, metric: Criterion, verdict: Verdict, detail: str, **figures: float | None) -> Judgement:
-        """A verdict on this pair."""
+        """Return a verdict on this pair."""
         return Judgement(
             experiment=self.experiment, variant=self.variant, metric=metric, verdict=verdict, detail=detail, **figures
         )

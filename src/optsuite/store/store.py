@@ -32,7 +32,7 @@ KEY = re.compile("[0-9a-f]{64}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A file of an artifact, or a part of a name in the index: neither hidden, nor a path, nor too long for a folder."""
 
-_SAYS_NOTHING = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
+_NOT_DAMAGE = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
 """Errors of the process that reads, or of its user: the artifact may be as good as ever."""
 
 
@@ -69,7 +69,7 @@ class Store:
         except (DamagedError, IsADirectoryError, UnicodeDecodeError, msgspec.DecodeError) as error:
             found = str(error)
         except OSError as error:
-            if error.errno in _SAYS_NOTHING:
+            if error.errno in _NOT_DAMAGE:
                 raise OptsuiteError(f"{folder} can't be read: {error.strerror}; it is left as it is") from error
             found = str(error.strerror)
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
