@@ -22,7 +22,7 @@ from optsuite import config, tflite
 from optsuite.__main__ import main
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
-from optsuite.examine import crash_test
+from optsuite.examine import crashes
 from optsuite.litert import LiteRTRunner
 from optsuite.results import reader
 
@@ -242,7 +242,7 @@ def test_damaged_tflite_files(
             content[rng.randrange(8, len(content))] = rng.randrange(256)
         files[number] = bytes(content)
     tally["a .tflite file damaged"] += len(files)
-    bad = crash_test.crashing(files)
+    bad = crashes.crashing(files)
     for number in files.keys() - set(bad):
         for use in (tflite.kernels, LiteRTRunner):
             with contextlib.suppress(OptsuiteError):

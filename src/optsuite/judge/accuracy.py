@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from optsuite.errors import OptsuiteError
-from optsuite.judge.exact_test import certain_p, swapped
-from optsuite.judge.exact_test import p_worse as exact_p_worse
+from optsuite.judge.paired_exact import certain_p, swapped
+from optsuite.judge.paired_exact import p_worse as exact_p_worse
 from optsuite.results.answers import Answers
 from optsuite.spec.metric import WORST
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from optsuite.examine.crash_test import crashing
+from optsuite.examine.crashes import crashing
 from optsuite.spec.artifact import TFLITE
 from optsuite.store.store import Store
 

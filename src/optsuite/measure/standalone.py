@@ -13,7 +13,7 @@ import numpy as np
 from optsuite import litert
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.examine import answers, kernels
-from optsuite.examine.crash_test import crashing
+from optsuite.examine.crashes import crashing
 from optsuite.litert import LiteRTRunner
 from optsuite.measure import runtime
 from optsuite.measure.monitor import Monitor
