@@ -1,4 +1,4 @@
-"""The gate against an earlier run, `--optsuite-baseline`: each judgement of `optsuite compare` is a test.
+"""The gate against an earlier run, `--optsuite-reference`: each judgement of `optsuite compare` is a test.
 
 Collected only with that option.
 """

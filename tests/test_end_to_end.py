@@ -345,7 +345,7 @@ def test_a_killed_worker_costs_one_retry(sabotaged: tuple[str, dict[str, Any]]) 
 
 def test_a_run_is_not_worse_than_itself(smoke: Smoke) -> None:
     """The gate inside pytest: each judgement a test, all of them the same by their bytes."""
-    paths = (f"--optsuite-cache={smoke.cache}", f"--optsuite-baseline={smoke.json}")
+    paths = (f"--optsuite-cache={smoke.cache}", f"--optsuite-reference={smoke.json}")
     done = run_pytest(*SMOKE, LITERT_ONLY, "-k", "not_worse or missing", *paths)
     assert done.returncode == 0, done.stdout
     rows = 6 * 6 - 2
@@ -362,7 +362,7 @@ def test_a_broken_recipe_is_found_with_all_that_descends_from_it(smoke: Smoke, t
         *SMOKE,
         "--optsuite-variants=int8,fp32",
         f"--optsuite-cache={cache}",
-        f"--optsuite-baseline={smoke.json}",
+        f"--optsuite-reference={smoke.json}",
         f"--benchmark-json={path}",
     )
     assert done.returncode == 1, done.stdout
@@ -382,12 +382,12 @@ def test_a_broken_recipe_is_found_with_all_that_descends_from_it(smoke: Smoke, t
 
 def test_the_baseline_is_not_what_is_written(smoke: Smoke, tmp_path: Path) -> None:
     """Else a run would be judged against itself. A baseline of another profile is refused before anything is built."""
-    arguments = [*SMOKE, f"--optsuite-cache={smoke.cache}", f"--optsuite-baseline={smoke.json}"]
+    arguments = [*SMOKE, f"--optsuite-cache={smoke.cache}", f"--optsuite-reference={smoke.json}"]
     done = run_pytest(*arguments, f"--benchmark-json={smoke.json}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "is what --benchmark-json writes; expected another file" in done.stderr
     assert "schema" in smoke.json.read_text()
-    done = run_pytest(f"--optsuite-cache={tmp_path / 'cache'}", f"--optsuite-baseline={smoke.json}")
+    done = run_pytest(f"--optsuite-cache={tmp_path / 'cache'}", f"--optsuite-reference={smoke.json}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "is of profile smoke, this run of full" in done.stderr
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from optsuite.errors import OptsuiteError
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
-"""Accuracies, drops that are allowed, shares; held to 0..1 where it is read from a file."""
+"""A number from 0 to 1, such as an accuracy or a share; checked where it is read from a file."""
 _LONGEST_S = 1e9
 _MOST = 2**53
 """Larger integers are not exact as float."""

@@ -21,7 +21,7 @@ from optsuite.results import reader
 INTERFACE = {
     "ab": ("FILE.tflite...",),
     "compare": (
-        *("BASE.json", "NEW.json"),
+        *("REFERENCE.json", "NEW.json"),
         *("--markdown FILE", "--json FILE", "--all", "--spread SEEDS.json", "--allow-not-comparable", "--cache DIR"),
     ),
     "history": ("DIR", "--out DIR"),

@@ -1,4 +1,4 @@
-"""The catalogue of base architectures, each with the schedules that suit it."""
+"""The built-in models: architectures, each with the schedules that suit it."""
 
 from __future__ import annotations
 

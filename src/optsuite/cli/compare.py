@@ -15,7 +15,7 @@ from optsuite.judge.verdict import passes
 
 
 @click.command("compare")
-@click.argument("reference_path", type=Path, metavar="BASE.json")
+@click.argument("reference_path", type=Path, metavar="REFERENCE.json")
 @click.argument("new_path", type=Path, metavar="NEW.json")
 @click.option("--markdown", "markdown_path", type=Path, metavar="FILE", help="Write the verdicts as Markdown too.")
 @click.option("--json", "json_path", type=Path, metavar="FILE", help="Write all verdicts as JSON too.")
@@ -25,7 +25,7 @@ from optsuite.judge.verdict import passes
     "spread_path",
     type=Path,
     metavar="SEEDS.json",
-    help="A run of several seeds, which shows how much trainings of the same code differ.  [default: BASE.json]",
+    help="A run of several seeds, which shows how much trainings of the same code differ.  [default: REFERENCE.json]",
 )
 @click.option(
     "--allow-not-comparable", is_flag=True, help="Exit with 0 even if an accuracy or a size could not be judged."
@@ -43,9 +43,10 @@ def command(
 ) -> int:
     """Find what is worse in a run than in a reference run.
 
-    NEW.json is the run to judge, BASE.json the reference run. Where the store has the .tflite files of both, they are
-    timed side by side; times of two different runs are not compared. Exits with 1 if something is worse by more than
-    the tolerance and by more than chance explains, if a row is missing, or if an accuracy or a size can't be judged.
+    NEW.json is the run to judge, REFERENCE.json the reference run. Where the store has the .tflite files of both, they
+    are timed side by side; times of two different runs are not compared. Exits with 1 if something is worse by more
+    than the tolerance and by more than chance explains, if a row is missing, or if an accuracy or a size can't be
+    judged.
     """
     from optsuite import config
     from optsuite.judge.compare import compare

@@ -58,11 +58,11 @@ class AccuracyDrop(ABC):
 
     @abstractmethod
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the drop."""
+        """95 % interval of the accuracy drop."""
 
     @abstractmethod
     def detectable(self, alpha: float, tolerance: float) -> float | None:
-        """The smallest drop over `tolerance` that would have had a one-sided p of `alpha` or less; None for none."""
+        """Return the smallest drop over `tolerance` with a one-sided p of at most `alpha`; None for none."""
 
     def __str__(self) -> str:
         return (
@@ -110,7 +110,7 @@ class BinaryDrop(AccuracyDrop):
         return exact_p_worse({-net: images for net, images in self.nets.items()})
 
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the drop, from the images' nets; half an image each way is added (Agresti and Min 2005).
+        """Return the 95 % interval by the images' nets; half an image is added each way (Agresti and Min 2005).
 
         That keeps it from being nothing where no answer changed.
         """
@@ -122,7 +122,7 @@ class BinaryDrop(AccuracyDrop):
         return mean - margin, mean + margin
 
     def detectable(self, alpha: float, tolerance: float) -> float | None:
-        """The smallest drop over `tolerance` that would have had a one-sided p of `alpha` or less; None for none.
+        """Return the smallest drop over `tolerance` with a one-sided p of at most `alpha`; None for none.
 
         Had as many images been gained as were, and had each lost image been lost by one seed.
         """
@@ -197,12 +197,12 @@ class GradedDrop(AccuracyDrop):
 
 
 def paired(reference: Answers, candidate: Answers) -> AccuracyDrop:
-    """The drop, image by image; OptsuiteError where the two did not see the same number of images."""
+    """Return the accuracy drop, image by image; OptsuiteError where the two did not see the same number of images."""
     return pooled([(reference, candidate)])
 
 
 def pooled(seeds: Sequence[tuple[Answers, Answers]]) -> AccuracyDrop:
-    """The drop over a (reference, candidate) a seed; OptsuiteError where not all saw the same number of images."""
+    """Return the accuracy drop over one pair per seed; OptsuiteError if not all saw the same number of images."""
     if len(counts := {answers.count for pair in seeds for answers in pair}) != 1:
         raise OptsuiteError(f"{' and '.join(map(str, sorted(counts, reverse=True)))} images can't be paired")
     before, after = (np.array([answers.scores() for answers in side]) for side in zip(*seeds, strict=True))

@@ -21,16 +21,16 @@ Retime = Callable[[Measured, Measured], Ratio]
 
 
 def compare(
-    base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime, spread: ComparedRun | None = None
+    reference: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime, spread: ComparedRun | None = None
 ) -> list[Judgement]:
     """Judge every row of both; OptsuiteError where the two runs can't be compared at all.
 
-    `spread` is a run of several seeds, which shows how much trainings differ; by default `base` does.
+    `spread` is a run of several seeds, which shows how much trainings differ; by default `reference` does.
     """
-    _check_same_kind(base.header, new.header)
+    _check_comparable(reference.header, new.header)
     if spread:
-        _check_same_kind(base.header, spread.header)
-    pairs, presence = matched(base, new, (spread or base).trainings), list(_presence(base, new))
+        _check_comparable(reference.header, spread.header)
+    pairs, presence = matched(reference, new, (spread or reference).trainings), list(_presence(reference, new))
     if not pairs and not any(one.verdict.fails for one in presence):
         raise OptsuiteError("nothing was compared: the runs have no row in common")
     return [
@@ -39,11 +39,11 @@ def compare(
         *(_size(pair, "bytes", tolerances) for pair in pairs),
         *(_size(pair, "gzip_bytes", tolerances) for pair in pairs if not pair.redrawn),
         *(judged for pair in pairs if (judged := _invariants(pair))),
-        *(_latency(pair, base, new, tolerances, retime) for pair in pairs),
+        *(_latency(pair, reference, new, tolerances, retime) for pair in pairs),
     ]
 
 
-def _check_same_kind(one: Header, other: Header) -> None:
+def _check_comparable(one: Header, other: Header) -> None:
     """Refuse two runs of other profiles, data or metrics; a property that one of them does not have is not compared."""
     for name, first in one.comparability.items():
         second = other.comparability[name]
@@ -51,25 +51,25 @@ def _check_same_kind(one: Header, other: Header) -> None:
             raise OptsuiteError(f"expected runs of the same {name}, got {first} and {second}")
 
 
-def _presence(base: ComparedRun, new: ComparedRun) -> Iterable[Judgement]:
-    known = {**base.built, **new.built}
+def _presence(reference: ComparedRun, new: ComparedRun) -> Iterable[Judgement]:
+    known = {**reference.built, **new.built}
 
     def judge(pair: tuple[str, str], verdict: Verdict, detail: str) -> Judgement:
         return Judgement(experiment=pair[0], variant=pair[1], metric="presence", verdict=verdict, detail=detail)
 
-    for pair in base.rows:
+    for pair in reference.rows:
         if pair in new.rows:
             continue
-        if reason := _not_asked(known[pair[0]], pair[1], base.header, new.header):
+        if reason := _why_not_requested(known[pair[0]], pair[1], reference.header, new.header):
             yield judge(pair, Verdict.NOT_SELECTED, reason)
         else:
             yield judge(pair, Verdict.MISSING, new.header.absence(*pair))
     for pair in new.rows:
-        if pair not in base.rows:
-            yield judge(pair, Verdict.NEW, "not in the baseline")
+        if pair not in reference.rows:
+            yield judge(pair, Verdict.NEW, "not in the reference run")
 
 
-def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
+def _why_not_requested(built: Built, variant: str, reference: Header, new: Header) -> str:
     """Return why the new run was not requested to measure this row, or an empty string."""
     requested = new.requested
     for name, value, accepted in (
@@ -81,9 +81,9 @@ def _not_asked(built: Built, variant: str, base: Header, new: Header) -> str:
         if accepted and value not in accepted:
             return f"{name} {value} was not requested"
     if built.id in new.experiments or (requested.matrix, requested.models, requested.recipes) == (
-        base.requested.matrix,
-        base.requested.models,
-        base.requested.recipes,
+        reference.requested.matrix,
+        reference.requested.models,
+        reference.requested.recipes,
     ):
         return ""
     if built.model in new.catalog.models and built.recipe in new.catalog.recipes:
@@ -125,16 +125,18 @@ def _invariants(pair: RowPair) -> Judgement | None:
     return pair.judge("invariants", Verdict.SAME, "violated as before" if after else "hold")
 
 
-def _latency(pair: RowPair, base: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime) -> Judgement:
-    """Judge latency: times of two runs are never compared; the same file is as fast, others are timed side by side.
+def _latency(
+    pair: RowPair, reference: ComparedRun, new: ComparedRun, tolerances: Tolerances, retime: Retime
+) -> Judgement:
+    """Judge latency: times of two runs are never compared; other files are timed side by side.
 
     Of several seeds, whose files have the same graph, the first that both runs' artifacts are there for.
     """
     tolerance = tolerances.of("latency", pair.experiment, pair.variant)
-    runtimes = [_runtime(side.header, pair.variant) for side in (base, new)]
+    runtimes = [_runtime(side.header, pair.variant) for side in (reference, new)]
     why = ""
-    if base.machine != new.machine:
-        why = f"other machine: {base.machine}, {new.machine}"
+    if reference.machine != new.machine:
+        why = f"other machine: {reference.machine}, {new.machine}"
     elif runtimes[0] != runtimes[1]:
         why = f"other runtime: {', '.join(runtimes)}"
     if pair.identical:
@@ -175,7 +177,7 @@ def _runtime(header: Header, variant: str) -> str:
 
 def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
     """Judge a ratio by its interval: all of it has to be beyond the tolerance; a wider one is not comparable."""
-    detail = f"{ratio} of the baseline's, timed side by side"
+    detail = f"{ratio} of the reference's, timed side by side"
     if ratio.low > 1 + tolerance:
         return Verdict.REGRESSED, detail
     if ratio.high < 1 / (1 + tolerance):

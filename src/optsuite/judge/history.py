@@ -129,11 +129,11 @@ def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> di
     return volumes
 
 
-def before_and_after(base: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
+def before_and_after(reference: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
     """The hypervolumes of two runs, without the rows that the new one was not requested to measure."""
     left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
-    rows = [row for row in base.rows if (row.measured.experiment, row.measured.variant) not in left_out]
-    return hypervolumes([rows, new.rows], models_of([base, new]))
+    rows = [row for row in reference.rows if (row.measured.experiment, row.measured.variant) not in left_out]
+    return hypervolumes([rows, new.rows], models_of([reference, new]))
 
 
 def models_of(runs: Sequence[Run]) -> dict[str, str]:

@@ -87,15 +87,15 @@ class RowPair:
         )
 
 
-def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[RowPair]:
+def matched(reference: ComparedRun, new: ComparedRun, spread: Rows) -> list[RowPair]:
     """The rows of both, all seeds of one together; `spread` has the trainings that show how much trainings differ."""
     found: dict[tuple[str, str], RowPair] = {}
-    for row, before in base.rows.items():
+    for row, before in reference.rows.items():
         after = new.rows.get(row)
         if after is None:
             continue
         experiment, variant = row
-        built = base.built[experiment]
+        built = reference.built[experiment]
         place = built.model_recipe, variant
         anew = trained_anew(built.info, new.built[experiment].info)
         if place in found:
@@ -115,7 +115,7 @@ def matched(base: ComparedRun, new: ComparedRun, spread: Rows) -> list[RowPair]:
                 after=[after],
                 built=[built],
                 anew=anew,
-                trainings=base.trainings[place],
+                trainings=reference.trainings[place],
                 spread=spread.get(place),
             )
     return list(found.values())

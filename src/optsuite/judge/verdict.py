@@ -38,7 +38,7 @@ class Verdict(enum.StrEnum):
 class Judgement:
     """A verdict on one metric of a variant of an experiment, all its seeds together, and what it rests on.
 
-    Accuracy: the drop with its 95 % interval, Holm's p, and the smallest drop that could have been found. Sizes: how
+    Accuracy: the drop with its 95 % interval, Holm's p, and the smallest that could have been found. Sizes: how
     much larger, a fraction; a gzip size of another training has an interval and p as well. Latency: the ratio less one.
     `tolerance` is what was allowed of `value`.
     """
