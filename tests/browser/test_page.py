@@ -146,6 +146,8 @@ def test_one_experiment(shown_run: Run, show: Show) -> None:
     assert sum(counts[i][i] for i in range(10)) == 99
     assert page.find_element(By.ID, "newly-wrong").text == "7, not 1"
     assert page.find_element(By.CSS_SELECTOR, "#newly-wrong i").size["width"] == 56
+    # The pictures are side by side: the style names the same element as the page.
+    assert page.find_element(By.ID, "newly-wrong").value_of_css_property("display") == "flex"
     Select(page.find_element(By.ID, "detail-variant")).select_by_value("fp32")
     assert page.find_element(By.ID, "newly-wrong-about").text == "0 test images"
     ActionChains(page).send_keys(Keys.ESCAPE).perform()
