@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from optsuite.errors import OptsuiteError
 from optsuite.results import figures
+from optsuite.results.figures import Figure
 from optsuite.spec.experiment import Experiment, Profile
 from optsuite.spec.variant import Variant
 from optsuite.units import Fraction
@@ -30,30 +33,42 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     variant: dict[str, Fraction] = {}
 
 
-class Tolerances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class Tolerances:
     """How much worse than the reference run counts as the same, fractions by pattern; the last that matches counts.
 
-    Matched against MODEL_RECIPE-VARIANT. `accuracy` is an accuracy drop, `size` growth, raw and gzip, `latency` growth.
+    Attributes:
+        patterns: The name of a tolerance (see `Figure.tolerance_name`) -> pattern of MODEL_RECIPE-VARIANT -> fraction.
+            `accuracy` is an accuracy drop, all others are by what share of the reference run's a figure is worse.
+        figures: The declarations of all figures, which have the defaults.
+
+    Raises:
+        OptsuiteError: A tolerance is named after no figure.
+
     """
 
-    accuracy: dict[str, Fraction] = {}
-    size: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
-    latency: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    patterns: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = figures.FIGURES
 
-    def of(self, name: Literal["accuracy", "size", "latency"], experiment: str, variant: str) -> float:
+    def __post_init__(self) -> None:
+        """Refuse a tolerance that would be of no effect."""
+        if unknown := set(self.patterns) - set(self._defaults):
+            raise OptsuiteError(
+                f"[tool.optsuite.tolerances]: expected some of {', '.join(self._defaults)}, got "
+                f"{', '.join(sorted(unknown))}"
+            )
+
+    @cached_property
+    def _defaults(self) -> dict[str, float]:
+        return {one.tolerance_name: one.tolerance for one in self.figures if one.tolerance is not None}
+
+    def of(self, name: str, experiment: str, variant: str) -> float:
         """Return the tolerance of a row: of an experiment, as MODEL_RECIPE, and a variant."""
-        return _last_match(getattr(self, name), f"{experiment}-{variant}", _TOLERANCES[name])
+        return _last_match(self.patterns.get(name, {}), f"{experiment}-{variant}", self._defaults[name])
 
     def effective(self) -> dict[str, dict[str, float]]:
         """Name -> pattern -> tolerance, with the default as the pattern `*`, the last that matches counting."""
-        return {name: {"*": default} | getattr(self, name) for name, default in _TOLERANCES.items()}
-
-
-_TOLERANCES = {
-    name: figure.tolerance or 0.0
-    for name, figure in {"accuracy": figures.ACCURACY, "size": figures.BYTES, "latency": figures.MEDIAN_S}.items()
-}
-"""The default tolerances; "size" is that of the size after gzip, too."""
+        return {name: {"*": default} | dict(self.patterns.get(name, {})) for name, default in self._defaults.items()}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +77,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     catalog: str = ""
     """The catalogue file, relative to pyproject.toml; none where it is empty."""
     budgets: Budgets = Budgets()
-    tolerances: Tolerances = Tolerances()
+    tolerances: dict[str, dict[str, Annotated[float, msgspec.Meta(ge=0)]]] = {}
 
     def recipe_budget(self, experiment: Experiment, profile: Profile) -> float:
         """Return the accuracy drop against the baseline that the experiment's recipe may cause, a fraction."""
@@ -74,11 +89,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
         return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
 
+    def tolerances_of(self, declared: Iterable[Figure]) -> Tolerances:
+        """Return the tolerances of a run's figures; OptsuiteError where one is named after none of them."""
+        return Tolerances(self.tolerances, (*figures.FIGURES, *figures.found(declared)))
+
     def unused(self, names: CatalogNames) -> list[str]:
         """Return the patterns that match nothing there is to choose from in a run: most likely they are mistyped."""
         units = [f"{model}_{recipe}" for model in names.models for recipe in names.recipes]
         rows = [f"{unit}-{variant}" for unit in units for variant in names.variants]
-        tables = {f"tolerances.{name}": (getattr(self.tolerances, name), rows) for name in _TOLERANCES}
+        tables = {f"tolerances.{name}": (patterns, rows) for name, patterns in self.tolerances.items()}
         tables |= {"budgets.recipe": (self.budgets.recipe, units), "budgets.variant": (self.budgets.variant, rows)}
         return [
             f"{name} {pattern!r}"

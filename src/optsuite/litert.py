@@ -6,7 +6,6 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -17,6 +16,8 @@ from optsuite.errors import OptsuiteError
 
 THREADS = 1
 """The number of threads of a model: one, so that no two disturb each other."""
+TIMED_INPUTS = 1_000
+"""How many inputs of a split are timed, at most, for the total time of a pass over all of them."""
 Call = Callable[[], object]
 """A function that is timed, such as the `invoke` of a runner."""
 
@@ -140,25 +141,32 @@ def _drawn(details: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
     return _as_input(np.zeros(shape) if whole else rng.random(shape, np.float32), details)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pass:
-    """One pass over a split: answers float32 (n, classes), and the seconds of set, invoke and get together."""
-
-    outputs: np.ndarray
-    total_time_s: float
+def outputs(runner: Runner, x: np.ndarray) -> np.ndarray:
+    """Return the answers, float32 (n, classes), to x, float32 (n, *shape), asked one at a time as a device would."""
+    return runner.interpret(np.concatenate(_pass(runner, runner.prepare(x))))
 
 
-def run_pass(runner: Runner, x: np.ndarray) -> Pass:
-    """Ask about x, float32 (n, *shape), one at a time as a device would; preparing the inputs is not timed."""
-    prepared = runner.prepare(x)
-    answers: list[Any] = []
-    start = time.perf_counter()
+def total_time_s(runner: Runner, x: np.ndarray) -> float:
+    """Return the seconds of one pass over x, float32 (n, *shape): of set, invoke and get for each input.
+
+    The pass is timed on the first 1,000 inputs, and its time multiplied by n / 1,000. Preparing them is not timed.
+    """
+    prepared = runner.prepare(x[:TIMED_INPUTS])
+    with no_garbage_collection():
+        start = time.perf_counter()
+        _pass(runner, prepared)
+        timed_s = time.perf_counter() - start
+    return timed_s * len(x) / len(prepared)
+
+
+def _pass(runner: Runner, prepared: np.ndarray) -> list[np.ndarray]:
+    """Return the raw answers to prepared inputs, asked one at a time."""
+    answers: list[np.ndarray] = []
     for index in range(len(prepared)):
         runner.set(prepared[index : index + 1])
         runner.invoke()
         answers.append(runner.get())
-    total = time.perf_counter() - start
-    return Pass(outputs=runner.interpret(np.concatenate(answers)), total_time_s=total)
+    return answers
 
 
 def rounds(call: Call, count: int, *, at_most_s: float = float("inf"), at_least: int = 0) -> np.ndarray:

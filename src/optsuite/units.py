@@ -41,6 +41,18 @@ def parse_fraction(text: str) -> float:
     return float(text)
 
 
+def parse_number(text: str) -> float:
+    """A number that is not negative; OptsuiteError for any other."""
+    if not re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text.strip()):
+        raise OptsuiteError(f"expected a number from 0, such as 500000, got {text!r}")
+    return float(text)
+
+
+def number(value: float) -> str:
+    """All digits of a whole number, with separators; six of another."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
+
+
 def _parsed(text: str, units: dict[str, float]) -> float:
     found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) *([A-Za-zµ]*)", text.strip())
     known = {unit.lower(): size for unit, size in units.items()}

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import time
+import hashlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TextIO
 
-from optsuite.build import progress, scheduler
-from optsuite.build.durations import Durations
+from optsuite.build import running
+from optsuite.build.examiner import StoredFile
 from optsuite.build.graph import step_of
-from optsuite.build.plan import Plan, plan_build
-from optsuite.build.scheduler import Event, Workers
-from optsuite.build.step import Done, Step
+from optsuite.build.model_step import ModelStep
+from optsuite.build.running import BUILDING, OpenWorkers
 from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
 from optsuite.errors import OptsuiteError
-from optsuite.spec.artifact import Artifact
+from optsuite.spec.artifact import TFLITE, Artifact
 from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
 from optsuite.stages.packages import builder_versions
 from optsuite.store.store import Store
-
-OpenWorkers = Callable[[Collection[Step], Path], Workers]
-"""Opens the workers for some steps; the path is that of the log of local processes."""
 
 
 class Builder:
@@ -36,14 +32,14 @@ class Builder:
         self._store = store
         self._log = log
         self._failures: dict[str, str] = {}
-        self._steps: dict[tuple[str, str], Step] = {}
+        self._steps: dict[tuple[str, str], ModelStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
 
-    def plan(self, rows: Iterable[Candidate]) -> Plan:
-        """Return what `build` would do, and how long it may take; OptsuiteError without TensorFlow."""
+    def steps(self, rows: Iterable[Candidate]) -> list[ModelStep]:
+        """Return the steps that `build` would do, or find done; OptsuiteError without TensorFlow."""
         if builder_versions() is None:
             raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
-        return plan_build((step for _, step in self._needed(rows)), self._store, Durations(self._store.times))
+        return [step for _, step in self._needed(rows)]
 
     def build(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Build what is missing in the store: `rows`, their Keras models and their baselines."""
@@ -52,14 +48,12 @@ class Builder:
             return
         needed = self._needed(rows)
         steps = [step for _, step in needed]
-        if scheduler.missing(steps, self._store):
-            with self._store.building():
-                self._build(scheduler.missing(steps, self._store), open_workers, stream)
+        self._failures |= running.run(steps, self._store, BUILDING, open_workers, stream, self._log)
         self._update_index(needed)
 
-    def _needed(self, rows: Iterable[Candidate]) -> Collection[tuple[Candidate, Step]]:
+    def _needed(self, rows: Iterable[Candidate]) -> Collection[tuple[Candidate, ModelStep]]:
         """Return the rows and their references, each once, with the step that makes it."""
-        needed: dict[tuple[str, str], tuple[Candidate, Step]] = {}
+        needed: dict[tuple[str, str], tuple[Candidate, ModelStep]] = {}
         for experiment, variant in rows:
             for candidate in (
                 Candidate(baseline(experiment), KERAS),
@@ -70,7 +64,7 @@ class Builder:
                 needed[candidate.experiment.id, candidate.variant.name] = candidate, step
         return needed.values()
 
-    def _update_index(self, needed: Iterable[tuple[Candidate, Step]]) -> None:
+    def _update_index(self, needed: Iterable[tuple[Candidate, ModelStep]]) -> None:
         """Let the index name the newest artifacts, and forget what descends from a model that was built anew.
 
         A machine that goes by the index would otherwise measure a file of one model against the answers of another.
@@ -90,24 +84,7 @@ class Builder:
         for recipe in recipes:
             self._store.forget(self._index_name(replace(experiment, recipe=recipe), KERAS).parent)
 
-    def _build(self, todo: dict[str, Step], open_workers: OpenWorkers, stream: TextIO) -> None:
-        start = time.monotonic()
-        times = Durations(self._store.times)
-        seconds = {key: times.of(step).seconds for key, step in todo.items()}
-        workers = open_workers(todo.values(), self._store.log)
-        self._log(f"building {len(todo)} steps, {workers.title}")
-        with progress.building(seconds, stream) as show:
-
-            def observe(event: Event, step: Step | None, done: Done | None) -> None:
-                show(event, step, done)
-                if step and done:
-                    times.add(step, done)
-
-            self._failures |= scheduler.run(todo, self._store, workers, observe, seconds)
-        done = len(todo) - len(self._failures)
-        self._log(f"built {done} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
-
-    def _step(self, experiment: Experiment, variant: Variant) -> Step:
+    def _step(self, experiment: Experiment, variant: Variant) -> ModelStep:
         row = experiment.id, variant.name
         if row not in self._steps:
             self._steps[row] = step_of(experiment, variant, self._profile, self._catalog)
@@ -121,6 +98,21 @@ class Builder:
         if builder_versions() is None:
             return self._store.newest(self._index_name(experiment, variant))
         return self._step(experiment, variant).key
+
+    def file(self, experiment: Experiment, variant: Variant) -> StoredFile | None:
+        """Return the .tflite file of a row, to be examined; None where it is not in the store."""
+        key = self.key(experiment, variant)
+        artifact = None if key is None else self._store.get(key)
+        if key is None or artifact is None or TFLITE not in artifact:
+            return None
+        return StoredFile(
+            model=experiment.model.name,
+            seed=experiment.seed,
+            actions=(experiment.recipe.name, variant.name),
+            index_name=self._index_name(experiment, variant),
+            key=key,
+            sha256=hashlib.sha256(artifact[TFLITE]).hexdigest(),
+        )
 
     def get(self, experiment: Experiment, variant: Variant) -> Artifact:
         key = self.key(experiment, variant)

@@ -33,6 +33,7 @@ class BuildTime:
         weight: Roughly how long the step takes, in conversions.
         seconds: How long it took.
         start_s: How long its process took to start, for the first step of a process.
+        sort: The sort of step (see `Step.sort`).
 
     """
 
@@ -42,6 +43,7 @@ class BuildTime:
     weight: Annotated[int, Meta(ge=1)]
     seconds: Annotated[float, Meta(ge=0)]
     start_s: float | None = None
+    sort: str = "model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +67,9 @@ class Durations:
                 took = msgspec.json.decode(line, type=BuildTime)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            for _, name in _similar(took.model, took.actions, took.profile):
+            for _, name in _similar(took.model, took.actions, took.profile, took.sort):
                 self._rates[name].append(took.seconds / took.weight)
-            if took.start_s is not None:
+            if took.start_s is not None and took.sort == "model":  # an examination needs no TensorFlow
                 self._starts.append(took.start_s)
 
     def add(self, step: Step, done: Done) -> None:
@@ -79,13 +81,14 @@ class Durations:
             weight=step.weight,
             seconds=done.seconds,
             start_s=done.start_s,
+            sort=step.sort,
         )
         with contextlib.suppress(OSError), self._file.open("ab") as file:  # it is what was built that counts
             file.write(msgspec.json.encode(took) + b"\n")
 
     def of(self, step: Step) -> Estimate:
         """Estimate by past builds of the same step with any seed, else of the most similar steps, by their weights."""
-        for basis, name in _similar(step.model, step.actions, step.profile.name):
+        for basis, name in _similar(step.model, step.actions, step.profile.name, step.sort):
             if rates := self._rates.get(name):
                 return Estimate(seconds=step.weight * statistics.median(rates[-_NEWEST:]), basis=basis)
         return Estimate(seconds=step.weight * _GUESS_S, basis="guess")
@@ -103,9 +106,9 @@ def _lines(file: Path) -> list[bytes]:
         return []
 
 
-def _similar(model: str, actions: tuple[str, ...], profile: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _similar(model: str, actions: tuple[str, ...], profile: str, sort: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The groups of similar steps that a step is in, from the most similar to all: what they share, and a key."""
     yield "same step", (profile, model, *actions)
     yield "same stage and model", (profile, "stage and model", model, actions[-1])
     yield "same stage", (profile, "stage", actions[-1])
-    yield "any step", (profile,)
+    yield "any step", (profile, "any", sort)

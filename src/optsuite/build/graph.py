@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from optsuite.build.step import Step
+from optsuite.build.model_step import ModelStep
 from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.selection import baseline
 from optsuite.files import File
@@ -16,7 +16,7 @@ from optsuite.stages.load import Load
 from optsuite.stages.train import Train
 
 
-def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog: Catalog) -> Step:
+def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog: Catalog) -> ModelStep:
     """Return the step that makes a variant of an experiment; its inputs are the steps before it.
 
     Args:
@@ -34,11 +34,11 @@ def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog:
     return replace(last, actions=(*last.actions, variant.name), action=variant.convert, schedule=None, inputs=(last,))
 
 
-def _first_step(experiment: Experiment, profile: Profile) -> Step:
+def _first_step(experiment: Experiment, profile: Profile) -> ModelStep:
     """The step that trains the experiment's model, or loads it from its file."""
     model = experiment.model
     action = Train(build=model.build) if model.build else Load(file=File.of(model.file or ""))
-    return Step(
+    return ModelStep(
         model=model.name,
         actions=(action.name,),
         action=action,
@@ -50,7 +50,9 @@ def _first_step(experiment: Experiment, profile: Profile) -> Step:
     )
 
 
-def _stage_step(stage: Stage, parent: Step, experiment: Experiment, profile: Profile, catalog: Catalog) -> Step:
+def _stage_step(
+    stage: Stage, parent: ModelStep, experiment: Experiment, profile: Profile, catalog: Catalog
+) -> ModelStep:
     """The step of a stage, on the step of the stage before it."""
     inputs = [parent]
     if teacher := stage.teacher_of():
@@ -65,7 +67,7 @@ def _stage_step(stage: Stage, parent: Step, experiment: Experiment, profile: Pro
     )
 
 
-def _teacher_step(teacher: Teacher, experiment: Experiment, profile: Profile, catalog: Catalog) -> Step:
+def _teacher_step(teacher: Teacher, experiment: Experiment, profile: Profile, catalog: Catalog) -> ModelStep:
     """The step that gets the answers of a teacher: the baseline of the teacher's model with the same seed."""
     (model,) = pick(catalog.models, [teacher.model], "teacher model")
     trained = _first_step(replace(baseline(experiment), model=model), profile)

@@ -37,12 +37,13 @@ def bar(doing: str, stream: TextIO, *, redraw: bool = True) -> Progress:
 
 
 class _Lines:
-    """A line a minute, for a log that nobody reference_times: what is done, what is left, how long that may take.
+    """A line a minute, for a log that nobody watches: what is done, what is left, how long that may take.
 
-    `seconds` is what each step may take, by key.
+    `seconds` is what each step may take, by key; `done` is the word for what was done, such as "built".
     """
 
-    def __init__(self, seconds: Mapping[str, float], stream: TextIO, clock: Clock) -> None:
+    def __init__(self, done: str, seconds: Mapping[str, float], stream: TextIO, clock: Clock) -> None:
+        self._done = done
         self._seconds = dict(seconds)
         self._stream = stream
         self._clock = clock
@@ -61,22 +62,24 @@ class _Lines:
         estimate = f"about {left_s / done_s * (now - self._start):.0f} s left" if done_s else "no estimate yet"
         finished = self._steps - len(self._seconds)
         self._stream.write(
-            f"optsuite: built {finished} of {self._steps} steps in {now - self._start:.0f} s, {estimate}\n"
+            f"optsuite: {self._done} {finished} of {self._steps} steps in {now - self._start:.0f} s, {estimate}\n"
         )
         self._stream.flush()
 
 
 @contextmanager
-def building(seconds: Mapping[str, float], stream: TextIO, clock: Clock = time.monotonic) -> Iterator[Observer]:
+def steps(
+    doing: str, did: str, seconds: Mapping[str, float], stream: TextIO, clock: Clock = time.monotonic
+) -> Iterator[Observer]:
     """A bar of steps on a terminal, a line a minute elsewhere, and what failed on both.
 
-    `seconds` is what each step may take, by key.
+    `doing` and `did` are the words for it; `seconds` is what each step may take, by key.
     """
-    progress = bar("building", stream)
+    progress = bar(doing, stream)
     task = progress.add_task("", total=sum(seconds.values()), left=len(seconds), now="")
     at_work: dict[str, None] = {}
     left = len(seconds)
-    lines = None if stream.isatty() else _Lines(seconds, stream, clock)
+    lines = None if stream.isatty() else _Lines(did, seconds, stream, clock)
 
     def observe(event: Event, step: Step | None, done: Done | None) -> None:
         nonlocal left

@@ -1,4 +1,4 @@
-"""Runs the graph of build steps, each as soon as its inputs are there, longest path first."""
+"""Runs a graph of steps, each as soon as its inputs are there, longest path first."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ class Workers(Protocol):
 
     title: str
     """A description of the workers."""
+
+    def takes(self, step: Step) -> bool:
+        """Whether there is a worker that can do the step; some have to be done by a machine like this one."""
 
     def free(self) -> bool:
         """Whether a worker is free for one more step."""
@@ -124,7 +127,7 @@ def run(
     observe: Observer,
     seconds: Mapping[str, float],
 ) -> dict[str, str]:
-    """Have `todo` (from `missing`) built, and store what comes; `seconds` is as `Agenda` takes it.
+    """Have `todo` (from `missing`) done, and store what comes; `seconds` is as `Agenda` takes it.
 
     Returns key -> reason for every step that failed, or that needs one that did. A step whose process was killed is
     tried again, once. `builders` are closed in the end, also by an interrupt.
@@ -144,7 +147,7 @@ def run(
         while True:
             while builders.free() and (key := agenda.next()):
                 observe("started", todo[key], None)
-                inputs = [_stored(store, one) for one in todo[key].inputs]
+                inputs = _inputs(todo[key], store)
                 running[builders.submit(todo[key], inputs, agenda.urgency[key])] = key
             if not running:
                 return failures
@@ -158,7 +161,7 @@ def run(
                 elif future.cancelled():
                     fail(key, ": it was cancelled, twice")
                 elif isinstance(error, BrokenExecutor):
-                    fail(key, ": its process was killed, twice; its last words are in the build log")
+                    fail(key, f": {todo[key].death}")
                 elif isinstance(error, OptsuiteError):
                     fail(key, f": {error}")
                 elif error is not None:
@@ -172,8 +175,8 @@ def run(
         builders.close()
 
 
-def _stored(store: Store, step: Step) -> Artifact:
-    artifact = store.get(step.key)
-    if artifact is None:
-        raise OptsuiteError(f"{step.label} was damaged while the run went on; start it again")
-    return artifact
+def _inputs(step: Step, store: Store) -> list[Artifact]:
+    found = [artifact for key in step.input_keys if (artifact := store.get(key)) is not None]
+    if len(found) < len(step.input_keys):
+        raise OptsuiteError(f"what {step.label} starts from was damaged while the run went on; start it again")
+    return found

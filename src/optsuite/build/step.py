@@ -1,4 +1,4 @@
-"""One build step: what determines it (its key) and how it is done. Bytes in, bytes out, and nothing else."""
+"""A step: what determines its result (its key), and how it is done. Bytes in, bytes out, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,50 +6,37 @@ import functools
 import hashlib
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any
 
-from optsuite.build import sources
-from optsuite.build.keys import canonical
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.experiment import Profile
-from optsuite.spec.model import Schedule
-from optsuite.spec.stage import Conversion, Stage
-from optsuite.spec.task import Task
-from optsuite.stages import finish
-from optsuite.stages.packages import builder_versions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """A build step: an action, what it is trained with, and the steps whose results it starts from.
+class Step(ABC):
+    """One step: a pure function of its settings, its code, and the bytes that it is given.
 
     Attributes:
         model: The name of the model; it is not part of the key.
-        actions: The actions from the first step to this one, as people read them; not part of the key.
-        action: What the step does.
-        dataset: The data.
-        profile: How much of the data is used, and how long the step may train.
         seed: The seed of the experiment.
-        schedule: How to train; None for a step that trains nothing.
-        inputs: The steps whose artifacts it starts from: the parent, and the teacher's answers.
-        trust: Whether the model may have layers that run any code; not part of the key.
+        actions: The actions from the first step to this one, as people read them; not part of the key.
+        dataset: The data.
+        profile: How much of the data is used.
+        inputs: The steps whose artifacts it starts from.
 
     """
 
     model: str
+    seed: int
     actions: tuple[str, ...]
-    action: Stage | Conversion
     dataset: Dataset
     profile: Profile
-    seed: int
-    schedule: Schedule | None = None
     inputs: tuple[Step, ...] = ()
-    trust: bool = False
 
     @property
     def label(self) -> str:
@@ -57,28 +44,62 @@ class Step:
         return f"{self.model} s{self.seed}: {' > '.join(self.actions)}"
 
     @functools.cached_property
+    @abstractmethod
     def parts(self) -> Mapping[str, Any]:
-        """All that determines the result, as plain JSON; what is not in here rebuilds nothing."""
-        code: list[Any] = [Step, type(self.action)]
-        settings = {
-            "action": canonical(self.action, code),
-            "schedule": canonical(self.schedule, code),
-            "dataset": canonical(self.dataset, code),
-        }
-        return {
-            **settings,
-            "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_steps],
-            "epochs": self.schedule and self.profile.epochs(self.schedule),
-            "seed": self.seed,
-            "inputs": [step.key for step in self.inputs],
-            "code": sources.of(*code),
-            "packages": {**(builder_versions() or {}), **{name: version(name) for name in self.action.packages}},
-        }
+        """All that determines the result, as plain JSON; what is not in here repeats no step."""
 
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 of `parts`, as hex."""
         return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        """The keys of the artifacts that it starts from."""
+        return tuple(step.key for step in self.inputs)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of the splits that the step may use."""
+        return ("train", "validation", "test")
+
+    @property
+    def sort(self) -> str:
+        """The sort of step: how long steps of another sort took says nothing of it."""
+        return "model"
+
+    @property
+    def weight(self) -> int:
+        """Roughly how long the step takes, in conversions."""
+        return 1
+
+    @property
+    def death(self) -> str:
+        """Why the step failed, in words, where its process was killed twice."""
+        return "its process was killed, twice; its last words are in the build log"
+
+    def machine(self) -> Mapping[str, str]:
+        """Return what a machine must have as this process has it, to be given the step; nothing by default."""
+        return {}
+
+    @staticmethod
+    @abstractmethod
+    def prepare() -> None:
+        """Do what takes long before the first step of a process."""
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Artifact], splits: Mapping[str, Split]) -> Artifact:
+        """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before.
+
+        Args:
+            inputs: The artifacts of `input_keys`.
+            splits: The data that the profile allows, where it is at hand; what is missing is loaded.
+
+        """
+
+    def split(self, name: str) -> Split:
+        """Load the data that the profile allows."""
+        return self.profile.split(self.dataset, name)
 
     def _tools(self) -> set[tuple[str, str]]:
         """The files and packages, with their hashes and versions, of the step and of all that it starts from."""
@@ -104,15 +125,6 @@ class Step:
                 "the code and packages that the run began with; start the run again"
             )
 
-    def split(self, name: str) -> Split:
-        """The data that the profile allows."""
-        return self.profile.split(self.dataset, name)
-
-    @property
-    def weight(self) -> int:
-        """Roughly how long it takes, in conversions."""
-        return 1 if self.schedule is None else 1 + 8 * self.profile.epochs(self.schedule)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
@@ -126,53 +138,17 @@ class Done:
     start_s: float | None = None
 
 
-def import_tensorflow() -> None:
-    """Do what takes long before the first step of a process."""
-    from optsuite import keras
-
-    keras.arithmetic_fingerprint()
-
-
 def timed(step: Step, inputs: Sequence[Artifact], splits: Mapping[str, Split] | None = None) -> Done:
-    """Do a step as `run` does, and time it without TensorFlow's import.
+    """Do a step, and time it without what `prepare` does.
 
     Raises:
         OptsuiteError: The code is not that of the process which made the step's key, before or after.
 
     """
-    import_tensorflow()
+    step.prepare()
     step.check_unchanged()
     start = time.perf_counter()
-    artifact = run(step, inputs, splits)
+    artifact = step.run(inputs, splits or {})
     seconds = time.perf_counter() - start
     step.check_unchanged()  # a module that the step imported late may have been edited in between
     return Done(artifact=artifact, seconds=seconds)
-
-
-def run(step: Step, inputs: Sequence[Artifact], splits: Mapping[str, Split] | None = None) -> Artifact:
-    """Do the step. The result depends on the arguments alone: not on the process, nor on what it did before.
-
-    Args:
-        step: What to do.
-        inputs: The artifacts of the step's inputs.
-        splits: The data that the profile allows, where it is at hand; else the dataset loads it.
-
-    """
-    from optsuite import keras
-
-    # Loading the data may draw random numbers, so it comes before the step's own seed.
-    loaded = {name: (splits or {}).get(name) or step.split(name) for name in ("train", "validation", "test")}
-    task = Task(
-        dataset=step.dataset,
-        splits=loaded,
-        seed=step.seed,
-        schedule=step.schedule and replace(step.schedule, epochs=step.profile.epochs(step.schedule)),
-        max_steps=step.profile.max_steps,
-        trust=step.trust,
-        parent=inputs[0] if inputs else None,
-        teacher=inputs[1] if len(inputs) > 1 else None,
-    )
-    keras.reset(step.seed)
-    if isinstance(step.action, Stage):
-        return finish.apply(step.action, task)
-    return step.action.run(task)

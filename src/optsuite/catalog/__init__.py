@@ -5,6 +5,9 @@ from __future__ import annotations
 from optsuite.catalog.loaders.folder import from_folder
 from optsuite.catalog.loaders.npz import from_npz
 from optsuite.catalog.loaders.tfdata import from_tfdata
+from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.results.examined import Findings
+from optsuite.results.figures import Figure
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.invariant import Invariant
 from optsuite.spec.metric import MeanAbsoluteError, Metric, TopK
@@ -24,6 +27,10 @@ __all__ = [
     "Convert",
     "Dataset",
     "Distill",
+    "Examination",
+    "ExaminationTask",
+    "Figure",
+    "Findings",
     "Invariant",
     "MeanAbsoluteError",
     "Metric",

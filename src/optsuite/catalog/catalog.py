@@ -1,15 +1,19 @@
-"""The catalog: all datasets, models, recipes and variants that there are to choose from, as one value."""
+"""The catalog: all datasets, models, recipes, variants and examinations that there are to choose from, as one value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from optsuite.catalog.datasets import DATASETS
+from optsuite.catalog.examinations import EXAMINATIONS
 from optsuite.catalog.models import MODELS
 from optsuite.catalog.recipes import PIPELINES, RECIPES
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination
+from optsuite.results.figures import FIGURES, Figure
 from optsuite.results.header import CatalogNames
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
@@ -26,6 +30,7 @@ class Catalog:
         models: The models.
         recipes: The recipes; "baseline", which has no stages, is always one of them.
         variants: The variants; "keras", the Keras model itself, is always one of them.
+        examinations: The examinations; optsuite's own are always among them.
         user_defined: The entries that the user's catalogue file added, or None where there is no such file.
 
     """
@@ -34,12 +39,13 @@ class Catalog:
     models: Mapping[str, Model] = field(default_factory=dict)
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    examinations: Mapping[str, Examination[Any]] = field(default_factory=dict)
     user_defined: Catalog | None = None
 
     @classmethod
     def builtin(cls) -> Catalog:
         """Return the entries that optsuite has."""
-        return cls(datasets=DATASETS, models=MODELS, recipes=RECIPES, variants=VARIANTS)
+        return cls(datasets=DATASETS, models=MODELS, recipes=RECIPES, variants=VARIANTS, examinations=EXAMINATIONS)
 
     def names(self) -> CatalogNames:
         """Return the names of all entries, in the order of reports."""
@@ -50,11 +56,15 @@ class Catalog:
             pipelines=PIPELINES,
         )
 
+    def figures(self) -> tuple[Figure, ...]:
+        """Return the declarations of all figures of a row, those of examinations last."""
+        return (*FIGURES, *(figure for one in self.examinations.values() for figure in one.figures))
+
     def joined(self, user_defined: Catalog) -> Catalog:
         """Return a catalog with the user's entries after these.
 
         Raises:
-            OptsuiteError: An entry has the name of one that is there already.
+            OptsuiteError: An entry, or a figure of an examination, has the name of one that is there already.
 
         """
         joined = {}
@@ -65,7 +75,11 @@ class Catalog:
                     f"expected new names in {kind.upper()}, got {', '.join(sorted(taken))}, which optsuite has"
                 )
             joined[kind] = {**present, **added}
-        return Catalog(**joined, user_defined=user_defined)
+        catalog = Catalog(**joined, user_defined=user_defined)
+        names = [figure.name for figure in catalog.figures()]
+        if taken := {name for name in names if names.count(name) > 1}:
+            raise OptsuiteError(f"expected figures of different names, got {', '.join(sorted(taken))} twice")
+        return catalog
 
 
 ENTRIES = tuple(one.name for one in fields(Catalog) if one.name != "user_defined")

@@ -11,13 +11,20 @@ from typing import Any
 
 from optsuite.catalog.catalog import ENTRIES, Catalog
 from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
 from optsuite.spec.names import by_name
 from optsuite.spec.recipe import Recipe
 from optsuite.spec.variant import Variant
 
-_TYPES = {"datasets": Dataset, "models": Model, "recipes": Recipe, "variants": Variant}
+_TYPES: dict[str, type[Any]] = {
+    "datasets": Dataset,
+    "models": Model,
+    "recipes": Recipe,
+    "variants": Variant,
+    "examinations": Examination,
+}
 
 
 def read(path: Path) -> Catalog:
@@ -26,10 +33,10 @@ def read(path: Path) -> Catalog:
     The file is a module like any other, under its own name, so that the processes that build can import it.
 
     Args:
-        path: A Python file that declares any of DATASETS, MODELS, RECIPES and VARIANTS.
+        path: A Python file that declares any of DATASETS, MODELS, RECIPES, VARIANTS and EXAMINATIONS.
 
     Raises:
-        OptsuiteError: The file fails, declares none of the four lists, or has something else in them.
+        OptsuiteError: The file fails, declares none of these lists, or has something else in them.
 
     """
     module = _imported(path.absolute())

@@ -22,7 +22,8 @@ def command(folder: Path, out: Path) -> int:
     from optsuite.judge import history
 
     runs, left_out = history.load(folder)
-    regressed = history.regressions(runs, config.read(PYPROJECT).tolerances)
+    tolerances = config.read(PYPROJECT).tolerances_of(figure for run in runs for figure in run.header.figures)
+    regressed = history.regressions(runs, tolerances)
     from optsuite.report import history as history_report
     from optsuite.report import tables
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from optsuite.cli.options import run_argument
-from optsuite.units import parse_bytes, parse_fraction, parse_seconds
+from optsuite.errors import OptsuiteError
+from optsuite.units import parse_bytes, parse_fraction, parse_number, parse_seconds
 
 if TYPE_CHECKING:
     from optsuite.judge.recommend import Limits, Preference
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 @click.option("--max-size", metavar="40KB", help="Largest size of the .tflite file.")
 @click.option("--max-latency", metavar="30us", help="Largest median time of a call.")
 @click.option("--min-accuracy", metavar="0.98", help="Smallest accuracy on the validation images, a fraction.")
+@click.option(
+    "--limit",
+    "others",
+    multiple=True,
+    metavar="FIGURE=NUMBER",
+    help="Limit of another figure of the run, such as macs=500000: its largest value, or its smallest where more is "
+    "better. May be given several times.",
+)
 @click.option("--variants", metavar="A,B", help="Variants to choose from.  [default: all .tflite variants]")
 @click.option(
     "--prefer",
@@ -34,6 +44,7 @@ def command(
     max_size: str | None,
     max_latency: str | None,
     min_accuracy: str | None,
+    others: tuple[str, ...],
     variants: str | None,
     prefer: Preference,
     everything: bool,
@@ -43,11 +54,14 @@ def command(
     RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation images, and the
     accuracy on the test images is printed. Exits with 1 if no variant is within the limits.
     """
-    from optsuite.judge.recommend import candidates, choose
+    from optsuite.judge.recommend import candidates, choose, limit
     from optsuite.results.reader import read
 
-    limits = _limits(max_size, max_latency, min_accuracy)
-    rows = candidates(read(run_path), None if variants is None else variants.split(","))
+    limits = _limits(max_size, max_latency, min_accuracy)  # an unusable one is an error before a large file is read
+    bounds = {name: parse_number(bound) for name, bound in map(_parted, others)}
+    run = read(run_path)
+    limits = replace(limits, others={name: limit(run, name, bound) for name, bound in bounds.items()})
+    rows = candidates(run, None if variants is None else variants.split(","))
     choice = choose(rows, limits, prefer)
     from optsuite.report.choice import text
 
@@ -64,3 +78,11 @@ def _limits(max_size: str | None, max_latency: str | None, min_accuracy: str | N
         max_latency_s=None if max_latency is None else parse_seconds(max_latency),
         min_accuracy=None if min_accuracy is None else parse_fraction(min_accuracy),
     )
+
+
+def _parted(option: str) -> tuple[str, str]:
+    """Split FIGURE=NUMBER."""
+    name, equals, bound = option.partition("=")
+    if not equals:
+        raise OptsuiteError(f"--limit: expected FIGURE=NUMBER, got {option!r}")
+    return name, bound

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import fmean
 
 from optsuite.config import Tolerances
 from optsuite.errors import OptsuiteError
@@ -11,7 +11,9 @@ from optsuite.judge import significance
 from optsuite.judge.invariants import Violation, in_force, violations
 from optsuite.judge.pairs import ComparedRun, RowPair, matched
 from optsuite.judge.verdict import Judgement, Verdict
+from optsuite.results import figures
 from optsuite.results.built import Built
+from optsuite.results.figures import BYTES, GZIP_BYTES, Figure
 from optsuite.results.header import Header
 from optsuite.results.measured import Measured
 from optsuite.results.timing import Ratio
@@ -36,8 +38,9 @@ def compare(
     return [
         *presence,
         *significance.judgements(pairs, tolerances),
-        *(_size(pair, "bytes", tolerances) for pair in pairs),
-        *(_size(pair, "gzip_bytes", tolerances) for pair in pairs if not pair.redrawn),
+        *(_size(pair, BYTES, tolerances) for pair in pairs),
+        *(_size(pair, GZIP_BYTES, tolerances) for pair in pairs if not pair.redrawn),
+        *(judged for pair in pairs for judged in _examined(pair, _declared_by_both(reference, new), tolerances)),
         *(judged for pair in pairs if (judged := _invariants(pair))),
         *(_latency(pair, reference, new, tolerances, retime) for pair in pairs),
     ]
@@ -91,18 +94,51 @@ def _why_not_requested(built: Built, variant: str, reference: Header, new: Heade
     return ""
 
 
-def _size(pair: RowPair, metric: Literal["bytes", "gzip_bytes"], tolerances: Tolerances) -> Judgement:
-    tolerance = tolerances.of("size", pair.experiment, pair.variant)
+def _declared_by_both(reference: ComparedRun, new: ComparedRun) -> list[Figure]:
+    """Return the figures that examinations of both runs declare, and that are judged."""
+    known = {figure.name for figure in reference.header.figures}
+    found = figures.found(new.header.figures)
+    return [figure for figure in found if figure.name in known and figure.tolerance is not None]
+
+
+def _size(pair: RowPair, figure: Figure, tolerances: Tolerances) -> Judgement:
+    tolerance = tolerances.of(figure.tolerance_name, pair.experiment, pair.variant)
     if pair.identical:  # another zlib may compress the same file otherwise
-        return pair.judge(metric, Verdict.SAME, "identical bytes", tolerance=tolerance)
-    before, after = (sum(getattr(one, metric) for one in side) for side in (pair.before, pair.after))
-    value = after / max(1, before) - 1
+        return pair.judge(figure.name, Verdict.SAME, "identical bytes", tolerance=tolerance)
+    return _growth(pair, figure, tolerance)
+
+
+def _mean(rows: Sequence[Measured], name: str) -> float | None:
+    """Return the mean of a figure over the seeds; None where a seed does not have it."""
+    values = [row.figure(name) for row in rows]
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def _growth(pair: RowPair, figure: Figure, tolerance: float) -> Judgement:
+    """Judge a figure that does not vary by chance: by what share of the reference run's it is worse."""
+    before, after = (_mean(side, figure.name) for side in (pair.before, pair.after))
+    if before is None or after is None:
+        reasons = dict.fromkeys(reason for one in pair.after for reason in one.unexamined.values())
+        missing, words = (Verdict.MISSING, "this run") if after is None else (Verdict.NEW, "the reference run")
+        return pair.judge(figure.name, missing, "; ".join([f"not found in {words}", *reasons]), tolerance=tolerance)
+    worse = after - before if figure.better == "lower" else before - after
     verdict = Verdict.SAME
-    if abs(after - before) > tolerance * before + 1e-6:  # in bytes: no rounding error decides
-        verdict = Verdict.REGRESSED if after > before else Verdict.IMPROVED
-    seeds = len(pair.before)
-    detail = f"{before / seeds:.0f} -> {after / seeds:.0f} bytes, {100 * value:+.1f} %"
-    return pair.judge(metric, verdict, detail, value=value, tolerance=tolerance)
+    if abs(worse) > tolerance * abs(before) + 1e-9 * abs(before):  # no rounding error decides
+        verdict = Verdict.REGRESSED if worse > 0 else Verdict.IMPROVED
+    digits = ".0f" if figure.unit == "bytes" else ".10g"
+    detail = f"{before:{digits}} -> {after:{digits}}{figure.unit and ' '}{figure.unit}"
+    if not before:
+        return pair.judge(figure.name, verdict, detail, tolerance=tolerance)
+    detail += f", {100 * (after - before) / abs(before):+.1f} %"
+    return pair.judge(figure.name, verdict, detail, value=worse / abs(before), tolerance=tolerance)
+
+
+def _examined(pair: RowPair, declared: Iterable[Figure], tolerances: Tolerances) -> Iterator[Judgement]:
+    """Judge the figures that examinations of both runs declare, of a row that has them."""
+    for figure in declared:
+        if any(one.figure(figure.name) is not None for one in (*pair.before, *pair.after)):
+            yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
 
 
 def _invariants(pair: RowPair) -> Judgement | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 ALPHA = 0.01
 """The chance that a comparison calls any accuracy, or any gzip size of a new training, worse where none is.
@@ -14,7 +13,10 @@ It is over all rows together. A model of the same training is judged on images l
 against the spread of trainings.
 """
 
-Criterion = Literal["presence", "accuracy", "bytes", "gzip_bytes", "invariants", "latency"]
+Criterion = str
+"""What is judged of a row: "presence", one of `CRITERIA`, or the name of a figure that an examination declares."""
+CRITERIA = ("accuracy", "bytes", "gzip_bytes", "invariants", "latency")
+"""What is judged of every row."""
 
 
 class Verdict(enum.StrEnum):

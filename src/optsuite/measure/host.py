@@ -9,11 +9,6 @@ from optsuite.litert import LiteRTRunner, rounds
 from optsuite.measure import probe_models
 
 
-def cores() -> int:
-    """Return how many cores the process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def load() -> float | None:
     """The average number of runnable processes over the last minute; None where it can't be read."""
     try:

@@ -9,10 +9,11 @@ from importlib.metadata import version
 
 import numpy as np
 
+from optsuite.cpu import cores
 from optsuite.judge.steadiness import TOLERANCE, typical
 from optsuite.litert import THREADS, LiteRTRunner, rounds
 from optsuite.measure import probe_models
-from optsuite.measure.host import cores, governor, peaks
+from optsuite.measure.host import governor, peaks
 from optsuite.results.header import Environment, ReferenceTimes
 
 _ROW_WAIT_S = 0.5

@@ -10,7 +10,6 @@ from optsuite.catalog.selection import Selection, absence
 from optsuite.errors import OptsuiteError
 from optsuite.measure.monitor import Monitor
 from optsuite.results.built import Built
-from optsuite.results.figures import FIGURES
 from optsuite.results.header import Absence, Header
 from optsuite.results.measured import Measured
 from optsuite.results.reader import SCHEMA
@@ -43,13 +42,14 @@ class Record:
             self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
             raise
 
-    def header(self, monitor: Monitor, test: Split, *, build_s: float, measure_s: float) -> Header:
+    def header(self, monitor: Monitor, test: Split, *, build_s: float, examine_s: float, measure_s: float) -> Header:
         """Return what goes into the JSON beside the benchmarks.
 
         Args:
             monitor: What watched the machine.
             test: The test split.
             build_s: How long building took, in seconds.
+            examine_s: How long examining took, in seconds.
             measure_s: How long measuring took, in seconds.
 
         """
@@ -61,11 +61,12 @@ class Record:
             profile=selected.profile.name,
             requested=selected.requested,
             catalog=selected.catalog.names(),
-            figures=FIGURES,
+            figures=selected.catalog.figures(),
             experiments=(*(experiment.id for experiment in selected.experiments), *selected.unsupported),
             variants=tuple(variant.name for variant in selected.variants),
             environment=monitor.environment,
             build_s=build_s,
+            examine_s=examine_s,
             measure_s=measure_s,
             reference_times=tuple(monitor.reference_times),
             labels=tuple(test.y.tolist()) if metric.classes else (),

@@ -1,25 +1,39 @@
-"""Files from elsewhere, measured as those of a run are: no build, no TensorFlow, no pytest."""
+"""Files from elsewhere, examined and measured as those of a run are: no build, no TensorFlow, no pytest."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 
 from optsuite import litert
+from optsuite.build.examiner import Examiner, StoredFile
+from optsuite.build.running import local_workers
+from optsuite.catalog.examinations import EXAMINATIONS, RUNTIME
+from optsuite.catalog.loaders import npz
+from optsuite.catalog.profiles import PROFILES
+from optsuite.cpu import cores
 from optsuite.errors import OptsuiteError, first_line
-from optsuite.examine import answers, kernels
-from optsuite.examine.crashes import crashing
+from optsuite.examine.examination import Examination
+from optsuite.examine.size import gzip_bytes
 from optsuite.litert import LiteRTRunner
-from optsuite.measure import runtime
+from optsuite.measure import rows, startup
 from optsuite.measure.monitor import Monitor
+from optsuite.results.examined import Contents
 from optsuite.results.measured import Measured
-from optsuite.spec.data import Split
+from optsuite.spec.artifact import TFLITE
+from optsuite.spec.data import Dataset, Split
 from optsuite.spec.metric import ACCURACY, MeanAbsoluteError, Metric, TopK
+from optsuite.store.store import Store
 
 VARIANT = "tflite"
 """The variant of a file from elsewhere."""
@@ -44,39 +58,114 @@ class MeasuredFile:
 
     name: str
     measured: Measured
-    contents: kernels.Contents
+    contents: Contents
     rounds_s: np.ndarray
 
 
-def measure(name: str, content: bytes, metric: Metric, splits: Mapping[str, Split], monitor: Monitor) -> MeasuredFile:
-    """Measure a file on the data: its answers to both splits, how the runtime runs it, and its latency.
+def measure(
+    contents: Mapping[str, bytes], data: Path, metric: Metric, splits: Mapping[str, Split], load: float | None
+) -> tuple[list[MeasuredFile], Monitor]:
+    """Examine files on data, then time one after the other.
+
+    Args:
+        contents: The contents of the files, by the names of their models.
+        data: An .npz file, as `loaders.npz.to_evaluate` takes it.
+        metric: What the files' answers are judged by.
+        splits: The "test" and "validation" split of the data.
+        load: The load of the machine before.
+
+    Returns:
+        The measured files, and the monitor of the machine.
 
     Raises:
-        OptsuiteError: The file can't be run.
+        OptsuiteError: A file can't be run on the data.
 
     """
-    with _naming(name):
-        runner, contents = LiteRTRunner(content), kernels.read(content)
-        passes = {split: litert.run_pass(runner, splits[split].x) for split in splits}
-        ran = runtime.observe(content, contents)
-        measured = answers.record(
-            content,
-            metric,
-            splits,
-            {split: one.outputs for split, one in passes.items()},
-            [ran.note],
-            experiment=f"{name}_{RECIPE}_s0",
-            variant=VARIANT,
-            key="",
-            budget=0.0,
-            total_time_s=passes["test"].total_time_s,
-            validation_time_s=passes["validation"].total_time_s,
-            execution=ran,
-            weights=contents.weights,
-        )
-        with monitor.watch(measured.experiment, VARIANT):
-            rounds_s = _timed_rounds(runner)
-    return MeasuredFile(name=name, measured=measured, contents=contents, rounds_s=rounds_s)
+    dataset = Dataset(
+        name="data",
+        input_shape=splits["test"].x.shape[1:],
+        fingerprint="",  # the hashes of the splits count
+        load=partial(_load, data, metric),
+        metric=metric,
+    )
+    with _stored(contents) as (store, files):
+        _examiner([RUNTIME], dataset, splits, store, files)
+        for name, content in contents.items():  # all files, before minutes are spent on the first
+            with _naming(name):
+                _check(content, metric, splits)
+        examiner = _examiner(EXAMINATIONS.values(), dataset, splits, store, files)
+        found = {}
+        for name, file in files.items():
+            with _naming(name):
+                found[name] = rows.findings(examiner, file, EXAMINATIONS.values())
+    monitor = Monitor(load)
+    measured = []
+    for name, content in contents.items():
+        with _naming(name):
+            runner = LiteRTRunner(content)
+            row = rows.of_file(
+                found[name],
+                startup.observe(content),
+                experiment=f"{name}_{RECIPE}_s0",
+                variant=VARIANT,
+                file=files[name],
+                budget=0.0,
+                total_time_s=litert.total_time_s(runner, splits["test"].x),
+                weights=found[name].contents.weights,
+            )
+            with monitor.watch(row.experiment, VARIANT):
+                rounds_s = _timed_rounds(runner)
+        measured.append(MeasuredFile(name=name, measured=row, contents=found[name].contents, rounds_s=rounds_s))
+    return measured, monitor
+
+
+def _load(data: Path, metric: Metric, split: str) -> Split:
+    return npz.to_evaluate(data, metric)[split]
+
+
+def _no_data(split: str) -> Split:
+    raise OptsuiteError(f"expected an examination that needs no data, got one that needs the {split} split")
+
+
+@contextmanager
+def _stored(contents: Mapping[str, bytes]) -> Iterator[tuple[Store, dict[str, StoredFile]]]:
+    """Give a store for the time being, and the files in it, by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder), _silent)
+        files = {}
+        for number, (name, content) in enumerate(contents.items()):
+            sha256 = hashlib.sha256(content).hexdigest()
+            store.put(sha256, {TFLITE: content})
+            files[name] = StoredFile(
+                model=name,
+                seed=0,
+                actions=(RECIPE,),
+                index_name=PurePath("files", "files", str(number), VARIANT),
+                key=sha256,
+                sha256=sha256,
+            )
+        yield store, files
+
+
+def _examiner(
+    examinations: Collection[Examination[Any]],
+    dataset: Dataset,
+    splits: Mapping[str, Split],
+    store: Store,
+    files: Mapping[str, StoredFile],
+) -> Examiner:
+    """Examine the files, each in a process that it may crash; OptsuiteError where LiteRT can't run one of them."""
+    examiner = Examiner(examinations, dataset, PROFILES["full"], splits.__getitem__, store, _silent)
+    workers: Callable[..., Any] = partial(local_workers, cores())
+    examiner.examine(files.values(), workers, sys.stderr)
+    for name, file in files.items():
+        with _naming(name):
+            examiner.find(file, RUNTIME)
+    return examiner
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +195,7 @@ def timed(files: Sequence[Path]) -> list[Timed]:
         Timed(
             name=name,
             bytes=len(content),
-            gzip_bytes=answers.gzip_bytes(content),
+            gzip_bytes=gzip_bytes(content),
             median_s=float(np.median(_timed_rounds(runners[name]))),
         )
         for name, content in contents_by_name.items()
@@ -125,13 +214,14 @@ def metric(name: str) -> Metric:
 
 
 def contents(files: Sequence[Path]) -> list[bytes]:
-    """Read .tflite files; OptsuiteError for one that can't be read, or that LiteRT crashes on."""
+    """Read .tflite files; OptsuiteError for one that can't be read, or that LiteRT can't run."""
     try:
         found = [path.read_bytes() for path in files]
     except OSError as error:
         raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a .tflite file") from error
-    if bad := crashing(dict(zip(files, found, strict=True))):
-        raise OptsuiteError(f"expected files that LiteRT runs; it crashes on {', '.join(map(str, bad))}")
+    with _stored({str(path): content for path, content in zip(files, found, strict=True)}) as (store, stored):
+        no_data = Dataset(name="none", input_shape=(1,), fingerprint="", load=_no_data)
+        _examiner([RUNTIME], no_data, {}, store, stored)
     return found
 
 
@@ -150,13 +240,6 @@ def _naming(name: str) -> Iterator[None]:
         yield
     except (OptsuiteError, RuntimeError, ValueError) as error:
         raise OptsuiteError(f"{name}: {first_line(error)}") from error
-
-
-def check(files: Mapping[str, bytes], metric: Metric, splits: Mapping[str, Split]) -> None:
-    """Raise OptsuiteError for files that can't be run on the data, or do not answer as the metric needs it."""
-    for name, content in files.items():
-        with _naming(name):
-            _check(content, metric, splits)
 
 
 def _check(content: bytes, metric: Metric, splits: Mapping[str, Split]) -> None:

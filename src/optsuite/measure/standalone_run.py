@@ -39,10 +39,7 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     """
     load = host.load()
     splits = npz.to_evaluate(data, metric)
-    contents = standalone.by_name(files)
-    standalone.check(contents, metric, splits)  # all files, before minutes are spent on the first
-    monitor = Monitor(load)
-    measured = [standalone.measure(name, content, metric, splits, monitor) for name, content in contents.items()]
+    measured, monitor = standalone.measure(standalone.by_name(files), data, metric, splits, load)
     header = _header(measured, data.stem, metric, splits["test"], monitor)
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info

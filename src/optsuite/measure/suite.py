@@ -1,4 +1,4 @@
-"""One run: what is selected is built, then measured."""
+"""One run: what is selected is built, then examined, then measured."""
 
 from __future__ import annotations
 
@@ -9,25 +9,31 @@ from typing import TextIO
 
 import msgspec
 
-from optsuite.build.builder import Builder, OpenWorkers
+from optsuite.build.builder import Builder
+from optsuite.build.durations import Durations
+from optsuite.build.examiner import Examiner, StoredFile
+from optsuite.build.plan import Plan, plan_build
+from optsuite.build.running import OpenWorkers
 from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
 from optsuite.config import Config
 from optsuite.errors import OptsuiteError, UnavailableError
-from optsuite.examine import answers, kernels
-from optsuite.litert import LiteRTRunner, Runner, run_pass
-from optsuite.measure import crash_log, host, runtime
+from optsuite.examine import accuracy
+from optsuite.examine.size import gzip_bytes
+from optsuite.litert import LiteRTRunner, Runner, total_time_s
+from optsuite.measure import host, rows, startup
 from optsuite.measure.monitor import Monitor
 from optsuite.measure.record import Record
+from optsuite.measure.rows import FileFindings
 from optsuite.results.built import Built
 from optsuite.results.header import Header
+from optsuite.results.kernels import named_after
 from optsuite.results.measured import Measured
 from optsuite.results.model import ModelInfo
 from optsuite.spec.artifact import MODEL, OUTPUTS, TFLITE, Artifact, may_run_code, unpack_arrays
 from optsuite.spec.data import Split
 from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
-from optsuite.stages.convert import Convert
 from optsuite.stages.finish import model_info
 from optsuite.stages.packages import builder_versions
 from optsuite.store.store import Store
@@ -55,10 +61,18 @@ class Suite:
         self._config = config
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._splits: dict[str, Split] = {}
-        self._crashing: set[str] = set()
-        """The keys of files that crash LiteRT."""
+        self._examinations = selection.catalog.examinations.values()
+        self._examiner = Examiner(
+            self._examinations,
+            selection.experiments[0].dataset,
+            selection.profile,
+            self.split,
+            store,
+            log,
+        )
+        self._found: dict[tuple[str, str], tuple[StoredFile, FileFindings]] = {}
         self._load = host.load()
-        self._build_s = 0.0
+        self._build_s = self._examine_s = 0.0
         self._ready_at: float | None = None
         """When building was done and measuring began, by `time.monotonic`."""
 
@@ -76,20 +90,36 @@ class Suite:
         return Monitor(self._load)
 
     def prepare(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
-        """Build what the store has not: `rows`, their Keras models and their baselines."""
+        """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
         self.artifacts.build(self.requested, open_workers, stream)
-        keys = {self.artifacts.key(*pair) for pair in self.requested if pair[1].convert is not None}
-        self._crashing = crash_log.crashing_keys(self.store, filter(None, keys))
+        built_at = time.monotonic()
+        self._examiner.examine(self._files(self.requested), open_workers, stream)
         self._ready_at = time.monotonic()
-        self._build_s = self._ready_at - start
+        self._build_s, self._examine_s = built_at - start, self._ready_at - built_at
+
+    def plan(self, rows: Iterable[Candidate]) -> Plan:
+        """Return what `prepare` would do, and how long it may take; OptsuiteError without TensorFlow."""
+        candidates = dict.fromkeys((one.id, variant.name) for one, variant in rows if variant.convert is not None)
+        files = self._files(rows)
+        return plan_build(
+            self.artifacts.steps(rows),
+            self._examiner.steps(files),
+            len(candidates) - len(files),
+            self.store,
+            Durations(self.store.times),
+        )
+
+    def _files(self, rows: Iterable[Candidate]) -> list[StoredFile]:
+        """Return the .tflite files of the rows that are in the store, each once."""
+        files = [self.artifacts.file(*row) for row in rows if row.variant.convert is not None]
+        return list({file.index_name: file for file in files if file}.values())
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
-        """Return the .tflite file; OptsuiteError where it could not be built, or crashes LiteRT."""
+        """Return the .tflite file; OptsuiteError where it could not be built or examined: it may crash LiteRT."""
         with self.record.noting(experiment, variant):
-            if self.artifacts.key(experiment, variant) in self._crashing:
-                raise OptsuiteError("LiteRT crashes on this file")
+            self._examined(experiment, variant)
             return self.artifacts.get(experiment, variant)[TFLITE]
 
     def runner(self, experiment: Experiment, variant: Variant) -> Runner:
@@ -127,8 +157,8 @@ class Suite:
             seed=experiment.seed,
             budget=self._config.recipe_budget(experiment, self.selection.profile),
             info=info,
-            test=answers.answers(metric, outputs["test"], self.split("test")),
-            validation=answers.answers(metric, outputs["validation"], self.split("validation")),
+            test=accuracy.scored(metric, outputs["test"], self.split("test")),
+            validation=accuracy.scored(metric, outputs["validation"], self.split("validation")),
         )
 
     def _info(self, artifact: Artifact) -> ModelInfo:
@@ -157,45 +187,45 @@ class Suite:
     def _measured_keras(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         """The Keras model: its answers are known from the build, one pass is timed."""
         built, artifact = self.built(experiment), self.artifacts.get(experiment, variant)
-        return answers.record(
+        splits = {name: self.split(name) for name in ("test", "validation")}
+        return rows.of_keras(
             artifact[MODEL],
-            experiment.dataset.metric,
-            {name: self.split(name) for name in ("test", "validation")},
-            unpack_arrays(artifact[OUTPUTS]),
-            notes=[],
+            accuracy.answered(experiment.dataset.metric, splits, unpack_arrays(artifact[OUTPUTS])),
+            gzip_bytes(artifact[MODEL]),
             experiment=experiment.id,
             variant=variant.name,
             key=self.artifacts.key(experiment, variant) or "",
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-            total_time_s=run_pass(runner, self.split("test").x).total_time_s,
-            validation_time_s=None,
-            execution=None,
+            total_time_s=total_time_s(runner, self.split("test").x),
             weights=built.info.layers,
         )
 
     def _measured_file(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
-        """A .tflite file."""
+        """A .tflite file: what is a function of its bytes was found out before, its times are measured."""
         built, content = self.built(experiment), self.tflite(experiment, variant)
-        contents = kernels.read(content)
-        ran = runtime.observe(content, contents)
-        weights = kernels.named_after(built.info.layers, contents.weights)
-        passes = {name: run_pass(runner, self.split(name).x) for name in ("test", "validation")}
-        formats = kernels.note(variant.convert, contents) if isinstance(variant.convert, Convert) else ""
-        return answers.record(
-            content,
-            experiment.dataset.metric,
-            {name: self.split(name) for name in passes},
-            {name: one.outputs for name, one in passes.items()},
-            notes=[formats, ran.note],
+        file, found = self._examined(experiment, variant)
+        return rows.of_file(
+            found,
+            startup.observe(content),
             experiment=experiment.id,
             variant=variant.name,
-            key=self.artifacts.key(experiment, variant) or "",
+            file=file,
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-            total_time_s=passes["test"].total_time_s,
-            validation_time_s=passes["validation"].total_time_s,
-            execution=ran,
-            weights=weights,
+            total_time_s=total_time_s(runner, self.split("test").x),
+            weights=named_after(built.info.layers, found.contents.weights),
+            note=rows.format_note(variant, found.contents),
         )
+
+    def _examined(self, experiment: Experiment, variant: Variant) -> tuple[StoredFile, FileFindings]:
+        """Return a file and what examinations found of it; OptsuiteError where one that every row needs failed."""
+        pair = experiment.id, variant.name
+        if pair not in self._found:
+            file = self.artifacts.file(experiment, variant)
+            if file is None:
+                self.artifacts.get(experiment, variant)  # says why
+                raise OptsuiteError(f"{experiment.id} {variant.name} has no .tflite file")
+            self._found[pair] = file, rows.findings(self._examiner, file, self._examinations)
+        return self._found[pair]
 
     def split(self, name: str) -> Split:
         """Return the data that the profile allows: all experiments are of one dataset."""
@@ -204,14 +234,23 @@ class Suite:
         return self._splits[name]
 
     def times(self) -> str:
-        """Return how long building and measuring took, in words; an empty string before they began."""
+        """Return how long the run took, in words; an empty string before it began."""
         if self._ready_at is None:
             return ""
-        return f"building took {self._build_s:.0f} s, measuring {self._measure_s():.0f} s"
+        return (
+            f"building took {self._build_s:.0f} s, examining {self._examine_s:.0f} s, "
+            f"measuring {self._measure_s():.0f} s"
+        )
 
     def _measure_s(self) -> float:
         return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
 
     def header(self) -> Header:
         """Return what goes into the JSON beside the benchmarks."""
-        return self.record.header(self.monitor, self.split("test"), build_s=self._build_s, measure_s=self._measure_s())
+        return self.record.header(
+            self.monitor,
+            self.split("test"),
+            build_s=self._build_s,
+            examine_s=self._examine_s,
+            measure_s=self._measure_s(),
+        )

@@ -33,6 +33,8 @@ def write(run: Run, out: Path, calibration: Calibration | None = None, test: Spl
             # The published table is of the tutorial's network; its name goes without saying.
             name = "pipelines.csv" if model == "tutorial" else f"pipelines-{escape.file_name(model)}.csv"
             escape.write_csv(table, made / name, float_format="%.2f")
+        if not (examined := tables.examined(run)).empty:
+            escape.write_csv(examined, made / "examined.csv")
         executed = timing.execution(run)
         escape.write_csv(executed, made / "execution.csv")
         drawn = figures.draw(run, merged, made / "figures")
@@ -41,7 +43,7 @@ def write(run: Run, out: Path, calibration: Calibration | None = None, test: Spl
         (made / "report.html").write_text(page.render(run, test), "utf-8")
         # What only an earlier run had must not be taken for this one's.
         figure_files = (out / "figures" / f"{name}.{kind}" for name in figures.FIGURES for kind in ("png", "svg"))
-        for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", *figure_files):
+        for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", out / "examined.csv", *figure_files):
             if not (made / old.relative_to(out)).exists():
                 old.unlink(missing_ok=True)
     return merged
@@ -72,6 +74,7 @@ def _markdown(
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(kernels.invariants(run)),
+        examined="" if (table := tables.examined(run)).empty else tables.markdown(table),
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),

@@ -7,9 +7,9 @@ from collections import Counter
 import pandas as pd
 
 from optsuite.judge import intervals
-from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Limit, Limits, Near, Preference, RankedRow
+from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Limit, Limits, Near, OtherLimit, Preference, RankedRow
 from optsuite.results.run import Row
-from optsuite.units import kilobytes, microseconds
+from optsuite.units import kilobytes, microseconds, number
 
 _RUNNERS_UP = 5
 
@@ -33,7 +33,7 @@ def text(choice: Choice, *, everything: bool) -> str:
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
         rule = f"The best on the validation images is {RULES[choice.preference]} (--prefer={choice.preference})."
-        parts += [rule, _table(shown), _certainty(choice)]
+        parts += [rule, _table(shown, choice.limits), _certainty(choice)]
     else:
         parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
     if choice.fallen:
@@ -54,10 +54,17 @@ def _limits(limits: Limits) -> dict[Limit, str]:
         found["latency"] = f"median call at most {microseconds(limits.max_latency_s)}"
     if limits.min_accuracy is not None:
         found["accuracy"] = f"validation accuracy at least {limits.min_accuracy:g}"
+    for name, other in limits.others.items():
+        at = "most" if other.figure.better == "lower" else "least"
+        found[name] = f"{other.figure.label} at {at} {_valued(other, other.bound)}"
     return found
 
 
-def _table(candidates: tuple[RankedRow, ...]) -> str:
+def _valued(other: OtherLimit, value: float) -> str:
+    return f"{number(value)} {other.figure.unit}".strip()
+
+
+def _table(candidates: tuple[RankedRow, ...], limits: Limits) -> str:
     lines = []
     for candidate in candidates:
         measured = candidate.row.measured
@@ -73,6 +80,7 @@ def _table(candidates: tuple[RankedRow, ...]) -> str:
                 "gzip": kilobytes(measured.gzip_bytes),
                 "median": microseconds(candidate.row.timing.median_s),
             }
+            | {name: _figure(candidate.row, name, limits) for name in limits.others}
         )
     return pd.DataFrame(lines).to_markdown(index=False, tablefmt="plain", disable_numparse=True)
 
@@ -89,18 +97,20 @@ def _certainty(choice: Choice) -> str:
 
 
 def _near(near: Near, limits: Limits) -> str:
-    return (
-        f"{_limits(limits)[near.limit]}: {name(near.row)} has {_figure(near.row, near.limit)}, {_beyond(near, limits)}"
-    )
+    found = _figure(near.row, near.limit, limits)
+    return f"{_limits(limits)[near.limit]}: {name(near.row)} has {found}, {_beyond(near, limits)}"
 
 
 def _beyond(near: Near, limits: Limits) -> str:
     if near.limit == "accuracy" and limits.min_accuracy is not None:
         return f"{100 * (limits.min_accuracy - near.row.measured.validation.accuracy):.2f} points less than requested"
-    return f"{100 * near.excess:.1f} % {_BEYOND[near.limit]} than allowed"
+    return f"{100 * near.excess:.1f} % {_BEYOND.get(near.limit, 'worse')} than allowed"
 
 
-def _figure(row: Row, limit: Limit) -> str:
+def _figure(row: Row, limit: Limit, limits: Limits) -> str:
+    if limit in limits.others:
+        value = limits.others[limit].value(row)
+        return "no such figure" if value is None else _valued(limits.others[limit], value)
     return {
         "size": f"{row.measured.bytes:,} bytes",
         "latency": microseconds(row.timing.median_s),
@@ -108,15 +118,20 @@ def _figure(row: Row, limit: Limit) -> str:
     }[limit]
 
 
+def _missed(limit: Limit) -> str:
+    return _MISSED.get(limit, f"beyond the limit of {limit}")
+
+
 def _fallen(choice: Choice, *, everything: bool) -> str:
     if everything:
         return "\n".join(
-            f"{name(one.row)}: " + ", ".join(f"{_MISSED[limit]} ({_figure(one.row, limit)})" for limit in one.misses)
+            f"{name(one.row)}: "
+            + ", ".join(f"{_missed(limit)} ({_figure(one.row, limit, choice.limits)})" for limit in one.misses)
             for one in choice.fallen
         )
     counts = Counter(one.misses for one in choice.fallen)
     lines = [
-        f"{count} {'is' if count == 1 else 'are'} {' and '.join(_MISSED[limit] for limit in misses)}"
+        f"{count} {'is' if count == 1 else 'are'} {' and '.join(map(_missed, misses))}"
         for misses, count in counts.most_common()
     ]
     return "The others: " + ", ".join(lines) + ". --all lists them."

@@ -10,6 +10,7 @@ import pandas as pd
 
 from optsuite.judge.accuracy import paired
 from optsuite.report.tables import selected
+from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.run import Row, Run
 
@@ -38,7 +39,7 @@ class _Column:
 def results(run: Run) -> pd.DataFrame:
     """Return one line per experiment: the columns of the published tables in their order, then the others."""
     variants = list(dict.fromkeys([*run.header.catalog.variants, *run.header.variants]))
-    columns = _columns(variants)
+    columns = _columns(variants, [figure.name for figure in figures.found(run.header.figures)])
     known = {built.id: built for built in selected(run)}
     lines = []
     for name in run.header.experiments:
@@ -59,8 +60,8 @@ def _not_built(run: Run, experiment: str) -> dict[str, Any]:
     return {"exp_id": experiment, "absent": "; ".join(reasons)}
 
 
-def _columns(variants: Sequence[str]) -> list[_Column]:
-    """The columns of the table of results, in their order."""
+def _columns(variants: Sequence[str], examined: Sequence[str]) -> list[_Column]:
+    """The columns of the table of results, in their order; `examined` are the figures that examinations declare."""
     files = [name for name in variants if name != "keras"]
     others = [name for name in files if name not in _PUBLISHED]
     return [
@@ -81,6 +82,7 @@ def _columns(variants: Sequence[str]) -> list[_Column]:
         *(_figure_column(name, figure) for name in _PUBLISHED for figure in _SPREAD),
         *(_figure_column(name, figure) for name in others for figure in ("bytes", "median_ms", "acc", *_SPREAD)),
         *(_figure_column(name, figure) for figure in ("gzip_bytes", "total_ms") for name in files),
+        *(_figure_column(name, figure) for figure in examined for name in files),
         _figure_column("keras", "median_ms"),
         _figure_column("keras", "total_ms"),
         _Column("macs", lambda experiment: experiment.built.info.macs),
@@ -129,6 +131,8 @@ def _figure(row: Row | None, figure: str) -> Any:
     if row is None:
         return pd.NA
     timing, measured = row.timing, row.measured
+    if figure in measured.figures:
+        return measured.figures[figure]
     p90, p99 = timing.percentile_s(90), timing.percentile_s(99)
     return {
         "acc": measured.test.accuracy,
@@ -142,4 +146,4 @@ def _figure(row: Row | None, figure: str) -> Any:
         "max_ms": 1e3 * timing.max_s,
         "runs": timing.rounds,
         "total_ms": 1e3 * measured.total_time_s,
-    }[figure]
+    }.get(figure, pd.NA)

@@ -11,6 +11,7 @@ import pandas as pd
 from optsuite.judge.accuracy import pooled
 from optsuite.judge.pareto import frontier as pareto_frontier
 from optsuite.report import escape
+from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.run import Run
 
@@ -101,6 +102,19 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
         "sparsity_est": sum(one.sparsity for _, one in pairs) / len(pairs),
         "prunable": built.prunable,
     }
+
+
+def examined(run: Run) -> pd.DataFrame:
+    """Return the figures that examinations declare: one line per .tflite file, one column per figure."""
+    declared = figures.found(run.header.figures)
+    lines = []
+    for row in run.rows if declared else ():
+        if row.measured.execution is not None:
+            values = {figure.name: row.measured.figures.get(figure.name, pd.NA) for figure in declared}
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in row.measured.unexamined.items())
+            names = {"exp_id": row.measured.experiment, "variant": row.measured.variant}
+            lines.append(names | values | {"absent": reasons})
+    return pd.DataFrame(lines)
 
 
 def int8(results: pd.DataFrame) -> pd.DataFrame:

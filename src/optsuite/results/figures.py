@@ -1,7 +1,8 @@
-"""The figures of a row, declared once: what they are called, their units, and which direction is better."""
+"""The figures of a row, each declared once: what they are called, their units, and which direction is better."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,8 @@ class Figure:
         unit: Its unit; an empty string for fractions and counts.
         better: Which direction is better.
         tolerance: How much worse than in the reference run still counts as the same, by default: an accuracy drop as
-            a fraction, or a growth as a fraction. None for a figure that is not judged.
+            a fraction, or by what share of the reference run's a figure is worse. None for a figure that is not judged.
+        setting: Its name in `[tool.optsuite.tolerances]`, where several figures share one; else it is `name`.
 
     """
 
@@ -25,14 +27,30 @@ class Figure:
     unit: str
     better: Literal["higher", "lower"]
     tolerance: float | None = None
+    setting: str = ""
+
+    @property
+    def tolerance_name(self) -> str:
+        """Its name in `[tool.optsuite.tolerances]`."""
+        return self.setting or self.name
 
 
 ACCURACY = Figure(name="accuracy", label="test accuracy", unit="", better="higher", tolerance=0.001)
-MEDIAN_S = Figure(name="median_s", label="latency, median of one call", unit="s", better="lower", tolerance=0.05)
-BYTES = Figure(name="bytes", label="size", unit="bytes", better="lower", tolerance=0.01)
-GZIP_BYTES = Figure(name="gzip_bytes", label="size after gzip", unit="bytes", better="lower", tolerance=0.01)
+MEDIAN_S = Figure(
+    name="median_s", label="latency, median of one call", unit="s", better="lower", tolerance=0.05, setting="latency"
+)
+BYTES = Figure(name="bytes", label="size", unit="bytes", better="lower", tolerance=0.01, setting="size")
+GZIP_BYTES = Figure(
+    name="gzip_bytes", label="size after gzip", unit="bytes", better="lower", tolerance=0.01, setting="size"
+)
 PARAMETERS = Figure(name="parameters", label="parameters", unit="", better="lower")
 MACS = Figure(name="macs", label="MACs", unit="", better="lower")
 
 FIGURES = (ACCURACY, MEDIAN_S, BYTES, GZIP_BYTES, PARAMETERS, MACS)
-"""All figures of a row, in the order in which the page offers them."""
+"""The figures that every row has, in the order in which the page offers them."""
+
+
+def found(figures: Iterable[Figure]) -> tuple[Figure, ...]:
+    """Return those that examinations declare, besides the ones that every row has."""
+    every_row = {figure.name for figure in FIGURES}
+    return tuple(figure for figure in figures if figure.name not in every_row)

@@ -122,6 +122,7 @@ class Header:
         environment: The machine and the software.
         build_s: How long building took, in seconds.
         measure_s: How long measuring took, in seconds.
+        examine_s: How long examining the files took, in seconds.
         reference_times: The times of the reference model around each timed row.
         labels: The labels of the test images; none where the metric is not one of classes.
         built: The Keras models, those of references included.
@@ -150,6 +151,7 @@ class Header:
     metric: str = "accuracy"
     data_sha256: str = ""
     trainings: tuple[Trainings, ...] = field(default=(), repr=False)
+    examine_s: Seconds = 0.0
 
     @property
     def comparability(self) -> dict[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
 
+from optsuite.errors import OptsuiteError
 from optsuite.units import Count, Positive
 
 
@@ -72,3 +75,26 @@ def describe(name: str, values: np.ndarray, *, channel_axis: int, zero: float = 
         high=float(edges[-1]),
         histogram=tuple(histogram.tolist()),
     )
+
+
+def named_after(layers: Sequence[LayerWeights], kernels: Iterable[LayerWeights]) -> tuple[LayerWeights, ...]:
+    """Return the kernels of a .tflite file under the names of the Keras layers that they come from.
+
+    The converter joins the names of the operators that it merged; a layer's own is among them, with TFMOT's prefix
+    or without.
+
+    Raises:
+        OptsuiteError: A kernel's name does not name one layer of the same size, or a layer has no kernel.
+
+    """
+    sizes = {layer.name: layer.size for layer in layers}
+    renamed = []
+    for kernel in kernels:
+        parts = {part.removeprefix("quant_") for part in re.split("[/;]", kernel.name)}
+        candidates = [name for name, size in sizes.items() if name in parts and size == kernel.size]
+        if len(candidates) != 1:
+            raise OptsuiteError(f"kernel {kernel.name!r} of {kernel.size} weights: layers that fit: {candidates}")
+        renamed.append(replace(kernel, name=candidates[0]))
+    if missing := set(sizes) - {kernel.name for kernel in renamed}:
+        raise OptsuiteError(f"no kernel in the file for {', '.join(sorted(missing))}")
+    return tuple(renamed)

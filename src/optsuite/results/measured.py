@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from optsuite.results.answers import Answers
+from optsuite.results.examined import Precision
 from optsuite.results.kernels import LayerWeights
 from optsuite.units import Count, Fraction, Positive, Seconds
-
-Precision = Literal["float32", "int8", "int16x8"]
-"""A number format that kernels compute in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +60,14 @@ class Measured:
         test: The scores on the test split.
         validation: The scores on the validation split.
         mistakes: The labels that it gives to the test images that it answers wrong, in their order.
-        total_time_s: Seconds of one pass over the test split.
-        validation_time_s: Seconds of one pass over the validation split; None for the Keras model.
+        total_time_s: Seconds of one pass over the test split (see `litert.total_time_s`).
         execution: How the runtime runs it; None for the Keras model.
         bytes: The size of its file.
         gzip_bytes: The size of its file after gzip -9.
         weights: The statistics of its kernels.
         note: How the file differs from what the name of its variant makes one expect.
+        figures: What other examinations found: the name of a figure -> its value.
+        unexamined: The name of an examination that failed on the file -> why. Its figures are missing.
 
     """
 
@@ -81,12 +80,20 @@ class Measured:
     validation: Answers
     mistakes: tuple[Count, ...] = field(repr=False)
     total_time_s: Seconds
-    validation_time_s: Seconds | None
     execution: Execution | None
     bytes: Positive
     gzip_bytes: Count
     weights: tuple[LayerWeights, ...] = field(repr=False)
     note: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    unexamined: Mapping[str, str] = field(default_factory=dict)
+
+    def figure(self, name: str) -> float | None:
+        """Return a figure that was found of the file; None for one that it does not have."""
+        if name in ("bytes", "gzip_bytes"):
+            size: int = getattr(self, name)
+            return size
+        return self.test.accuracy if name == "accuracy" else self.figures.get(name)
 
     @property
     def entropy_bytes(self) -> float:

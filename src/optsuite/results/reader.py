@@ -6,7 +6,6 @@ measured a model an `extra_info` of the same name (a `Measured`); the timings ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from optsuite import cpu
 from optsuite.errors import OptsuiteError
 from optsuite.results.checks import check_run
 from optsuite.results.header import Header, Trainings
@@ -24,10 +24,6 @@ from optsuite.units import Duration, Positive, Seconds
 
 SCHEMA = 4
 SECTION = "optsuite"
-
-
-# x86's and ARM's.
-_VECTORS = re.compile(r"sse4_|avx|fma$|f16c$|amx|neon|asimd|sve|sme\d*$|i8mm|bf16")
 
 
 class Stats(msgspec.Struct):
@@ -123,7 +119,7 @@ def decode(content: bytes, path: Path) -> Run:
         header=file.optsuite,
         date=_utc(file.datetime, path),
         machine=_name(file.machine_info),
-        instruction_sets=_vectors(file.machine_info.cpu.flags),
+        instruction_sets=cpu.vectors(file.machine_info.cpu.flags),
         frequency=file.machine_info.cpu.hz_actual_friendly,
         commit=(file.commit_info.id or "")[:12] + ("+" if file.commit_info.dirty else ""),
         rows=tuple(_row(one.extra_info.optsuite, one.stats) for one in file.benchmarks if one.extra_info.optsuite),
@@ -141,12 +137,6 @@ def _utc(date: str, path: Path) -> str:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError) as error:
         raise OptsuiteError(f"{path}: datetime: expected a date as ISO 8601 has it, got {date[:40]!r}") from error
-
-
-def _vectors(flags: Sequence[str]) -> tuple[str, ...]:
-    """The flags that kernels are written for; py-cpuinfo has some of them twice, with and without an underscore."""
-    twice = {flag for flag in flags if "_" in flag and flag.replace("_", "") in flags}
-    return tuple(flag for flag in flags if _VECTORS.match(flag) and flag not in twice)
 
 
 def machine_name(machine_info: Mapping[str, Any]) -> str:

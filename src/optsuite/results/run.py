@@ -40,6 +40,16 @@ class Run:
         """Return why there is no row."""
         return self.header.absence(experiment, variant)
 
+    def figure(self, row: Row, name: str) -> float | None:
+        """Return a figure of a row, as `header.figures` declares it; None for one that the row does not have."""
+        if name == "median_s":
+            return row.timing.median_s
+        if name in ("parameters", "macs"):
+            built = next(one for one in self.header.built if one.id == row.measured.experiment)
+            value: int = getattr(built.info, name)
+            return value
+        return row.measured.figure(name)
+
     def baseline(self, built: Built) -> Built | None:
         """Return the baseline of the same dataset, model and seed."""
         same = (built.dataset, built.model, built.seed)

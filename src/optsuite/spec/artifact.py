@@ -20,6 +20,8 @@ TFLITE = "model.tflite"
 """The .tflite file that a conversion makes."""
 LOGITS = "logits.npz"
 """The answers of a teacher to the training inputs."""
+FINDINGS = "findings.json"
+"""What an examination found of a .tflite file."""
 IMPORTED = "imported"
 """An empty file: it marks an artifact that was imported from a bundle, not built here."""
 

@@ -33,7 +33,7 @@ _UNREADABLE = (
 )
 """The errors that reading a damaged bundle may raise."""
 _OBJECT = re.compile(f"objects/({KEY.pattern})/({FILE_NAME.pattern})")
-_INDEX = re.compile("index/(" + "/".join([FILE_NAME.pattern] * 4) + ")")
+_INDEX = re.compile(f"index/({'/'.join([FILE_NAME.pattern] * 4)}(?:@{FILE_NAME.pattern})?)")
 
 
 def export(store: Store, path: Path, keys: Collection[str] | None = None) -> int:

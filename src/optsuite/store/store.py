@@ -2,10 +2,10 @@
 
 objects/KEY/             the files of an artifact and their manifest
 index/PROFILE/DATASET/EXPERIMENT/VARIANT   the newest key, for a machine that can't compute keys
+index/PROFILE/DATASET/EXPERIMENT/VARIANT@EXAMINATION   the newest key of what was found of that file
 new/                     what is being written
 aside/                   what was found damaged
 build.lock  build.log  times.jsonl   a lock for one build at a time; the output of the workers; how long steps took
-crash-tested.txt         the keys of files that passed the crash test
 """
 
 from __future__ import annotations
@@ -210,11 +210,6 @@ class Store:
     def log(self) -> Path:
         """The file with the output of the workers."""
         return self.root / "build.log"
-
-    @property
-    def crash_tested(self) -> Path:
-        """The file with the keys that passed the crash test."""
-        return self.root / "crash-tested.txt"
 
     @property
     def times(self) -> Path:

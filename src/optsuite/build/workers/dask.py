@@ -66,6 +66,8 @@ class DaskWorkers:
         self._run = f"optsuite-{uuid.uuid4().hex}"
         """Begins the names of all that this run has on the cluster: another may build the same there."""
         self._at_work: list[Future[Done]] = []
+        self._alike: dict[str, list[str]] = {}
+        """The workers that are like this machine in what a kind of step needs, by that need."""
         self._data: set[str] = set()
         try:
             self._client = Client(f"tcp://{address}", timeout=_CONNECT_S, set_as_default=False)
@@ -78,6 +80,7 @@ class DaskWorkers:
             self._client.register_plugin(_GiveUpOnKillers(), "optsuite")
             for step in steps:
                 self._bring(step)
+                self._look_for_alike(step)
             self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
         except Exception as error:  # what a worker raised arrives as a plain Exception
             self.close()
@@ -91,15 +94,26 @@ class DaskWorkers:
             raise
 
     def _name(self, step: Step) -> str:
-        return f"{self._run}-{step.dataset.name}-{step.profile.name}"
+        return "-".join([self._run, step.dataset.name, step.profile.name, *step.needs])
 
     def _bring(self, step: Step) -> None:
         """Have a step's data on all workers."""
         name = self._name(step)
         if name not in self._data:
             self._data.add(name)
-            splits = {split: step.profile.split(step.dataset, split) for split in ("train", "validation", "test")}
+            splits = {split: step.split(split) for split in step.needs}
             self._client.register_plugin(_Data(name, splits), name)
+
+    def _look_for_alike(self, step: Step) -> None:
+        """Ask all workers, once for each need, whether they are like this machine."""
+        here = step.machine()
+        if here and str(here) not in self._alike:
+            found = self._client.run(step.machine)
+            self._alike[str(here)] = [worker for worker, there in found.items() if there == here]
+
+    def takes(self, step: Step) -> bool:
+        here = step.machine()
+        return not here or bool(self._alike[str(here)])
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
@@ -129,6 +143,7 @@ class DaskWorkers:
                 self._name(step),
                 key=f"{self._run}-{step.key}-{uuid.uuid4().hex}",
                 priority=urgency,
+                workers=self._alike.get(str(step.machine())),
             )
         self._at_work.append(submitted)
         future: Future[Done] = Future()

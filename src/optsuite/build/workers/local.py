@@ -14,21 +14,19 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 from optsuite import spawn
-from optsuite.build.step import Done, Step, import_tensorflow, timed
+from optsuite.build.step import Done, Step, timed
 from optsuite.spec.artifact import Artifact
 
 Work = Callable[[Step, list[Artifact]], Done]
 
 
 class LocalWorkers:
-    """`count` processes, whose output goes to `log`; each calls `start` once and then `work` for each step.
+    """`count` processes, whose output goes to `log`; each calls `start` once, if given, and then `work` for each step.
 
     Each has an executor of its own, so that a killed process is put down to the step that it was doing.
     """
 
-    def __init__(
-        self, count: int, log: Path, work: Work = timed, start: Callable[[], object] = import_tensorflow
-    ) -> None:
+    def __init__(self, count: int, log: Path, work: Work = timed, start: Callable[[], object] | None = None) -> None:
         self.title = f"{count} at a time; the workers' output is in {log}"
         self._log = log
         self._work = work
@@ -38,11 +36,14 @@ class LocalWorkers:
 
     def _opened(self) -> ProcessPoolExecutor:
         place = spawn.executor(_prepare, self._log)
-        place.submit(_begin, self._start, time.monotonic())
+        place.submit(_begin, self._start or _nothing, time.monotonic())
         return place
 
     def _free(self) -> list[int]:
         return [place for place, future in enumerate(self._at_work) if future is None or future.done()]
+
+    def takes(self, step: Step) -> bool:
+        return True
 
     def free(self) -> bool:
         return bool(self._free())
@@ -89,6 +90,10 @@ def _end_with_parent() -> None:
 
 _starts_s: list[float] = []
 """In a worker: how long it took to start, until its first step reports it."""
+
+
+def _nothing() -> None:
+    pass
 
 
 def _begin(start: Callable[[], object], opened: float) -> None:

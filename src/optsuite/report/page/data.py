@@ -16,6 +16,7 @@ from optsuite.judge.steadiness import steadiness
 from optsuite.report import pipelines
 from optsuite.report.page import images
 from optsuite.report.tables import selected
+from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.figures import Figure
 from optsuite.results.kernels import LayerWeights
@@ -38,10 +39,11 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
         for row in run.rows:
             name = row.measured.experiment, row.measured.variant
             if row.measured.experiment == built.id:
-                rows.append(_row(built, row, unstable=name in unstable_rows))
+                rows.append(_row(run, built, row, unstable=name in unstable_rows))
                 details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
         "metrics": [_metric(figure) for figure in run.header.figures],
+        "examined": [figure.name for figure in figures.found(run.header.figures)],
         "rows": rows,
         "details": details,
         "experiments": {built.id: _experiment(run, built) for built in selected(run)},
@@ -58,7 +60,7 @@ def _metric(figure: Figure) -> dict[str, str]:
     return {"key": key, "label": figure.label, "unit": unit, "better": figure.better}
 
 
-def _row(built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
+def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
     """A line of the table, and a point of the frontier."""
     measured, timing = row.measured, row.timing
     return {
@@ -80,6 +82,7 @@ def _row(built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
         "macs": built.info.macs,
         "sparsity": built.sparsity,
         "note": measured.note,
+        **{figure.name: measured.figures.get(figure.name) for figure in figures.found(run.header.figures)},
     }
 
 

@@ -75,7 +75,7 @@ function bars(rows, key, colour) {
 const number = (value) => value.toLocaleString("en", Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 });
 
 function described(row) {
-  const lines = data.metrics.map(({ key, label, unit }) => {
+  const lines = data.metrics.filter(({ key }) => row[key] !== null).map(({ key, label, unit }) => {
     const ends = row[key + "_interval"];
     return `${label}: ${number(row[key])}` + (unit && ` ${unit}`) + (ends?.length ? ` (${number(ends[0])} to ${number(ends[1])})` : "");
   });
@@ -84,7 +84,8 @@ function described(row) {
 
 function drawFrontier() {
   const [x, y, variant] = ["x", "y", "variant"].map((id) => $(id).value);
-  const rows = data.rows.filter((row) => variant === "" || row.variant === variant);
+  const has = (row, key) => row[key] !== null && row[key] !== undefined; // a Keras model is not examined
+  const rows = data.rows.filter((row) => (variant === "" || row.variant === variant) && has(row, x) && has(row, y));
   const best = frontier(rows, x, y);
   const colours = theme();
   const traces = [{
@@ -223,13 +224,15 @@ function drawDetail() {
 }
 
 function drawVariants(rows, detail) {
-  const heads = ["variant", "accuracy", "accuracy drop", "bytes", "gzip", "median, µs", "p90, µs", "load, ms", "first, ms", "heap, bytes", "kernels"];
+  const heads = ["variant", "accuracy", "accuracy drop", "bytes", "gzip", "median, µs", "p90, µs", "load, ms", "first, ms", "heap, bytes", "kernels",
+    ...data.examined.map((key) => metrics[key].label + (metrics[key].unit && `, ${metrics[key].unit}`))];
   $("detail-variants").replaceChildren(table(heads, rows.map((row) => {
     const ran = detail(row).execution;
     return [row.variant, ...[row.accuracy.toFixed(4), row.drop === null ? "–" : row.drop.toFixed(4), row.bytes.toLocaleString("en"),
       row.gzip_bytes.toLocaleString("en"), row.median_us.toFixed(2), row.p90_us?.toFixed(2),
       ran?.load_ms.toFixed(2), ran?.first_ms.toFixed(3),
-      ran?.heap_bytes?.toLocaleString("en")].map(figure), ran?.delegate];
+      ran?.heap_bytes?.toLocaleString("en")].map(figure), ran?.delegate,
+      ...data.examined.map((key) => figure(row[key]?.toLocaleString("en")))];
   })));
   const traces = rows.filter((row) => detail(row).quantiles_us.length).map((row) => {
     const times = detail(row).quantiles_us;

@@ -1,0 +1,118 @@
+"""The steps that examine files."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from optsuite.build import sources
+from optsuite.build.keys import canonical
+from optsuite.build.step import Step
+from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination, ExaminationTask, Found
+from optsuite.spec.artifact import FINDINGS, TFLITE, Artifact
+from optsuite.spec.data import Split
+
+_loaded: dict[str, Split] = {}
+"""In a worker: the splits that were loaded there, by their hashes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExaminationStep(Step):
+    """A step that examines a file. Its key does not name the step that made the file: the file's bytes count.
+
+    Attributes:
+        examination: What it does.
+        file_key: The key of the file's artifact; it is not part of the key.
+        file_sha256: The SHA-256 of the file, as hex.
+        data_sha256: The SHA-256 of each split that the examination needs, as hex.
+
+    """
+
+    examination: Examination[Any]
+    file_key: str
+    file_sha256: str
+    data_sha256: Mapping[str, str]
+
+    @functools.cached_property
+    def parts(self) -> Mapping[str, Any]:
+        code: list[Any] = [ExaminationStep, type(self.examination)]
+        settings = {"examination": canonical(self.examination, code)}
+        if self.data_sha256:
+            settings |= {"metric": canonical(self.dataset.metric, code), "data": dict(self.data_sha256)}
+        return {
+            **settings,
+            "file": self.file_sha256,
+            "code": sources.of(*code),
+            "packages": dict(self.examination.tools()),
+        }
+
+    @property
+    def input_keys(self) -> tuple[str, ...]:
+        return (self.file_key,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.examination.needs
+
+    @property
+    def sort(self) -> str:
+        return "examination"
+
+    @property
+    def death(self) -> str:
+        return "its process was killed, twice: the file may crash what runs it"
+
+    def machine(self) -> Mapping[str, str]:
+        return self.examination.tools()
+
+    @staticmethod
+    def prepare() -> None:
+        """Nothing takes long: an examination imports no TensorFlow."""
+
+    def run(self, inputs: Sequence[Artifact], splits: Mapping[str, Split]) -> Artifact:
+        content = inputs[0][TFLITE]
+        if hashlib.sha256(content).hexdigest() != self.file_sha256:
+            raise OptsuiteError("the file changed since the run began; start the run again")
+        task = ExaminationTask(
+            content=content,
+            metric=self.dataset.metric,
+            splits={name: self._verified(name, splits) for name in self.needs},
+        )
+        return {FINDINGS: msgspec.json.encode(self._checked(self.examination.run(task)))}
+
+    def _checked(self, found: Found) -> Found:
+        """Refuse figures that the examination does not declare, and what is not a record of its type."""
+        if type(found) is not self.examination.record:
+            raise OptsuiteError(f"expected a {self.examination.record.__name__}, got {found!r:.200}")
+        if unknown := set(found.figures) - {figure.name for figure in self.examination.figures}:
+            raise OptsuiteError(f"expected only figures that it declares, got {', '.join(sorted(unknown))}")
+        return found
+
+    def _verified(self, name: str, splits: Mapping[str, Split]) -> Split:
+        """Return a split, which has to be the one that the key was made with."""
+        expected = self.data_sha256[name]
+        if expected not in _loaded:
+            split = splits.get(name) or self.split(name)
+            if split.sha256 != expected:
+                raise OptsuiteError(
+                    f"the {name} split is not the one that the run began with; expected data that is the same, in the "
+                    "same order, each time"
+                )
+            _loaded[expected] = split
+        return _loaded[expected]
+
+
+def findings(artifact: Artifact, examination: Examination[Found]) -> Found:
+    """Read the record of an examination from its artifact; OptsuiteError for another record."""
+    try:
+        record: Any = msgspec.json.decode(artifact[FINDINGS], type=examination.record)
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OptsuiteError(f"the findings of {examination.name} can't be read: {error}") from error
+    found: Found = record
+    return found

@@ -1,0 +1,109 @@
+"""The examiner: examines the files of a run, each once, and finds what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, TextIO
+
+from optsuite.build import running
+from optsuite.build.examination_step import ExaminationStep, findings
+from optsuite.build.running import EXAMINING, OpenWorkers
+from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination, Found
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.experiment import Profile
+from optsuite.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A .tflite file of a store.
+
+    Attributes:
+        model: The name of its model.
+        seed: The seed of its experiment.
+        actions: What made it, as people read it.
+        index_name: Its name in the index.
+        key: The key of its artifact.
+        sha256: The SHA-256 of the file, as hex.
+
+    """
+
+    model: str
+    seed: int
+    actions: tuple[str, ...]
+    index_name: PurePath
+    key: str
+    sha256: str
+
+
+class Examiner:
+    """Examines files of a store by examinations, on the data of one dataset.
+
+    The files have to be in the store: the key of an examination is made of the file's bytes. So all files are built
+    first, and then examined.
+    """
+
+    def __init__(
+        self,
+        examinations: Collection[Examination[Any]],
+        dataset: Dataset,
+        profile: Profile,
+        split: Callable[[str], Split],
+        store: Store,
+        log: Callable[[str], object],
+    ) -> None:
+        """Prepare to examine; `split` returns a split of the dataset, as much as the profile allows."""
+        self._examinations = examinations
+        self._dataset = dataset
+        self._profile = profile
+        self._split = split
+        self._store = store
+        self._log = log
+        self._failures: dict[str, str] = {}
+        self._steps: dict[tuple[str, str], ExaminationStep] = {}
+        """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
+
+    def steps(self, files: Iterable[StoredFile]) -> list[ExaminationStep]:
+        """Return the steps that `examine` would do, or find done."""
+        return [self._step(file, examination) for file in files for examination in self._examinations]
+
+    def examine(self, files: Collection[StoredFile], open_workers: OpenWorkers, stream: TextIO) -> None:
+        """Examine the files, unless the store has what there is to find."""
+        steps = self.steps(files)
+        self._failures |= running.run(steps, self._store, EXAMINING, open_workers, stream, self._log)
+        for file in files:
+            for examination in self._examinations:
+                step = self._step(file, examination)
+                if step.key not in self._failures:
+                    name = f"{file.index_name.name}@{examination.name}"
+                    self._store.point(file.index_name.with_name(name), step.key)
+
+    def find(self, file: StoredFile, examination: Examination[Found]) -> Found:
+        """Return what an examination found of a file; OptsuiteError, which says why, where it found nothing."""
+        key = self._step(file, examination).key
+        if key in self._failures:
+            raise OptsuiteError(f"could not be examined: {self._failures[key]}")
+        artifact = self._store.get(key)
+        if artifact is None:
+            raise OptsuiteError(f"{file.index_name.as_posix()} was not examined by {examination.name}")
+        return findings(artifact, examination)
+
+    def _step(self, file: StoredFile, examination: Examination[Any]) -> ExaminationStep:
+        place = file.key, examination.name
+        if place not in self._steps:
+            data: Mapping[str, str] = {name: self._split(name).sha256 for name in examination.needs}
+            self._steps[place] = ExaminationStep(
+                model=file.model,
+                seed=file.seed,
+                actions=(*file.actions, examination.name),
+                dataset=self._dataset,
+                profile=self._profile,
+                examination=examination,
+                file_key=file.key,
+                file_sha256=file.sha256,
+                data_sha256=data,
+            )
+        return self._steps[place]

@@ -1,0 +1,105 @@
+"""Does steps that a store lacks, and shows how far they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from optsuite.build import progress, scheduler
+from optsuite.build.durations import Durations
+from optsuite.build.scheduler import Event, Workers
+from optsuite.build.step import Done, Step
+from optsuite.build.workers.local import LocalWorkers
+from optsuite.cpu import cores
+from optsuite.store.store import Store
+
+OpenWorkers = Callable[[Collection[Step], Path], Workers]
+"""Opens the workers for some steps of one sort; the path is that of the log of local processes."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """The words for what is done: "building", "built"."""
+
+    now: str
+    then: str
+
+
+BUILDING = Doing("building", "built")
+EXAMINING = Doing("examining", "examined")
+
+
+def local_workers(jobs: int, steps: Collection[Step], log: Path) -> LocalWorkers:
+    """Open at most `jobs` processes of this machine for some steps of one sort."""
+    return LocalWorkers(min(jobs, len(steps)), log, start=next(iter(steps)).prepare)
+
+
+def run(
+    steps: Iterable[Step],
+    store: Store,
+    doing: Doing,
+    open_workers: OpenWorkers,
+    stream: TextIO,
+    log: Callable[[str], object],
+) -> dict[str, str]:
+    """Do what the store lacks of `steps` and of what they start from.
+
+    Steps that none of the workers can do are done by processes of this machine.
+
+    Args:
+        steps: Steps of one sort.
+        store: Where artifacts are kept.
+        doing: The words for what is done.
+        open_workers: Opens the workers.
+        stream: Where progress is shown.
+        log: Called with each line for the user.
+
+    Returns:
+        Key -> reason for every step that failed, or that needs one that did.
+
+    """
+    steps = list(steps)
+    if not scheduler.missing(steps, store):
+        return {}
+    with store.building():
+        todo = scheduler.missing(steps, store)  # another run may have done some meanwhile
+        return _run(todo, store, doing, open_workers, stream, log) if todo else {}
+
+
+def _run(
+    todo: dict[str, Step],
+    store: Store,
+    doing: Doing,
+    open_workers: OpenWorkers,
+    stream: TextIO,
+    log: Callable[[str], object],
+) -> dict[str, str]:
+    start = time.monotonic()
+    times = Durations(store.times)
+    failures: dict[str, str] = {}
+    left = todo
+    while left:
+        workers = open_workers(left.values(), store.log)
+        taken = {key: step for key, step in left.items() if workers.takes(step)}
+        left = {key: step for key, step in left.items() if key not in taken}
+        open_workers = _local
+        if taken:
+            log(f"{doing.now} {len(taken)} steps, {workers.title}")
+        seconds = {key: times.of(step).seconds for key, step in taken.items()}
+        with progress.steps(doing.now, doing.then, seconds, stream) as show:
+
+            def observe(event: Event, step: Step | None, done: Done | None, show: scheduler.Observer = show) -> None:
+                show(event, step, done)
+                if step and done:
+                    times.add(step, done)
+
+            failures |= scheduler.run(taken, store, workers, observe, seconds)
+    log(f"{doing.then} {len(todo) - len(failures)} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
+    return failures
+
+
+def _local(steps: Collection[Step], log: Path) -> Workers:
+    return local_workers(cores(), steps, log)

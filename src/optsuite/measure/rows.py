@@ -1,0 +1,173 @@
+"""The records of measured rows, made of what was built, found out by examinations, and timed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optsuite.build.examiner import Examiner, StoredFile
+from optsuite.catalog.examinations import ACCURACY, KERNELS, RUNTIME, SIZE
+from optsuite.errors import OptsuiteError, first_line
+from optsuite.examine.examination import Examination
+from optsuite.measure.startup import Startup
+from optsuite.results.examined import Answered, Contents, Graph, Sizes
+from optsuite.results.kernels import LayerWeights
+from optsuite.results.measured import Execution, Measured
+from optsuite.spec.variant import Variant
+from optsuite.stages.convert import Convert
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFindings:
+    """What all examinations found of a file.
+
+    Attributes:
+        answered: Its answers.
+        contents: Its kernels.
+        graph: What the runtime makes of its graph.
+        sizes: Its sizes.
+        figures: What the other examinations found.
+        notes: Their notes.
+        unexamined: The name of one that failed -> why.
+
+    """
+
+    answered: Answered
+    contents: Contents
+    graph: Graph
+    sizes: Sizes
+    figures: Mapping[str, float]
+    notes: tuple[str, ...]
+    unexamined: Mapping[str, str]
+
+
+def findings(examiner: Examiner, file: StoredFile, examinations: Iterable[Examination[Any]]) -> FileFindings:
+    """Gather what was found of a file.
+
+    Raises:
+        OptsuiteError: One of the examinations that every row needs failed.
+
+    """
+    figures: dict[str, float] = {}
+    notes: list[str] = []
+    unexamined: dict[str, str] = {}
+    answered, contents = examiner.find(file, ACCURACY), examiner.find(file, KERNELS)
+    graph, sizes = examiner.find(file, RUNTIME), examiner.find(file, SIZE)
+    for examination in examinations:
+        if examination in (ACCURACY, KERNELS, RUNTIME, SIZE):
+            continue
+        try:
+            found = examiner.find(file, examination)
+        except OptsuiteError as error:
+            unexamined[examination.name] = first_line(error)
+        else:
+            figures |= found.figures
+            notes.append(found.note)
+    return FileFindings(
+        answered=answered,
+        contents=contents,
+        graph=graph,
+        sizes=sizes,
+        figures=figures,
+        notes=tuple(notes),
+        unexamined=unexamined,
+    )
+
+
+def of_file(
+    found: FileFindings,
+    startup: Startup,
+    *,
+    experiment: str,
+    variant: str,
+    file: StoredFile,
+    budget: float,
+    total_time_s: float,
+    weights: tuple[LayerWeights, ...],
+    note: str = "",
+) -> Measured:
+    """Return the record of a .tflite file.
+
+    Args:
+        found: What examinations found of the file.
+        startup: The times of its start.
+        experiment: The id of the experiment.
+        variant: The name of the variant.
+        file: The file.
+        budget: The accuracy drop against its Keras model that it may cause, a fraction.
+        total_time_s: Seconds of one pass over the test split.
+        weights: The statistics of its kernels, under the names of their layers.
+        note: How the file differs from what its formats make one expect.
+
+    """
+    execution = Execution(
+        load_s=startup.load_s,
+        first_invoke_s=startup.first_invoke_s,
+        heap_bytes=startup.heap_bytes,
+        precision=found.contents.precision,
+        operators=found.graph.operators,
+        undelegated=found.graph.undelegated,
+    )
+    return Measured(
+        experiment=experiment,
+        variant=variant,
+        key=file.key,
+        sha256=file.sha256,
+        budget=budget,
+        test=found.answered.test,
+        validation=found.answered.validation,
+        mistakes=found.answered.mistakes,
+        total_time_s=total_time_s,
+        execution=execution,
+        bytes=found.sizes.bytes,
+        gzip_bytes=found.sizes.gzip_bytes,
+        weights=weights,
+        note="; ".join(filter(None, [note, execution.note, found.answered.note, *found.notes])),
+        figures=found.figures,
+        unexamined=found.unexamined,
+    )
+
+
+def of_keras(
+    content: bytes,
+    answered: Answered,
+    gzip_bytes: int,
+    *,
+    experiment: str,
+    variant: str,
+    key: str,
+    budget: float,
+    total_time_s: float,
+    weights: tuple[LayerWeights, ...],
+) -> Measured:
+    """Return the record of a Keras model, whose answers and kernels are known from the build; arguments as above."""
+    return Measured(
+        experiment=experiment,
+        variant=variant,
+        key=key,
+        sha256=hashlib.sha256(content).hexdigest(),
+        budget=budget,
+        test=answered.test,
+        validation=answered.validation,
+        mistakes=answered.mistakes,
+        total_time_s=total_time_s,
+        execution=None,
+        bytes=len(content),
+        gzip_bytes=gzip_bytes,
+        weights=weights,
+        note=answered.note,
+    )
+
+
+def format_note(variant: Variant, contents: Contents) -> str:
+    """Return how a converted file differs from what its formats make one expect, or an empty string."""
+    formats = variant.convert
+    if not isinstance(formats, Convert):
+        return ""
+    if formats.activations == "float32" and "int8" in contents.activations:
+        return "integer graph, float I/O"
+    if formats.weights != "float32" and set(contents.stored) == {"float32"}:
+        return "nothing quantised"
+    return ""
