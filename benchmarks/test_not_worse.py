@@ -34,6 +34,6 @@ def test_not_worse(
 
 def test_nothing_is_missing(judgements: Sequence[Judgement]) -> None:
     """Every row of the reference run that this run was requested to measure was measured."""
-    missing = [one for one in judgements if one.verdict is Verdict.MISSING]
+    missing = [one for one in judgements if one.lost_row]
     if missing:
         pytest.fail("\n".join(f"{one.experiment} {one.variant}: {one.detail}" for one in missing), pytrace=False)

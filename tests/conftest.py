@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from runs import SMOKE, Smoke, benchmark, built, copy_source, run_pytest, run_sabotaged, watch
 
-from optsuite.build import step
+from optsuite.build.model_step import ModelStep
 from optsuite.catalog.recipes import PIPELINES
 from optsuite.catalog.variants import VARIANTS
 from optsuite.results.figures import FIGURES
@@ -47,7 +47,7 @@ def _fast_tests_are_fast(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         pytest.fail("a test that builds a model needs @pytest.mark.slow")
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse_commands)
-    monkeypatch.setattr(step, "run", refuse_building)
+    monkeypatch.setattr(ModelStep, "run", refuse_building)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ READ = (
     (
         ".tflite files",
         "LiteRT, and the classes that flatbuffers generates",
-        "no; a file that was never run here is tried in a process of its own first, which it may crash",
+        "no; a file is examined in a process of its own before it is timed, which it may crash",
     ),
     ("a catalogue file, and what it imports", "Python", "yes: it is as trusted as a conftest.py"),
     (

@@ -106,7 +106,6 @@ def benchmark(
                 **answering(count, wrong),
                 "validation": answers(count, wrong),
                 "total_time_s": 0.5,
-                "validation_time_s": 0.25,
                 "execution": {
                     "load_s": 1e-3,
                     "first_invoke_s": 1e-4,

@@ -5,6 +5,7 @@ Loaded with `-p sabotage`; what SABOTAGE names is done.
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import multiprocessing
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,9 +22,15 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from optsuite import cpu
+from optsuite.build import running
+from optsuite.build.examination_step import ExaminationStep
+from optsuite.build.step import Done, Step, timed
+from optsuite.build.workers.local import LocalWorkers
+from optsuite.catalog.examinations import RUNTIME
 from optsuite.catalog.models import MODELS, build_dscnn
 from optsuite.catalog.recipes import RECIPES
-from optsuite.examine import crashes
+from optsuite.spec.artifact import TFLITE, Artifact
 from optsuite.spec.invariant import InvariantName
 from optsuite.spec.recipe import Recipe
 from optsuite.spec.stage import Stage
@@ -141,14 +149,33 @@ if "uninstall tensorflow" in DONE:
     packages.builder_versions = lambda: None  # type: ignore[assignment]
 
 
-def dies_of_its_length(content: bytes) -> None:
-    """In a process of its own: what LiteRT itself could not be brought to, in 4,000 damaged files."""
-    if len(content) % 2 == 0 and len(content) > 50_000:
-        os.kill(os.getpid(), signal.SIGSEGV)
+def dies_of_its_length(step: Step, inputs: Sequence[Artifact]) -> Done:
+    """Do a step, or die as by LiteRT, which could not be brought to it in 4,000 damaged files."""
+    if isinstance(step, ExaminationStep) and step.setup.examination == RUNTIME:
+        length = len(inputs[0][TFLITE])
+        if length % 2 == 0 and length > 50_000:
+            os.kill(os.getpid(), signal.SIGSEGV)
+    return timed(step, inputs)
+
+
+def examines_elsewhere(step: Step, inputs: Sequence[Artifact]) -> Done:
+    """Do a step, and count it; die once in the middle, with the run, where SABOTAGE says so."""
+    done = timed(step, inputs)
+    folder = Path(os.environ["EXAMINED"])
+    (folder / f"{time.monotonic_ns()}").touch()
+    if "die at the fifth" in DONE and len(list(folder.iterdir())) == 5:
+        os.kill(os.getppid(), signal.SIGKILL)
+    return done
 
 
 if "crash LiteRT" in DONE:
-    crashes._try = dies_of_its_length
+    dying = functools.partial(LocalWorkers, work=dies_of_its_length)
+    running.LocalWorkers = dying  # type: ignore[attr-defined,assignment]
+if "another cpu" in DONE:
+    cpu.features = lambda: "x86_64 sse4_1"  # type: ignore[assignment]
+    # Its workers, too: they load this module to find what they do.
+    elsewhere = functools.partial(LocalWorkers, work=examines_elsewhere)
+    running.LocalWorkers = elsewhere  # type: ignore[attr-defined,assignment]
 if "jump the clock" in DONE:
     clock, jumps = time.time, itertools.cycle((0, 86_400 * 400, -86_400 * 4_000, 3_600))
     time.time = lambda: clock() + next(jumps)

@@ -184,6 +184,36 @@ def test_a_machine_where_tensorflow_is_not_installed(smoke: Smoke, tmp_path: Pat
     assert run.absence("tutorial_baseline_s0", "keras") == "TensorFlow is not installed"
 
 
+def test_a_copied_store_is_examined_by_the_runtime_of_its_machine(smoke: Smoke, tmp_path: Path) -> None:
+    """Exported, imported where TensorFlow is not and the CPU is another; killed in between, it goes on."""
+    assert main(["store", "export", str(tmp_path / "bundle"), "--cache", str(smoke.cache)]) == 0
+    assert main(["store", "import", str(tmp_path / "bundle"), "--cache", str(tmp_path / "cache")]) == 0
+    (tmp_path / "examined").mkdir()
+    few = (
+        *SMOKE,
+        "--optsuite-recipes=baseline",
+        LITERT_ONLY,
+        f"--optsuite-cache={tmp_path / 'cache'}",
+        f"--benchmark-json={tmp_path / 'run.json'}",
+    )
+    board = "hide tensorflow,uninstall tensorflow,another cpu"
+    done = run_sabotaged(f"{board},die at the fifth", *few, EXAMINED=str(tmp_path / "examined"))
+    assert done.returncode == -signal.SIGKILL
+    # Answers and graphs of six files: kernels and sizes are the same on any CPU, and came with the bundle.
+    assert "examining 12 steps" in done.stdout
+    done = run_sabotaged(board, *few, EXAMINED=str(tmp_path / "examined"))
+    assert done.returncode == 0, done.stdout
+    left = re.search(r"examining (\d+) steps", done.stdout)
+    assert left is not None
+    assert 12 - 5 <= int(left[1]) <= 12 - 4
+    here, there = reader.read(tmp_path / "run.json"), reader.read(smoke.json)
+    assert len(here.rows) == 6
+    for row in here.rows:
+        other = there.row(row.measured.experiment, row.measured.variant)
+        assert other is not None
+        assert (row.measured.test, row.measured.weights) == (other.measured.test, other.measured.weights)
+
+
 def test_a_store_without_the_artifact_says_what_to_do(tmp_path: Path) -> None:
     """No TensorFlow, no artifact: every row fails with one sentence."""
     done = run_sabotaged(

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
 
 import pytest
 from catalogs import BUILTIN
 from distributed import Client, LocalCluster
-from runs import HANGS_S, ROOT, Smoke
+from runs import HANGS_S, ROOT, SMOKE, Smoke, run_pytest
 
+from optsuite import cpu
 from optsuite.build import scheduler
+from optsuite.build.examiner import Examiner, StoredFile
 from optsuite.build.graph import step_of
 from optsuite.build.step import Step
 from optsuite.build.workers import dask as workers
@@ -26,7 +32,10 @@ from optsuite.catalog.profiles import PROFILES
 from optsuite.catalog.selection import select
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
-from optsuite.spec.artifact import Artifact
+from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.results.examined import Findings
+from optsuite.results.figures import Figure
+from optsuite.spec.artifact import TFLITE, Artifact
 from optsuite.spec.data import Split
 from optsuite.spec.stage import Conversion
 from optsuite.spec.task import Task
@@ -75,6 +84,27 @@ def address(dask: LocalCluster) -> str:
     with Client(dask.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=HANGS_S)
     return str(dask.scheduler_address).removeprefix("tcp://")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where(Examination[Findings]):
+    """Leaves the number of its process in a folder; its result would differ on another CPU."""
+
+    name: str = "where"
+    folder: str = ""
+    figures = (Figure(name="first_byte", label="first byte", unit="", better="lower"),)
+
+    def tools(self) -> Mapping[str, str]:
+        return {"cpu": cpu.features()}
+
+    def run(self, task: ExaminationTask) -> Findings:
+        (Path(self.folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+        return Findings(figures={"first_byte": task.content[0]})
+
+
+def _another_cpu() -> None:
+    """In a worker: be a machine with other instruction sets."""
+    cpu.features = lambda: "x86_64 sse4_1"  # type: ignore[assignment]
 
 
 def _run(address: str, steps: list[Step], store: Store) -> dict[str, str]:
@@ -203,3 +233,53 @@ def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smo
     built, local = Store(tmp_path, print), Store(smoke.cache, print)
     assert len(built.stored()) == 6
     assert [built.get(key) for key in built.stored()] == [local.get(key) for key in built.stored()]
+
+
+def _examined(address: str, folder: Path, where: Where) -> set[int]:
+    """Examine ten files, and return the processes that did it."""
+    (folder / "done").mkdir()
+    store = Store(folder / "store", print)
+    files = []
+    for number in range(10):
+        content = bytes([number]) * 100
+        key = hashlib.sha256(content).hexdigest()
+        store.put(key, {TFLITE: content})
+        name = PurePath("full", "mnist", f"net{number}_baseline_s0", "int8")
+        files.append(StoredFile(model=f"net{number}", seed=0, actions=("int8",), index_name=name, key=key, sha256=key))
+    dataset, profile = _ANY.dataset, _ANY.profile
+    examiner = Examiner([where], dataset, profile, partial(profile.split, dataset), store, print)
+    examiner.examine(files, lambda steps, log: workers.DaskWorkers(address, steps), io.StringIO())
+    assert [examiner.find(file, where).figures["first_byte"] for file in files] == list(range(10))
+    return {int(path.name.partition("-")[0]) for path in (folder / "done").iterdir()}
+
+
+def test_workers_examine_only_where_they_are_like_this_machine(tmp_path: Path) -> None:
+    """All of them, then one of them has another CPU, then both: what is left is done here."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as local:
+        address = str(local.scheduler_address).removeprefix("tcp://")
+        with Client(local.scheduler_address, set_as_default=False) as client:
+            pids = client.run(os.getpid)
+            first, second = pids
+            for changed, expected in (([], set(pids.values())), ([first], {pids[second]}), ([second], set())):
+                if changed:
+                    client.run(_another_cpu, workers=changed)
+                folder = tmp_path / f"{len(expected)}"
+                folder.mkdir()
+                found = _examined(address, folder, Where(folder=str(folder / "done")))
+                assert found == expected or (not expected and not found & set(pids.values()))
+
+
+def test_workers_examine_the_answers_of_a_run(address: str, smoke: Smoke, tmp_path: Path) -> None:
+    """The real command on files that are built and not examined: the same is found as by processes of this machine."""
+    cache = shutil.copytree(smoke.cache, tmp_path / "cache")
+    before = {path.parent.name: path.read_bytes() for path in cache.glob("objects/*/findings.json")}
+    for key in before:
+        shutil.rmtree(cache / "objects" / key)
+    done = run_pytest(
+        *SMOKE, "--optsuite-recipes=baseline,qat", f"--optsuite-builders=dask://{address}", f"--optsuite-cache={cache}"
+    )
+    assert done.returncode == 0, done.stdout
+    assert "examining 44 steps, on 2 workers of the Dask scheduler" in done.stdout
+    after = {path.parent.name: path.read_bytes() for path in cache.glob("objects/*/findings.json")}
+    assert len(after) == 44
+    assert all(before[key] == content for key, content in after.items())

@@ -19,8 +19,7 @@ import pytest
 from catalogs import BUILTIN
 from runs import HANGS_S
 
-from optsuite.build import sources
-from optsuite.build import step as step_module
+from optsuite.build import model_step, sources
 from optsuite.build.builder import Builder
 from optsuite.build.graph import step_of
 from optsuite.build.keys import canonical
@@ -144,7 +143,7 @@ def test_what_is_in_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     other_build = replace(_conv().model, build=MODELS["tutorial"].build)
     keys.append(step_of(_conv(model=other_build), VARIANTS["int8"], full, BUILTIN).key)
     keys.append(step_of(_conv(), VARIANTS["uint8"], full, BUILTIN).key)
-    monkeypatch.setattr(step_module, "builder_versions", lambda: {"tensorflow": "9.9"})
+    monkeypatch.setattr(model_step, "builder_versions", lambda: {"tensorflow": "9.9"})
     keys.append(step_of(_conv(), VARIANTS["int8"], full, BUILTIN).key)
     assert len(set(keys)) == len(keys)
 
@@ -250,7 +249,7 @@ def test_a_key_covers_every_module_that_the_step_loads(tmp_path: Path) -> None:
     """In a process that does nothing else: training, a stage after it, and a conversion."""
     profile = Profile(name="tiny", train_images=256, eval_images=100, max_epochs=1, max_steps=2)
     experiment = _conv(model=replace(MODELS["conv"], build=loaded.small_network), recipe=RECIPES["prune-0.8_pqat"])
-    todo = [step_of(experiment, VARIANTS["int8"], profile, BUILTIN)]
+    todo: list[Step] = [step_of(experiment, VARIANTS["int8"], profile, BUILTIN)]
     while todo[0].inputs:
         todo.insert(0, todo[0].inputs[0])
     artifacts: dict[str, Artifact] = {}

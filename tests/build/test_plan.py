@@ -14,6 +14,7 @@ from runs import ROOT, SMOKE, Smoke
 from optsuite.build import plan
 from optsuite.build.durations import Durations
 from optsuite.build.graph import step_of
+from optsuite.build.model_step import ModelStep
 from optsuite.build.step import Done, Step
 from optsuite.catalog.profiles import PROFILES
 from optsuite.catalog.selection import select
@@ -23,7 +24,7 @@ from optsuite.store.store import Store
 FULL = PROFILES["full"]
 
 
-def _step(model: str, recipe: str, variant: str, seed: int = 0) -> Step:
+def _step(model: str, recipe: str, variant: str, seed: int = 0) -> ModelStep:
     (experiment,) = select(BUILTIN, models=[model], recipes=[recipe], seeds=[seed]).experiments
     return step_of(experiment, VARIANTS[variant], FULL, BUILTIN)
 
@@ -117,7 +118,7 @@ def test_a_plan_builds_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", print)
     store.put(CONV.key, {"model.h5": b""})
     times = _times(tmp_path / "times", (_step("conv", "cluster-8", "keras"), 34.0))
-    found = plan.plan_build(_graph().values(), store, times)
+    found = plan.plan_build(_graph().values(), [], 0, store, times)
     cluster = _step("conv", "cluster-8", "keras")
     assert [step.key for step in found.stored] == [CONV.key]
     assert {step.key: estimate.seconds for step, estimate in found.missing}[cluster.key] == 34.0
@@ -136,7 +137,7 @@ def test_nothing_to_build_is_said(tmp_path: Path) -> None:
     """Instead of a table of zeros."""
     store = Store(tmp_path / "store", print)
     store.put(CONV.key, {"model.h5": b""})
-    shown = plan.text(plan.plan_build([CONV], store, Durations(tmp_path / "times")))
+    shown = plan.text(plan.plan_build([CONV], [], 0, store, Durations(tmp_path / "times")))
     assert shown.splitlines() == ["   stored  conv s0: train", "nothing to build"]
 
 

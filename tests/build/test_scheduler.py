@@ -16,6 +16,7 @@ from catalogs import BUILTIN
 
 from optsuite.build import progress, scheduler
 from optsuite.build.graph import step_of
+from optsuite.build.model_step import ModelStep
 from optsuite.build.scheduler import Event, Workers
 from optsuite.build.step import Done, Step
 from optsuite.build.workers.local import LocalWorkers, Work
@@ -43,7 +44,7 @@ class Say(Conversion):
 _ANY = step_of(select(BUILTIN).experiments[0], VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
 
 
-def _step(word: str, *inputs: Step) -> Step:
+def _step(word: str, *inputs: Step) -> ModelStep:
     return replace(_ANY, model=word, actions=("say",), action=Say(word=word), schedule=None, inputs=inputs)
 
 
@@ -54,6 +55,7 @@ D = _step("d", A)
 
 
 def _work(step: Step, inputs: Sequence[Artifact]) -> Done:
+    assert isinstance(step, ModelStep)
     assert isinstance(step.action, Say)
     return Done(artifact={"path": b">".join([*(one["path"] for one in inputs), step.action.word.encode()])}, seconds=1)
 
@@ -68,6 +70,9 @@ class Threads:
         self._count = count
         self._work = work
         self._at_work: list[Future[Done]] = []
+
+    def takes(self, step: Step) -> bool:
+        return True
 
     def free(self) -> bool:
         return sum(not future.done() for future in self._at_work) < self._count
@@ -237,7 +242,7 @@ def test_without_a_terminal_there_is_a_line_a_minute(store: Store) -> None:
     todo = scheduler.missing([C], store)
     seconds = dict(zip(todo, (10.0, 10.0, 20.0), strict=True))
     stream, now = io.StringIO(), 0.0
-    with progress.building(seconds, stream, clock=lambda: now) as observe:
+    with progress.steps("building", "built", seconds, stream, clock=lambda: now) as observe:
 
         def passing(event: Event, step: Step | None, done: Done | None) -> None:
             nonlocal now
@@ -252,7 +257,7 @@ def test_without_a_terminal_there_is_a_line_a_minute(store: Store) -> None:
         "optsuite: built 3 of 3 steps in 180 s, about 0 s left",
     ]
     waiting = io.StringIO()
-    with progress.building(seconds, waiting, clock=lambda: now) as observe:
+    with progress.steps("building", "built", seconds, waiting, clock=lambda: now) as observe:
         now += 60
         observe("waiting", None, None)
     assert waiting.getvalue() == "optsuite: built 0 of 3 steps in 60 s, no estimate yet\n"

@@ -11,6 +11,7 @@ from catalogs import BUILTIN
 
 from optsuite.catalog import user_file
 from optsuite.errors import OptsuiteError
+from optsuite.results.figures import FIGURES
 from optsuite.spec.model import Model, Schedule
 
 GOOD = """
@@ -51,7 +52,7 @@ def test_entries_join_ours(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (GOOD.replace("(QAT(),)", "(QAT(),), budget=5"), "recipe mine: expected a budget from 0 to 1, got 5"),
-        ("x = 1", "expected lists DATASETS, MODELS, RECIPES, VARIANTS, got none of them"),
+        ("x = 1", "expected lists DATASETS, MODELS, RECIPES, VARIANTS, EXAMINATIONS, got none of them"),
         ("MODELS = 1", "MODELS: expected a list of Model, got 1"),
         ("RECIPES = ['qat']", r"RECIPES: expected a list of Recipe, got \['qat'\]"),
         ("\n1 / 0", "my_catalog.py, line 2: ZeroDivisionError: division by zero"),
@@ -97,3 +98,44 @@ def test_a_trained_model_needs_no_training(tmp_path: Path) -> None:
     Model(name="mine", input_shape=(4,), file=tmp_path / "net.keras", finetune=fit)
     with pytest.raises(OptsuiteError, match="expected build and train, or file, got build and train and file"):
         Model(name="mine", input_shape=(4,), file="net.keras", build=dict, train=fit, finetune=fit)
+
+
+EXAMINED = """
+from dataclasses import dataclass
+from optsuite.catalog import Examination, ExaminationTask, Figure, Findings
+
+@dataclass(frozen=True, kw_only=True)
+class Zeros(Examination[Findings]):
+    name: str = "zeros"
+    figures = (Figure(name="zero_bytes", label="zero bytes", unit="bytes", better="lower", tolerance=0.01),)
+
+    def run(self, task: ExaminationTask) -> Findings:
+        return Findings(figures={"zero_bytes": task.content.count(0)})
+
+EXAMINATIONS = [Zeros()]
+"""
+
+
+def test_examinations_join_ours(tmp_path: Path) -> None:
+    """With their figures."""
+    joined = BUILTIN.joined(user_file.read(_write(tmp_path, EXAMINED)))
+    assert list(joined.examinations) == [*BUILTIN.examinations, "zeros"]
+    assert [figure.name for figure in joined.figures()] == [*(figure.name for figure in FIGURES), "zero_bytes"]
+    assert joined.names().variants == BUILTIN.names().variants
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name: str = "zeros"', 'name: str = "size"', "expected new names in EXAMINATIONS, got size"),
+        ('name="zero_bytes"', 'name="macs"', "expected a new name of small letters, .* got 'macs'"),
+        ('name="zero_bytes"', 'name="latency"', "expected a new name of small letters, .* got 'latency'"),
+        ('name="zero_bytes"', 'name="zero bytes"', "examination zeros: expected a new name of .* got 'zero bytes'"),
+        ("[Zeros()]", "[Zeros(), Zeros(name='more')]", "examination more: expected a new name .* got 'zero_bytes'"),
+        ("[Zeros()]", "[Zeros]", "EXAMINATIONS: expected a list of Examination"),
+    ],
+)
+def test_an_examination_that_can_not_join(old: str, new: str, message: str, tmp_path: Path) -> None:
+    """Its name, or that of a figure, would be another's."""
+    with pytest.raises(OptsuiteError, match=message):
+        BUILTIN.joined(user_file.read(_write(tmp_path, EXAMINED.replace(old, new))))

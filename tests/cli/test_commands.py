@@ -28,8 +28,8 @@ INTERFACE = {
     "init": ("[DIR]",),
     "measure": ("FILE.tflite...", "--data DATA.npz", "--metric NAME", "--json RUN.json"),
     "recommend": (
-        *("RUN.json", "--max-size 40KB", "--max-latency 30us", "--min-accuracy 0.98", "--variants A,B"),
-        *("--prefer [quality|balanced|compact]", "--all"),
+        *("RUN.json", "--max-size 40KB", "--max-latency 30us", "--min-accuracy 0.98", "--limit FIGURE=NUMBER"),
+        *("--variants A,B", "--prefer [quality|balanced|compact]", "--all"),
     ),
     "report": ("RUN.json", "--out DIR", "--catalog FILE.py", "--calibration FILE.json"),
     "spread": ("SEEDS.json", "--add-to RUN.json"),

@@ -31,6 +31,7 @@ from optsuite.measure.suite import Suite
 from optsuite.report import verdicts
 from optsuite.results import reader, run
 from optsuite.results.answers import Answers
+from optsuite.results.figures import FIGURES, Figure
 from optsuite.results.measured import Measured
 from optsuite.results.timing import Ratio
 from optsuite.store.store import Store
@@ -120,7 +121,7 @@ def test_accuracy(base: Run, lost: int, gained: int, tolerance: float, verdict: 
     """Over the tolerance and significant, both; what is said of it counts the images each way."""
     old = changed(base, "conv_qat_s0", "int8", sha256="old", **answering(COUNT, range(COUNT - gained, COUNT)))
     new = changed(base, "conv_qat_s0", "int8", **answering(COUNT, range(lost)))
-    one = of(judged(old, new, tolerances=Tolerances(accuracy={"*": tolerance})), "conv_qat", "int8", "accuracy")
+    one = of(judged(old, new, tolerances=Tolerances({"accuracy": {"*": tolerance}})), "conv_qat", "int8", "accuracy")
     assert one.verdict == verdict
     assert one.value == pytest.approx((lost - gained) / COUNT)
     assert one.low is not None
@@ -145,7 +146,7 @@ def test_size(base: Run, metric: str, before: int, after: int, tolerances: dict[
     """Raw and gzip against one tolerance, the last pattern that matches."""
     old = changed(base, "conv_qat_s0", "int8", sha256="old", **{metric: before})
     new = changed(base, "conv_qat_s0", "int8", **{metric: after})
-    one = of(judged(old, new, tolerances=Tolerances(size=tolerances)), "conv_qat", "int8", metric)
+    one = of(judged(old, new, tolerances=Tolerances({"size": tolerances})), "conv_qat", "int8", metric)
     assert one.verdict == verdict
     assert one.value == pytest.approx(after / before - 1)
 
@@ -444,19 +445,80 @@ def test_true_drops_are_found(flips: float, drop: float, seeds: int) -> None:
     assert found >= 950
 
 
+def _with_figure(base: Run, value: float | None, better: str = "lower", tolerance: float | None = 0.02) -> Run:
+    """A copy whose examinations declare a figure, cycles, which one row has."""
+    found = changed(base, "conv_qat_s0", "int8", sha256="bytes", figures={} if value is None else {"cycles": value})
+    declared = {"name": "cycles", "label": "cycles", "unit": "", "better": better, "tolerance": tolerance}
+    found["optsuite"]["figures"] = [*found["optsuite"]["figures"], declared]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "better", "verdict", "value"),
+    [
+        (1000, 1000, "lower", Verdict.SAME, 0.0),
+        (1000, 1020, "lower", Verdict.SAME, 0.02),
+        (1000, 1021, "lower", Verdict.REGRESSED, 0.021),
+        (1000, 979, "lower", Verdict.IMPROVED, -0.021),
+        (1000, 1021, "higher", Verdict.IMPROVED, -0.021),
+        (1000, 979, "higher", Verdict.REGRESSED, 0.021),
+        (0, 0, "lower", Verdict.SAME, None),
+        (0, 1, "lower", Verdict.REGRESSED, None),
+        (0.5, 0.25, "lower", Verdict.IMPROVED, -0.5),
+        (1000, None, "lower", Verdict.MISSING, None),
+        (None, 1000, "lower", Verdict.NEW, None),
+    ],
+)
+def test_figures_of_examinations(
+    base: Run, before: float | None, after: float | None, better: str, verdict: Verdict, value: float | None
+) -> None:
+    """Golden: against the tolerance of their declaration, in their direction, also where the file is the same."""
+    one = of(
+        judged(_with_figure(base, before, better), _with_figure(base, after, better), tolerances=CYCLES),
+        *("conv_qat", "int8", "cycles"),
+    )
+    assert one.verdict == verdict
+    assert one.value == (value if value is None else pytest.approx(value))
+    assert one.tolerance == 0.02
+
+
+CYCLES = Tolerances({}, (*FIGURES, Figure(name="cycles", label="cycles", unit="", better="lower", tolerance=0.02)))
+
+
+def test_a_figure_is_judged_where_both_runs_declare_it(base: Run) -> None:
+    """And where it has a tolerance; a row that has it in neither is not judged by it."""
+    with_figure = _with_figure(base, 1000)
+    assert "cycles" not in {one.metric for one in judged(base, with_figure, tolerances=CYCLES)}
+    assert "cycles" not in {one.metric for one in judged(with_figure, base, tolerances=CYCLES)}
+    both = judged(with_figure, _with_figure(base, 2000), tolerances=CYCLES)
+    assert [one.variant for one in both if one.metric == "cycles"] == ["int8"]
+    old, new = (_with_figure(base, value, tolerance=None) for value in (1000, 2000))
+    assert "cycles" not in {one.metric for one in judged(old, new, tolerances=CYCLES)}
+
+
+def test_a_missing_figure_says_why(base: Run) -> None:
+    """The reason is that of the examination; the row itself is not missing."""
+    after = _with_figure(base, None)
+    row(after, "conv_qat_s0", "int8")["unexamined"] = {"npu": "the compiler refused it"}
+    one = of(judged(_with_figure(base, 1000), after, tolerances=CYCLES), "conv_qat", "int8", "cycles")
+    assert one.detail == "not found in this run; the compiler refused it"
+    assert one.verdict.fails
+    assert not one.lost_row
+
+
 def test_tolerances_of_a_repository(tmp_path: Path) -> None:
     """By pattern, the last that matches; what is not known is an error."""
     file = tmp_path / "pyproject.toml"
     file.write_text('[tool.optsuite.tolerances]\naccuracy = { "*" = 0.002, "dscnn_*-int8" = 0.004 }\n')
-    found = config.read(file).tolerances
+    found = config.read(file).tolerances_of([])
     assert found.of("accuracy", "conv_qat", "int8") == 0.002
     assert found.of("accuracy", "dscnn_qat", "int8") == 0.004
     assert found.of("latency", "dscnn_qat", "int8") == 0.05
     assert found.effective()["accuracy"] == {"*": 0.002, "dscnn_*-int8": 0.004}
-    assert Config().tolerances.effective()["size"] == {"*": 0.01}
+    assert Config().tolerances_of([]).effective()["size"] == {"*": 0.01}
     file.write_text("[tool.optsuite.tolerances]\nspeed = {}\n")
-    with pytest.raises(OptsuiteError, match="speed"):
-        config.read(file)
+    with pytest.raises(OptsuiteError, match="expected some of accuracy, latency, size, got speed"):
+        config.read(file).tolerances_of([])
 
 
 @pytest.mark.parametrize(
@@ -508,7 +570,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert printed[2] == f"NOT COMPARABLE, 1 times: not both artifacts are in {tmp_path / 'cache'}"
     assert re.fullmatch(r"conv: hypervolume 0\.\d+ -> 0\.\d+, by each run's own times", printed[3])
     assert printed[4] == (
-        "tolerances: accuracy 0.001 for *; size 0.01 for *; latency 0.05 for *; "
+        "tolerances: accuracy 0.001 for *; latency 0.05 for *; size 0.01 for *; "
         "accuracy, and the gzip size of other trainings, at p 0.01 (Holm)"
     )
     text = (tmp_path / "verdicts.md").read_text()

@@ -9,17 +9,23 @@ import numpy as np
 import pytest
 from runs import Smoke
 
+from optsuite import tflite
+from optsuite.catalog.examinations import KERNELS
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
-from optsuite.examine import kernels
+from optsuite.examine.examination import ExaminationTask
 from optsuite.judge.invariants import in_force, violations
+from optsuite.measure.rows import format_note
 from optsuite.report.pipelines import label
-from optsuite.results.kernels import LayerWeights, describe
+from optsuite.results.examined import Contents
+from optsuite.results.kernels import LayerWeights, describe, named_after
 from optsuite.results.model import StageRecord
 from optsuite.results.reader import read
 from optsuite.spec.invariant import Invariant
+from optsuite.spec.metric import ACCURACY
 from optsuite.spec.recipe import Recipe
 from optsuite.spec.stage import Stage
+from optsuite.spec.variant import Variant
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.convert import Convert
 from optsuite.stages.prune import Prune
@@ -160,7 +166,7 @@ def test_kernels_are_named_after_their_layers(kernel: LayerWeights, name: str) -
     others = {"conv2d": 10, "conv2d_1": 20, "dense": 30}
     layers = [_layer(one, size) for one, size in others.items()]
     rest = [_layer(f"/{one}/", size) for one, size in others.items() if one != name]
-    assert [one.name for one in kernels.named_after(layers, [kernel, *rest])] == [
+    assert [one.name for one in named_after(layers, [kernel, *rest])] == [
         name,
         *(o for o in others if o != name),
     ]
@@ -177,7 +183,7 @@ def test_kernels_are_named_after_their_layers(kernel: LayerWeights, name: str) -
 def test_a_kernel_without_a_layer_is_an_error(found: list[LayerWeights], message: str) -> None:
     """A promise must not be checked against another layer, nor against none."""
     with pytest.raises(OptsuiteError, match=message):
-        kernels.named_after([_layer("a", 10)], found)
+        named_after([_layer("a", 10)], found)
 
 
 @pytest.mark.parametrize(
@@ -193,10 +199,8 @@ def test_a_kernel_without_a_layer_is_an_error(found: list[LayerWeights], message
 )
 def test_notes(formats: Convert, stored: str, activations: str, note: str) -> None:
     """Where a file is not what its variant's name makes expect."""
-    contents = kernels.Contents(
-        weights=(), stored=frozenset([stored]), activations=frozenset([activations]), macs=0, biases=0
-    )
-    assert kernels.note(formats, contents) == note
+    contents = Contents(weights=(), stored=(stored,), activations=(activations,), macs=0, biases=0)
+    assert format_note(Variant(name="v", convert=formats), contents) == note
 
 
 @pytest.mark.parametrize(
@@ -217,7 +221,7 @@ def test_published_labels(recipe: str, published: str) -> None:
 def test_what_is_no_model_is_an_error() -> None:
     """Before any of it is read."""
     with pytest.raises(OptsuiteError, match="TFL3"):
-        kernels.read(b"\0" * 100)
+        tflite.kernels(b"\0" * 100)
 
 
 def test_real_files_hold_what_was_promised(smoke: Smoke) -> None:
@@ -229,11 +233,11 @@ def test_real_files_hold_what_was_promised(smoke: Smoke) -> None:
         key = store.newest(_index("prune-0.8", name))
         assert key is not None
         content = (store.get(key) or {})["model.tflite"]
-        contents = kernels.read(content)
+        contents = KERNELS.run(ExaminationTask(content=content, metric=ACCURACY, splits={}))
         convert = VARIANTS[name].convert
         assert isinstance(convert, Convert)
-        assert contents.stored == {convert.weights} or name == "dynamic"
-        named = kernels.named_after(built["prune-0.8"].info.layers, contents.weights)
+        assert contents.stored == (convert.weights,) or name == "dynamic"
+        named = named_after(built["prune-0.8"].info.layers, contents.weights)
         for kernel, layer in zip(named, built["prune-0.8"].info.layers, strict=True):
             assert kernel.zeros >= layer.zeros
             assert name != "fp32" or (kernel.zeros, kernel.unique) == (layer.zeros, layer.unique)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,8 +15,11 @@ from scipy.stats import binom
 from optsuite.__main__ import main
 from optsuite.errors import OptsuiteError
 from optsuite.judge import recommend
-from optsuite.judge.recommend import Choice, Limits, Preference, choose
+from optsuite.judge.limits import Limits, OtherLimit
+from optsuite.judge.recommend import Choice, Preference, choose
+from optsuite.report.choice import text
 from optsuite.results import reader, run
+from optsuite.results.figures import Figure
 
 Write = Callable[[Any], Path]
 
@@ -71,6 +74,60 @@ def test_the_choice(rows: list[run.Row], limits: Limits, preference: Preference,
     choice = choose(rows, limits, preference)
     assert _names(choice) == expected
     assert len(choice.ranked) + len(choice.fallen) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("better", "bound", "expected", "near"),
+    [
+        ("lower", 300, ["near", "small", "smaller"], []),
+        ("lower", 0, ["smaller"], []),
+        ("higher", 300, ["best", "near"], []),
+        ("higher", 1000, [], [("best", 0.5)]),
+    ],
+)
+def test_another_figure_is_limited(
+    rows: list[run.Row], better: Literal["lower", "higher"], bound: float, expected: list[str], near: list[Any]
+) -> None:
+    """Golden: at most or at least so much, by its direction; what has no such figure is not within the limit."""
+    cycles = {"best": 500.0, "near": 300.0, "small": 200.0, "smaller": 0.0}
+    figure = Figure(name="cycles", label="cycles", unit="", better=better)
+    values = {(name, "int8"): value for name, value in cycles.items()}
+    limits = Limits(others={"cycles": OtherLimit(figure=figure, bound=bound, values=values)})
+    choice = choose(rows, limits)
+    assert _names(choice) == expected
+    assert [(one.row.measured.experiment, one.excess) for one in choice.near] == near
+    assert next(one.misses for one in choice.fallen if one.row.measured.experiment == "quick") == ("cycles",)
+    shown = text(choice, everything=True)
+    assert f"cycles at {'most' if better == 'lower' else 'least'} {bound:,}" in shown
+    assert "quick int8: beyond the limit of cycles (no such figure)" in shown
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("cycles=1", "unknown figure 'cycles'; expected one of gzip_bytes, parameters, macs"),
+        ("accuracy=0.9", "unknown figure 'accuracy'"),
+        ("macs", "--limit: expected FIGURE=NUMBER, got 'macs'"),
+        ("macs=many", "expected a number from 0, such as 500000, got 'many'"),
+    ],
+)
+def test_a_limit_that_is_none(
+    option: str, message: str, run_json: dict[str, Any], write_run: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, and one line."""
+    assert main(["recommend", str(write_run(run_json)), "--limit", option]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_limits_any_figure(
+    run_json: dict[str, Any], write_run: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that every row has, too."""
+    path = str(write_run(run_json))
+    assert main(["recommend", path, "--limit", "macs=5000", "--limit", "gzip_bytes=1500"]) == 0
+    assert "within the limits: MACs at most 5,000, size after gzip at most 1,500 bytes." in capsys.readouterr().out
+    assert main(["recommend", path, "--limit", "macs=4999"]) == 1
+    assert "MACs at most 4,999: " in capsys.readouterr().out
 
 
 def test_ties_go_to_the_more_accurate_then_the_smaller_and_faster(run_json: dict[str, Any], write_run: Write) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from optsuite import litert
 from optsuite.errors import OptsuiteError
-from optsuite.examine.answers import gzip_bytes, mistakes, not_finite
-from optsuite.litert import LiteRTRunner, run_pass
+from optsuite.examine.accuracy import mistakes, not_finite
+from optsuite.examine.size import gzip_bytes
+from optsuite.litert import LiteRTRunner
 from optsuite.results.answers import Answers
 from optsuite.spec.metric import ACCURACY
 
@@ -37,13 +39,20 @@ class Doubler:
         return raw
 
 
-def test_a_pass_asks_one_at_a_time() -> None:
+def test_answers_are_asked_one_at_a_time() -> None:
     """Set, invoke, get for each input, in order."""
     runner, x = Doubler(), np.arange(6, dtype=np.float32).reshape(3, 2)
-    done = run_pass(runner, x)
+    np.testing.assert_array_equal(litert.outputs(runner, x), x * 2)
     assert runner.calls == ["set", "invoke", "get"] * 3
-    np.testing.assert_array_equal(done.outputs, x * 2)
-    assert done.total_time_s > 0
+
+
+@pytest.mark.parametrize(("inputs", "timed"), [(3, 3), (1_000, 1_000), (2_500, 1_000)])
+def test_the_total_time_is_that_of_the_first_thousand(monkeypatch: pytest.MonkeyPatch, inputs: int, timed: int) -> None:
+    """They are timed, and their time is multiplied by the number of inputs over theirs."""
+    runner = Doubler()
+    monkeypatch.setattr("time.perf_counter", lambda: 0.5 * runner.calls.count("invoke"))
+    assert litert.total_time_s(runner, np.zeros((inputs, 2), np.float32)) == pytest.approx(0.5 * inputs)
+    assert runner.calls == ["set", "invoke", "get"] * timed
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import pytest
 from runs import Smoke, watch
 
 from optsuite.benchmarks import calibration as command  # type: ignore[import-not-found]
+from optsuite.cpu import cores
 from optsuite.errors import OptsuiteError
-from optsuite.examine import kernels
 from optsuite.judge.steadiness import steadiness
 from optsuite.litert import LiteRTRunner, rounds
-from optsuite.measure import host, probe_models, runtime
+from optsuite.measure import probe_models, startup
 from optsuite.results import calibration, reader
 from optsuite.results.calibration import Paths, Tries
 from optsuite.results.timing import Ratio
@@ -60,11 +60,10 @@ def test_rounds_are_bounded_by_time_too(monkeypatch: pytest.MonkeyPatch, call_s:
 
 def test_the_memory_of_a_known_model() -> None:
     """A megabyte of weights is packed into about a megabyte; what others hold is not counted, nor is what was freed."""
-    if not runtime._heap_reader()():
+    if not startup._heap_reader()():
         pytest.skip("only glibc tells what malloc has given out")
     content = probe_models.matrix_product(batch=1, inputs=512, outputs=512, dtype="float32")
-    contents = kernels.read(content)
-    held = [runtime.observe(content, contents).heap_bytes for _ in range(2)]
+    held = [startup.observe(content).heap_bytes for _ in range(2)]
     for heap_bytes in held:
         assert heap_bytes is not None
         assert 2**20 < heap_bytes < 1.5 * 2**20
@@ -109,7 +108,7 @@ def test_every_timed_row_was_watched(smoke: Smoke) -> None:
     starts = [one.start_s for one in run.header.reference_times]
     assert starts == sorted(starts)
     environment = run.header.environment
-    assert environment.cores == host.cores()
+    assert environment.cores == cores()
     assert set(environment.peak_macs_per_s) == {"int8", "float32"}
     assert set(environment.versions) == {"ai-edge-litert", "numpy", "pytest-benchmark"}
     assert all(set(built.info.versions) >= {"tensorflow", "tf-keras", "numpy"} for built in run.header.built)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optsuite.build.step import Step
+from optsuite.build.model_step import ModelStep
 from optsuite.catalog.datasets import DATASETS
 from optsuite.catalog.profiles import PROFILES
 from optsuite.errors import OptsuiteError
@@ -50,7 +50,7 @@ def _task(*, dataset: Dataset = DATASETS["mnist"], **settings: Any) -> Task:
 
 def _key(path: Path) -> str:
     action = Load(file=File.of(path))
-    return Step(
+    return ModelStep(
         model="net", actions=("done",), action=action, dataset=DATASETS["mnist"], profile=PROFILES["smoke"], seed=0
     ).key
 

@@ -12,7 +12,7 @@ import pytest
 from catalogs import BUILTIN
 
 from optsuite.build.graph import step_of
-from optsuite.build.step import Step, run
+from optsuite.build.model_step import ModelStep
 from optsuite.catalog.models import build_conv, build_dscnn, build_tutorial
 from optsuite.catalog.selection import select
 from optsuite.catalog.variants import VARIANTS
@@ -121,7 +121,7 @@ def test_pruning_reaches_its_sparsity(keras: Any, ramp: float) -> None:
     """Wherever the ramp ends: TFMOT prunes every so many steps, and an end between two of them would be missed."""
     parent = step_of(select(BUILTIN, models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY, BUILTIN)
     step = replace(parent, action=Prune(sparsity=0.8, ramp=ramp), inputs=(parent,))
-    info = model_info(run(step, [run(parent, [])]))
+    info = model_info(step.run([parent.run([], {})], {}))
     for layer in info.layers:
         assert layer.zeros >= int(0.8 * layer.size)
 
@@ -179,8 +179,8 @@ def test_l1_gathers_a_kernel_in_few_weights(keras: Any) -> None:
     assert all(small < large for small, large in zip(with_l1, without, strict=True))
 
 
-def _trained(keras: Any, step: Step) -> Any:
-    return keras.load(run(step, [])[MODEL])
+def _trained(keras: Any, step: ModelStep) -> Any:
+    return keras.load(step.run([], {})[MODEL])
 
 
 @pytest.mark.parametrize("builder", [build_conv, build_dscnn, build_tutorial])
@@ -209,7 +209,7 @@ def test_what_are_no_images_is_not_shifted(stage: Any, keras: Any) -> None:
     plain = step_of(select(BUILTIN, models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY, BUILTIN)
     step = replace(plain, action=stage or Train(build=_dense), dataset=data, schedule=schedule)
     with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
-        run(step, [] if stage is None else [{MODEL: keras.dump(_dense())}])
+        step.run([] if stage is None else [{MODEL: keras.dump(_dense())}], {})
 
 
 def _dense() -> Any:
@@ -237,12 +237,13 @@ def test_what_was_built_of_a_trusted_model_is_trusted(keras: Any) -> None:
     profile = replace(TINY, train_images=500, max_steps=2)
     pruned = step_of(own, VARIANTS["keras"], profile, BUILTIN)
     (trained,) = pruned.inputs
-    parent = run(trained, [])
-    run(pruned, [parent])
+    assert isinstance(trained, ModelStep)
+    parent = trained.run([], {})
+    pruned.run([parent], {})
     for step, inputs in (
         (pruned, [{**parent, IMPORTED: b""}]),
         (replace(pruned, trust=False), [parent]),
         (replace(trained, trust=False), []),
     ):
         with pytest.raises(OptsuiteError, match="its configuration names Lambda of name own"):
-            run(step, inputs)
+            step.run(inputs, {})

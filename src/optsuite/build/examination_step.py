@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -17,9 +18,35 @@ from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination, ExaminationTask, Found
 from optsuite.spec.artifact import FINDINGS, TFLITE, Artifact
 from optsuite.spec.data import Split
+from optsuite.spec.metric import Metric
 
 _loaded: dict[str, Split] = {}
 """In a worker: the splits that were loaded there, by their hashes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What all steps of an examination share.
+
+    Attributes:
+        examination: The examination.
+        metric: What answers are scored by.
+        data_sha256: The SHA-256 of each split that the examination needs, as hex.
+
+    """
+
+    examination: Examination[Any]
+    metric: Metric
+    data_sha256: Mapping[str, str]
+
+    @functools.cached_property
+    def parts(self) -> Mapping[str, Any]:
+        """All that determines a result, but for the file."""
+        code: list[Any] = [ExaminationStep, type(self.examination)]
+        settings = {"examination": canonical(self.examination, code)}
+        if self.data_sha256:
+            settings |= {"metric": canonical(self.metric, code), "data": dict(self.data_sha256)}
+        return {**settings, "code": sources.of(*code), "packages": dict(self.examination.tools())}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,30 +54,22 @@ class ExaminationStep(Step):
     """A step that examines a file. Its key does not name the step that made the file: the file's bytes count.
 
     Attributes:
-        examination: What it does.
+        setup: What it shares with the steps of other files.
         file_key: The key of the file's artifact; it is not part of the key.
         file_sha256: The SHA-256 of the file, as hex.
-        data_sha256: The SHA-256 of each split that the examination needs, as hex.
 
     """
 
-    examination: Examination[Any]
+    setup: Setup
     file_key: str
     file_sha256: str
-    data_sha256: Mapping[str, str]
 
     @functools.cached_property
     def parts(self) -> Mapping[str, Any]:
-        code: list[Any] = [ExaminationStep, type(self.examination)]
-        settings = {"examination": canonical(self.examination, code)}
-        if self.data_sha256:
-            settings |= {"metric": canonical(self.dataset.metric, code), "data": dict(self.data_sha256)}
-        return {
-            **settings,
-            "file": self.file_sha256,
-            "code": sources.of(*code),
-            "packages": dict(self.examination.tools()),
-        }
+        return {**self.setup.parts, "file": self.file_sha256}
+
+    def _anew(self) -> ExaminationStep:
+        return replace(self, setup=replace(self.setup))
 
     @property
     def input_keys(self) -> tuple[str, ...]:
@@ -58,7 +77,7 @@ class ExaminationStep(Step):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return self.examination.needs
+        return self.setup.examination.needs
 
     @property
     def sort(self) -> str:
@@ -69,7 +88,7 @@ class ExaminationStep(Step):
         return "its process was killed, twice: the file may crash what runs it"
 
     def machine(self) -> Mapping[str, str]:
-        return self.examination.tools()
+        return self.setup.examination.tools()
 
     @staticmethod
     def prepare() -> None:
@@ -81,31 +100,33 @@ class ExaminationStep(Step):
             raise OptsuiteError("the file changed since the run began; start the run again")
         task = ExaminationTask(
             content=content,
-            metric=self.dataset.metric,
+            metric=self.setup.metric,
             splits={name: self._verified(name, splits) for name in self.needs},
         )
-        return {FINDINGS: msgspec.json.encode(self._checked(self.examination.run(task)))}
+        return {FINDINGS: msgspec.json.encode(self._checked(self.setup.examination.run(task)))}
 
     def _checked(self, found: Found) -> Found:
         """Refuse figures that the examination does not declare, and what is not a record of its type."""
-        if type(found) is not self.examination.record:
-            raise OptsuiteError(f"expected a {self.examination.record.__name__}, got {found!r:.200}")
-        if unknown := set(found.figures) - {figure.name for figure in self.examination.figures}:
+        if type(found) is not self.setup.examination.record:
+            raise OptsuiteError(f"expected a {self.setup.examination.record.__name__}, got {found!r:.200}")
+        if unknown := set(found.figures) - {figure.name for figure in self.setup.examination.figures}:
             raise OptsuiteError(f"expected only figures that it declares, got {', '.join(sorted(unknown))}")
+        if strange := [name for name, value in found.figures.items() if not math.isfinite(value)]:
+            raise OptsuiteError(f"expected finite numbers, got others for {', '.join(strange)}")
         return found
 
     def _verified(self, name: str, splits: Mapping[str, Split]) -> Split:
         """Return a split, which has to be the one that the key was made with."""
-        expected = self.data_sha256[name]
-        if expected not in _loaded:
-            split = splits.get(name) or self.split(name)
-            if split.sha256 != expected:
-                raise OptsuiteError(
-                    f"the {name} split is not the one that the run began with; expected data that is the same, in the "
-                    "same order, each time"
-                )
+        expected = self.setup.data_sha256[name]
+        split = splits.get(name) or _loaded.get(expected) or self.split(name)
+        if split.sha256 != expected:
+            raise OptsuiteError(
+                f"the {name} split is not the one that the run began with; expected data that is the same, in the "
+                "same order, each time"
+            )
+        if name not in splits:
             _loaded[expected] = split
-        return _loaded[expected]
+        return split
 
 
 def findings(artifact: Artifact, examination: Examination[Found]) -> Found:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TextIO
 
 from optsuite.build import running
-from optsuite.build.examination_step import ExaminationStep, findings
+from optsuite.build.examination_step import ExaminationStep, Setup, findings
 from optsuite.build.running import EXAMINING, OpenWorkers
 from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination, Found
@@ -65,6 +65,7 @@ class Examiner:
         self._failures: dict[str, str] = {}
         self._steps: dict[tuple[str, str], ExaminationStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
+        self._setups: dict[str, Setup] = {}
 
     def steps(self, files: Iterable[StoredFile]) -> list[ExaminationStep]:
         """Return the steps that `examine` would do, or find done."""
@@ -94,16 +95,22 @@ class Examiner:
     def _step(self, file: StoredFile, examination: Examination[Any]) -> ExaminationStep:
         place = file.key, examination.name
         if place not in self._steps:
-            data: Mapping[str, str] = {name: self._split(name).sha256 for name in examination.needs}
             self._steps[place] = ExaminationStep(
                 model=file.model,
                 seed=file.seed,
                 actions=(*file.actions, examination.name),
                 dataset=self._dataset,
                 profile=self._profile,
-                examination=examination,
+                setup=self._setup(examination),
                 file_key=file.key,
                 file_sha256=file.sha256,
-                data_sha256=data,
             )
         return self._steps[place]
+
+    def _setup(self, examination: Examination[Any]) -> Setup:
+        if examination.name not in self._setups:
+            data = {name: self._split(name).sha256 for name in examination.needs}
+            self._setups[examination.name] = Setup(
+                examination=examination, metric=self._dataset.metric, data_sha256=data
+            )
+        return self._setups[examination.name]

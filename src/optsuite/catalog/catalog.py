@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -13,7 +14,7 @@ from optsuite.catalog.recipes import PIPELINES, RECIPES
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination
-from optsuite.results.figures import FIGURES, Figure
+from optsuite.results.figures import FIGURES, RESERVED, Figure
 from optsuite.results.header import CatalogNames
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
@@ -76,10 +77,20 @@ class Catalog:
                 )
             joined[kind] = {**present, **added}
         catalog = Catalog(**joined, user_defined=user_defined)
-        names = [figure.name for figure in catalog.figures()]
-        if taken := {name for name in names if names.count(name) > 1}:
-            raise OptsuiteError(f"expected figures of different names, got {', '.join(sorted(taken))} twice")
+        catalog._check_figures()
         return catalog
+
+    def _check_figures(self) -> None:
+        """Refuse names of figures that are taken, or can't be the names of columns and settings."""
+        taken = set(RESERVED)
+        for examination in self.examinations.values():
+            for figure in examination.figures:
+                if figure.name in taken or not re.fullmatch("[a-z][a-z0-9_]*", figure.name):
+                    raise OptsuiteError(
+                        f"examination {examination.name}: expected a new name of small letters, digits and '_' for its "
+                        f"figure, got {figure.name!r}"
+                    )
+                taken.add(figure.name)
 
 
 ENTRIES = tuple(one.name for one in fields(Catalog) if one.name != "user_defined")

@@ -19,11 +19,11 @@ def command(files: tuple[Path, ...]) -> int:
     """
     import numpy as np
 
-    from optsuite.measure import side_by_side, standalone
+    from optsuite.measure import side_by_side, standalone_files
 
     if len(files) < 2:
         raise OptsuiteError(f"expected two or more files to compare, got one: {files[0]}")
-    times = side_by_side.files(standalone.contents(files))
+    times = side_by_side.files(standalone_files.contents(files))
     medians_s = np.median(times, axis=(1, 2))
     print(f"{files[0]}: {medians_s[0] * 1e6:.2f} us")
     for path, median_s, candidate in zip(files[1:], medians_s[1:], times[1:], strict=True):

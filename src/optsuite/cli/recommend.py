@@ -13,7 +13,8 @@ from optsuite.errors import OptsuiteError
 from optsuite.units import parse_bytes, parse_fraction, parse_number, parse_seconds
 
 if TYPE_CHECKING:
-    from optsuite.judge.recommend import Limits, Preference
+    from optsuite.judge.limits import Limits
+    from optsuite.judge.recommend import Preference
 
 
 @click.command("recommend")
@@ -54,7 +55,8 @@ def command(
     RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation images, and the
     accuracy on the test images is printed. Exits with 1 if no variant is within the limits.
     """
-    from optsuite.judge.recommend import candidates, choose, limit
+    from optsuite.judge.limits import limit
+    from optsuite.judge.recommend import candidates, choose
     from optsuite.results.reader import read
 
     limits = _limits(max_size, max_latency, min_accuracy)  # an unusable one is an error before a large file is read
@@ -71,7 +73,7 @@ def command(
 
 def _limits(max_size: str | None, max_latency: str | None, min_accuracy: str | None) -> Limits:
     """Parse the limits, which have units."""
-    from optsuite.judge.recommend import Limits
+    from optsuite.judge.limits import Limits
 
     return Limits(
         max_bytes=None if max_size is None else parse_bytes(max_size),

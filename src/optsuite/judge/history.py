@@ -204,7 +204,7 @@ def regressions(runs: Sequence[Run], tolerances: Tolerances) -> dict[int, list[J
             judged = []
         if failed := [one for one in judged if one.verdict.fails]:
             found[number] = failed
-        settled = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.MISSING}
+        settled = {(one.experiment, one.variant) for one in judged if one.lost_row}
         rows = {row: one for row, one in last.rows.items() if row not in settled} | dict(new.rows)
         last = replace(new, rows=rows, built={**last.built, **new.built})
     return found

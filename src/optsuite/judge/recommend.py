@@ -3,88 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from optsuite.errors import OptsuiteError
-from optsuite.results.figures import ACCURACY, BYTES, MEDIAN_S, Figure
+from optsuite.judge.limits import Limit, Limits, excess
 from optsuite.results.run import Row, Run
 
 Preference = Literal["quality", "balanced", "compact"]
-Limit = str
-"""What is limited: "size", "latency", "accuracy", or the name of another figure."""
 
 MARGINS: dict[Preference, float] = {"quality": 0.0, "balanced": 0.005, "compact": 0.02}
 """How much less accurate than the best within the limits a choice may be, on the validation images, a fraction."""
-_OWN_OPTIONS = {figure.name for figure in (ACCURACY, MEDIAN_S, BYTES)}
-"""The figures whose limits are options of their own: accuracy is chosen by on the validation images."""
 RESAMPLES = 1_000
 _SEED = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class OtherLimit:
-    """The limit of a figure, and its value for each row of the run; a row without the figure is not within the limit.
-
-    Attributes:
-        figure: The declaration of the figure.
-        bound: The limit.
-        values: Experiment and variant -> the value of the figure.
-
-    """
-
-    figure: Figure
-    bound: float
-    values: Mapping[tuple[str, str], float] = field(repr=False)
-
-    def value(self, row: Row) -> float | None:
-        """Return the value of a row, or None."""
-        return self.values.get((row.measured.experiment, row.measured.variant))
-
-    def excess(self, rows: Sequence[Row]) -> np.ndarray:
-        """Return by how much each row exceeds the limit, a share of it, float64 (n,); 0 for one that is within it."""
-        values = np.array([np.inf if (value := self.value(row)) is None else value for row in rows])
-        if self.figure.better == "higher":
-            values = np.where(np.isinf(values), values, 2 * self.bound - values)  # mirrored at the limit
-        return _excess(values, self.bound)
-
-
-def limit(run: Run, name: str, bound: float) -> OtherLimit:
-    """Return a limit of a figure that a run declares.
-
-    Raises:
-        OptsuiteError: The run declares no such figure, or the figure has a limit of its own.
-
-    """
-    declared = {one.name: one for one in run.header.figures if one.name not in _OWN_OPTIONS}
-    if name not in declared:
-        raise OptsuiteError(f"unknown figure {name!r}; expected one of {', '.join(declared)}")
-    values = {
-        (row.measured.experiment, row.measured.variant): value
-        for row in run.rows
-        if (value := run.figure(row, name)) is not None
-    }
-    return OtherLimit(figure=declared[name], bound=bound, values=values)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The limits of the device.
-
-    Attributes:
-        max_bytes: The most bytes of the file, or None.
-        max_latency_s: The most seconds of the median call, or None.
-        min_accuracy: The least accuracy on the validation images, or None.
-        others: The limits of other figures, by their names: the most of one of which less is better, else the least.
-
-    """
-
-    max_bytes: int | None = None
-    max_latency_s: float | None = None
-    min_accuracy: float | None = None
-    others: Mapping[str, OtherLimit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +77,9 @@ class _Figures:
         """Return by how much each limit is exceeded, as in `Near`; 0 where it is met."""
         allowed_error = None if limits.min_accuracy is None else 1 - limits.min_accuracy
         return {
-            "size": _excess(self.size, limits.max_bytes),
-            "latency": _excess(self.latency_s, limits.max_latency_s),
-            "accuracy": _excess(1 - self.accuracy, allowed_error, least=self.one_image),
+            "size": excess(self.size, limits.max_bytes),
+            "latency": excess(self.latency_s, limits.max_latency_s),
+            "accuracy": excess(1 - self.accuracy, allowed_error, least=self.one_image),
             **self.others,
         }
 
@@ -165,14 +98,6 @@ class _Figures:
         ]
         # numpy sorts by the last key first.
         return within[np.lexsort(keys_by_importance[::-1])]
-
-
-def _excess(values: np.ndarray, most: float | None, least: float = 0.0) -> np.ndarray:
-    """A share of `most`, or of `least` where that is more: an accuracy of 1 allows no error."""
-    if most is None:
-        return np.zeros(len(values))
-    found: np.ndarray = np.where(values > most * (1 + 1e-9) + 1e-12, (values - most) / max(most, least, 1e-12), 0.0)
-    return found
 
 
 def candidates(run: Run, variants: Collection[str] | None = None) -> list[Row]:
@@ -271,18 +196,18 @@ def _medians(rounds_s: Sequence[float], rng: np.random.Generator) -> np.ndarray:
 
 def _nearest(rows: Sequence[Row], excesses: dict[Limit, np.ndarray]) -> tuple[Near, ...]:
     """For each limit, the nearest of what meets all others; where nothing does, what exceeds them least."""
-    misses = sum((excess > 0).astype(int) for excess in excesses.values())
+    misses = sum((beyond > 0).astype(int) for beyond in excesses.values())
     found = []
-    for limit, excess in excesses.items():
-        only = np.flatnonzero((misses == 1) & (excess > 0))
+    for limit, beyond in excesses.items():
+        only = np.flatnonzero((misses == 1) & (beyond > 0))
         if len(only):
-            best = only[excess[only].argmin()]
-            found.append(Near(limit=limit, row=rows[best], excess=float(excess[best])))
+            best = only[beyond[only].argmin()]
+            found.append(Near(limit=limit, row=rows[best], excess=float(beyond[best])))
     if not found:
         best = np.max(list(excesses.values()), axis=0).argmin()
         found = [
-            Near(limit=limit, row=rows[best], excess=float(excess[best]))
-            for limit, excess in excesses.items()
-            if excess[best] > 0
+            Near(limit=limit, row=rows[best], excess=float(beyond[best]))
+            for limit, beyond in excesses.items()
+            if beyond[best] > 0
         ]
     return tuple(sorted(found, key=lambda near: near.excess))

@@ -69,6 +69,11 @@ class Judgement:
         return self.verdict is Verdict.NOT_COMPARABLE and self.metric in ("accuracy", "bytes", "gzip_bytes")
 
     @property
+    def lost_row(self) -> bool:
+        """Whether the whole row is missing, and not just one of its figures."""
+        return self.verdict is Verdict.MISSING and self.metric == "presence"
+
+    @property
     def reason(self) -> str:
         """The reason of the verdict, in words."""
         words = [self.detail]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from optsuite.build.examiner import Examiner, StoredFile
 from optsuite.catalog.examinations import ACCURACY, KERNELS, RUNTIME, SIZE
@@ -15,7 +17,11 @@ from optsuite.measure.startup import Startup
 from optsuite.results.examined import Answered, Contents, Graph, Sizes
 from optsuite.results.kernels import LayerWeights
 from optsuite.results.measured import Execution, Measured
+from optsuite.results.model import ModelInfo
+from optsuite.spec.artifact import Artifact
+from optsuite.spec.data import Split
 from optsuite.spec.variant import Variant
+from optsuite.stages import finish
 from optsuite.stages.convert import Convert
 
 
@@ -41,6 +47,27 @@ class FileFindings:
     figures: Mapping[str, float]
     notes: tuple[str, ...]
     unexamined: Mapping[str, str]
+
+
+def model_info(artifact: Artifact, split: Callable[[str], Split]) -> ModelInfo:
+    """Return the record of a built model; `split` returns the data of this run.
+
+    Raises:
+        OptsuiteError: Another version of optsuite built it, or it was built with other data.
+
+    """
+    try:
+        info = finish.model_info(artifact)
+    except msgspec.ValidationError as error:
+        raise OptsuiteError(
+            f"built by another version of optsuite ({error}); build again, and copy the folder"
+        ) from error
+    if other := [name for name, sha256 in info.data_sha256.items() if split(name).sha256 != sha256]:
+        raise OptsuiteError(
+            f"the {' and the '.join(other)} split is not the one that the model was built with; expected data "
+            "that is the same, in the same order, each time; data that changed needs a new fingerprint"
+        )
+    return info
 
 
 def findings(examiner: Examiner, file: StoredFile, examinations: Iterable[Examination[Any]]) -> FileFindings:

@@ -12,7 +12,8 @@ import optsuite
 from optsuite.catalog.loaders import npz
 from optsuite.measure import host, standalone
 from optsuite.measure.monitor import Monitor
-from optsuite.measure.standalone import RECIPE, VARIANT, MeasuredFile
+from optsuite.measure.standalone import MeasuredFile
+from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name
 from optsuite.results.built import Built
 from optsuite.results.figures import FIGURES
 from optsuite.results.header import CatalogNames, Header, Requested
@@ -39,7 +40,7 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     """
     load = host.load()
     splits = npz.to_evaluate(data, metric)
-    measured, monitor = standalone.measure(standalone.by_name(files), data, metric, splits, load)
+    measured, monitor = standalone.measure(by_name(files), data, metric, splits, load)
     header = _header(measured, data.stem, metric, splits["test"], monitor)
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info

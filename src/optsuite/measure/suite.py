@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TextIO
 
-import msgspec
-
 from optsuite.build.builder import Builder
 from optsuite.build.durations import Durations
 from optsuite.build.examiner import Examiner, StoredFile
@@ -29,12 +27,10 @@ from optsuite.results.built import Built
 from optsuite.results.header import Header
 from optsuite.results.kernels import named_after
 from optsuite.results.measured import Measured
-from optsuite.results.model import ModelInfo
-from optsuite.spec.artifact import MODEL, OUTPUTS, TFLITE, Artifact, may_run_code, unpack_arrays
+from optsuite.spec.artifact import MODEL, OUTPUTS, TFLITE, may_run_code, unpack_arrays
 from optsuite.spec.data import Split
 from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
-from optsuite.stages.finish import model_info
 from optsuite.stages.packages import builder_versions
 from optsuite.store.store import Store
 
@@ -147,7 +143,7 @@ class Suite:
 
     def _built(self, experiment: Experiment) -> Built:
         artifact = self.artifacts.get(experiment, KERAS)
-        info, outputs = self._info(artifact), unpack_arrays(artifact[OUTPUTS])
+        info, outputs = rows.model_info(artifact, self.split), unpack_arrays(artifact[OUTPUTS])
         metric = experiment.dataset.metric
         return Built(
             id=experiment.id,
@@ -160,20 +156,6 @@ class Suite:
             test=accuracy.scored(metric, outputs["test"], self.split("test")),
             validation=accuracy.scored(metric, outputs["validation"], self.split("validation")),
         )
-
-    def _info(self, artifact: Artifact) -> ModelInfo:
-        try:
-            info = model_info(artifact)
-        except msgspec.ValidationError as error:
-            raise OptsuiteError(
-                f"built by another version of optsuite ({error}); build again, and copy the folder"
-            ) from error
-        if other := [name for name, sha256 in info.data_sha256.items() if self.split(name).sha256 != sha256]:
-            raise OptsuiteError(
-                f"the {' and the '.join(other)} split is not the one that the model was built with; expected data "
-                "that is the same, in the same order, each time; data that changed needs a new fingerprint"
-            )
-        return info
 
     def measured(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         """Return the record of the variant; its answers are computed once per run."""

@@ -7,7 +7,8 @@ from collections import Counter
 import pandas as pd
 
 from optsuite.judge import intervals
-from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Limit, Limits, Near, OtherLimit, Preference, RankedRow
+from optsuite.judge.limits import Limit, Limits, OtherLimit
+from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Near, Preference, RankedRow
 from optsuite.results.run import Row
 from optsuite.units import kilobytes, microseconds, number
 

@@ -50,6 +50,14 @@ FIGURES = (ACCURACY, MEDIAN_S, BYTES, GZIP_BYTES, PARAMETERS, MACS)
 """The figures that every row has, in the order in which the page offers them."""
 
 
+RESERVED = frozenset(
+    {figure.name for figure in FIGURES}
+    | {"presence", "invariants", "latency", "size"}
+    | {"acc", "runs", "total_ms", "median_ms", "mean_ms", "p90_ms", "p99_ms", "min_ms", "max_ms"}
+)
+"""Names of figures, verdicts and columns that no examination may use for a figure of its own."""
+
+
 def found(figures: Iterable[Figure]) -> tuple[Figure, ...]:
     """Return those that examinations declare, besides the ones that every row has."""
     every_row = {figure.name for figure in FIGURES}

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from optsuite.judge import recommend
+from optsuite.judge.limits import Limits
 from optsuite.judge.recommend import Choice
 from optsuite.report import about, choice, pipelines
 from optsuite.report.page import data
@@ -71,4 +72,4 @@ def _hash(script: str) -> str:
 def _picks(run: Run) -> list[Choice]:
     """The choice without limits by each preference; none where there is nothing to choose from."""
     rows = recommend.candidates(run)
-    return [recommend.choose(rows, recommend.Limits(), preference) for preference in recommend.MARGINS] if rows else []
+    return [recommend.choose(rows, Limits(), preference) for preference in recommend.MARGINS] if rows else []

@@ -43,7 +43,7 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
                 details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
         "metrics": [_metric(figure) for figure in run.header.figures],
-        "examined": [figure.name for figure in figures.found(run.header.figures)],
+        "examined": [_examined_key(figure) for figure in figures.found(run.header.figures)],
         "rows": rows,
         "details": details,
         "experiments": {built.id: _experiment(run, built) for built in selected(run)},
@@ -55,9 +55,16 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
 def _metric(figure: Figure) -> dict[str, str]:
     """Return how the page shows a figure: its key in the rows, its label and unit; seconds become microseconds."""
     key, unit = figure.name, figure.unit
-    if unit == "s":
+    if figures.found([figure]):
+        key = _examined_key(figure)
+    elif unit == "s":
         key, unit = f"{key.removesuffix('_s')}_us", "µs"
     return {"key": key, "label": figure.label, "unit": unit, "better": figure.better}
+
+
+def _examined_key(figure: Figure) -> str:
+    """Return the key of a figure that an examination declares: no other key begins so."""
+    return f"examined {figure.name}"
 
 
 def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
         "macs": built.info.macs,
         "sparsity": built.sparsity,
         "note": measured.note,
-        **{figure.name: measured.figures.get(figure.name) for figure in figures.found(run.header.figures)},
+        **{_examined_key(figure): measured.figures.get(figure.name) for figure in figures.found(run.header.figures)},
     }
 
 

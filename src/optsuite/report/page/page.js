@@ -77,7 +77,7 @@ const number = (value) => value.toLocaleString("en", Number.isInteger(value) ? {
 function described(row) {
   const lines = data.metrics.filter(({ key }) => row[key] !== null).map(({ key, label, unit }) => {
     const ends = row[key + "_interval"];
-    return `${label}: ${number(row[key])}` + (unit && ` ${unit}`) + (ends?.length ? ` (${number(ends[0])} to ${number(ends[1])})` : "");
+    return `${plain(label)}: ${number(row[key])}` + (unit && ` ${plain(unit)}`) + (ends?.length ? ` (${number(ends[0])} to ${number(ends[1])})` : "");
   });
   return [`<b>${plain(row.experiment)}</b> ${plain(row.variant)}`, ...lines].join("<br>");
 }
@@ -109,7 +109,7 @@ function drawFrontier() {
       });
     }
   });
-  const title = ({ label, unit }) => label + (unit ? `, ${unit}` : "");
+  const title = ({ label, unit }) => plain(label) + (unit ? `, ${plain(unit)}` : "");
   draw($("plot"), traces, {
     xaxis: axis(title(metrics[x]), rows.map((row) => row[x])), yaxis: axis(title(metrics[y]), rows.map((row) => row[y])),
   });

@@ -1,0 +1,371 @@
+"""Examinations: what is in their keys, what is found once and kept, and what one that fails takes along."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pytest
+from runs import HANGS_S
+
+from optsuite import cpu
+from optsuite.build import plan, scheduler
+from optsuite.build.durations import Durations
+from optsuite.build.examination_step import ExaminationStep
+from optsuite.build.examiner import Examiner, StoredFile
+from optsuite.build.running import local_workers
+from optsuite.build.step import Done, Step, timed
+from optsuite.build.workers.local import LocalWorkers
+from optsuite.catalog.examinations import ACCURACY, EXAMINATIONS, KERNELS, RUNTIME, SIZE
+from optsuite.catalog.profiles import PROFILES
+from optsuite.errors import OptsuiteError
+from optsuite.examine import examination as examination_module
+from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.measure import rows
+from optsuite.measure.probe_models import matrix_product
+from optsuite.results.examined import Findings, Sizes
+from optsuite.results.figures import Figure
+from optsuite.spec.artifact import TFLITE, Artifact
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.metric import TopK
+from optsuite.store.store import Store
+
+
+def load(split: str) -> Split:
+    """Random inputs of a matrix product, and labels."""
+    rng = np.random.default_rng(len(split))
+    return Split(x=rng.random((50, 8), np.float32), y=rng.integers(0, 3, 50).astype(np.int32))
+
+
+DATASET = Dataset(name="random", input_shape=(8,), fingerprint="1", load=load)
+FULL = PROFILES["full"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zeros(Examination[Findings]):
+    """Counts the zero bytes of a file, and leaves a file in a folder each time; fails on files of a size."""
+
+    name: str = "zeros"
+    folder: str = ""
+    fails_on_bytes: int = 0
+    sleep_s: float = 0.0
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return (Figure(name="zero_bytes", label="zero bytes", unit="bytes", better="lower", tolerance=0.0),)
+
+    def run(self, task: ExaminationTask) -> Findings:
+        if self.folder:
+            (Path(self.folder) / f"{time.monotonic_ns()}").touch()
+        time.sleep(self.sleep_s)
+        if len(task.content) == self.fails_on_bytes:
+            raise OptsuiteError("expected another file")
+        return Findings(figures={"zero_bytes": task.content.count(0)}, note="counted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dies(Zeros):
+    """Kills its process on files of a size, as one that crashes LiteRT does."""
+
+    name: str = "dies"
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return ()
+
+    def run(self, task: ExaminationTask) -> Findings:
+        if len(task.content) == self.fails_on_bytes:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return Findings()
+
+
+def stored(store: Store, content: bytes, name: str = "net", key: str = "") -> StoredFile:
+    """A file in the store."""
+    key = key or hashlib.sha256(name.encode()).hexdigest()
+    store.put(key, {TFLITE: content})
+    return StoredFile(
+        model=name,
+        seed=0,
+        actions=("baseline", "int8"),
+        index_name=PurePath("full", "random", f"{name}_baseline_s0", "int8"),
+        key=key,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def examiner(store: Store, *examinations: Examination[Any], dataset: Dataset = DATASET) -> Examiner:
+    return Examiner(examinations, dataset, FULL, partial(FULL.split, dataset), store, print)
+
+
+def examine(found: Examiner, *files: StoredFile) -> None:
+    found.examine(files, partial(local_workers, 1), io.StringIO())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", print)
+
+
+SMALL, LARGE = (matrix_product(batch=1, inputs=8, outputs=outputs, dtype="float32") for outputs in (3, 5))
+
+
+def test_all_that_a_row_needs_is_found(store: Store) -> None:
+    """Answers, kernels, graph and sizes of a real file; the index names what was found."""
+    file, found = stored(store, SMALL), examiner(store, *EXAMINATIONS.values())
+    examine(found, file)
+    answered = found.find(file, ACCURACY)
+    weights = np.random.default_rng(0).integers(-127, 128, (3, 8)).astype(np.float32)
+    right = (load("test").x @ weights.T).argmax(axis=1) == load("test").y
+    np.testing.assert_array_equal(answered.test.correct(), right)
+    assert (answered.test.count, answered.validation.count, len(answered.mistakes)) == (50, 50, (~right).sum())
+    contents = found.find(file, KERNELS)
+    assert ([one.size for one in contents.weights], contents.macs, contents.precision) == ([24], 24, "float32")
+    assert found.find(file, RUNTIME).operators == 1
+    assert found.find(file, SIZE).bytes == len(SMALL)
+    names = {name.name for name in store.index()}
+    assert names == {"int8@accuracy", "int8@kernels", "int8@runtime", "int8@size"}
+
+
+def test_two_builds_of_the_same_bytes_are_examined_once(store: Store, tmp_path: Path) -> None:
+    """By two runs, under two keys."""
+    (tmp_path / "times").mkdir()
+    counting = Zeros(folder=str(tmp_path / "times"))
+    files = [stored(store, SMALL, "one"), stored(store, SMALL, "two"), stored(store, LARGE, "three")]
+    for _ in range(2):
+        found = examiner(store, counting)
+        examine(found, *files)
+        assert [found.find(file, counting).figures for file in files] == [
+            {"zero_bytes": content.count(0)} for content in (SMALL, SMALL, LARGE)
+        ]
+    assert len(list((tmp_path / "times").iterdir())) == 2
+
+
+def test_what_was_examined_is_not_examined_again_after_a_kill(store: Store, tmp_path: Path) -> None:
+    """The run is killed between two files, and the next one goes on where it was."""
+    (tmp_path / "times").mkdir()
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}; from test_examiner import *; from pathlib import Path\n"
+        "if __name__ == '__main__':\n"
+        f"    go_on(Path({str(tmp_path)!r}), sleep_s=0.3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        deadline = time.monotonic() + HANGS_S
+        while len(findings_in(store)) < 2:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    before = len(findings_in(store))
+    begun = len(list((tmp_path / "times").iterdir()))
+    assert 2 <= before < 8
+    go_on(tmp_path, sleep_s=0.3)
+    assert len(findings_in(store)) == 8
+    assert len(list((tmp_path / "times").iterdir())) == begun + 8 - before
+
+
+def findings_in(store: Store) -> list[Path]:
+    """What was found, by any examination."""
+    return list(store.root.glob("objects/*/findings.json"))
+
+
+def go_on(folder: Path, sleep_s: float) -> None:
+    """Examine eight files, one after the other."""
+    store = Store(folder / "store", print)
+    contents = [matrix_product(batch=1, inputs=8, outputs=outputs, dtype="float32") for outputs in range(3, 11)]
+    files = [stored(store, content, f"net{number}") for number, content in enumerate(contents)]
+    examine(examiner(store, Zeros(folder=str(folder / "times"), sleep_s=sleep_s)), *files)
+
+
+def test_an_examination_of_the_users_that_fails_is_a_marked_absence(store: Store) -> None:
+    """Its figures are missing, and why; those of others, and of other files, are there."""
+    failing, dying = Zeros(fails_on_bytes=len(LARGE)), Dies(fails_on_bytes=len(SMALL))
+    every = [*EXAMINATIONS.values(), failing, dying]
+    files = [stored(store, SMALL, "small"), stored(store, LARGE, "large")]
+    found = examiner(store, *every)
+    examine(found, *files)
+    small, large = (rows.findings(found, file, every) for file in files)
+    assert (small.figures, large.figures) == ({"zero_bytes": SMALL.count(0)}, {})
+    assert small.unexamined == {
+        "dies": "could not be examined: small s0: baseline > int8 > dies: its process was killed, twice: the file may "
+        "crash what runs it"
+    }
+    assert large.unexamined == {
+        "zeros": "could not be examined: large s0: baseline > int8 > zeros: expected another file"
+    }
+    assert small.notes == ("counted",)
+
+
+def test_a_file_that_needs_no_examination_of_another_run_is_refused(store: Store) -> None:
+    """What was not examined is no row."""
+    with pytest.raises(OptsuiteError, match=r"full/random/net_baseline_s0/int8 was not examined by accuracy"):
+        examiner(store, *EXAMINATIONS.values()).find(stored(store, SMALL), ACCURACY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undeclared(Zeros):
+    """Finds a figure that it does not declare."""
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untyped(Zeros):
+    """Returns another record than it says."""
+
+    record = Sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strange(Zeros):
+    """Finds what is no number."""
+
+    def run(self, task: ExaminationTask) -> Findings:
+        return Findings(figures={"zero_bytes": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("examination", "reason"),
+    [
+        (Strange(), "expected finite numbers, got others for zero_bytes"),
+        (Undeclared(), "expected only figures that it declares, got zero_bytes"),
+        (Untyped(), r"expected a Sizes, got Findings\("),
+    ],
+)
+def test_only_what_is_declared_is_found(store: Store, examination: Zeros, reason: str) -> None:
+    """Else it would be in no table, and no reader would check it."""
+    file, found = stored(store, SMALL), examiner(store, examination)
+    examine(found, file)
+    with pytest.raises(OptsuiteError, match=reason):
+        found.find(file, examination)
+
+
+def _step(store: Store, examination: Examination[Any]) -> ExaminationStep:
+    (step,) = examiner(store, examination).steps([stored(store, SMALL)])
+    return step
+
+
+ALL = {"accuracy", "kernels", "runtime", "size"}
+
+
+@pytest.mark.parametrize(
+    ("change", "changed"),
+    [
+        ({"file_sha256": "0" * 64}, ALL),
+        ({"file_key": "0" * 64, "model": "other", "actions": ("x",), "seed": 3}, set()),
+        ({"profile": PROFILES["smoke"]}, set()),
+        ({"dataset": replace(DATASET, name="other", fingerprint="2")}, set()),
+        ({"metric": TopK(k=2)}, {"accuracy"}),
+        ({"data_sha256": {"test": "1", "validation": "2"}}, {"accuracy"}),
+    ],
+    ids=["the file", "how it was made", "the profile's name", "the data's name", "the metric", "the data"],
+)
+def test_what_is_in_a_key(store: Store, change: dict[str, Any], changed: set[str]) -> None:
+    """The bytes of file and data, and the metric; never the steps that made the file."""
+    found = set()
+    for name, examination in EXAMINATIONS.items():
+        step = _step(store, examination)
+        if "data_sha256" in change and not examination.needs:
+            continue
+        shared = {"metric", "data_sha256"} & set(change)
+        if replace(step, **({"setup": replace(step.setup, **change)} if shared else change)).key != step.key:
+            found.add(name)
+    assert found == changed
+
+
+@pytest.mark.parametrize(
+    ("tool", "changed"),
+    [
+        ("cpu", {"accuracy", "runtime"}),
+        ("ai-edge-litert", {"accuracy", "runtime", "kernels"}),
+        ("zlib", {"size"}),
+    ],
+)
+def test_the_tools_are_in_a_key(store: Store, monkeypatch: pytest.MonkeyPatch, tool: str, changed: set[str]) -> None:
+    """Answers depend on the kernels that XNNPACK takes for a CPU, and a size after gzip on zlib."""
+    before = {name: _step(store, one).key for name, one in EXAMINATIONS.items()}
+    if tool == "cpu":
+        monkeypatch.setattr(cpu, "features", lambda: "x86_64 sse4_1")
+    elif tool == "zlib":
+        monkeypatch.setattr("zlib.ZLIB_RUNTIME_VERSION", "0.1")
+    else:
+        monkeypatch.setattr(examination_module, "version", lambda name: "0" if name == tool else version(name))
+    after = {name: _step(store, one).key for name, one in EXAMINATIONS.items()}
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_its_code_is_in_a_key(store: Store) -> None:
+    """That of the examination, and of what it runs the file with; nothing that trains."""
+    for name, examination in EXAMINATIONS.items():
+        modules = set(_step(store, examination).parts["code"])
+        assert f"optsuite.examine.{name}" in modules
+        assert not {one for one in modules if one.startswith(("optsuite.stages", "optsuite.catalog"))}
+    assert "optsuite.litert" in _step(store, ACCURACY).parts["code"]
+
+
+def loading(step: Step, inputs: Sequence[Artifact]) -> Done:
+    """Do a step, and return what its process has loaded."""
+    done = timed(step, inputs)
+    return replace(done, artifact={"loaded": "\n".join(sys.modules).encode()})
+
+
+def test_a_worker_that_only_examines_imports_no_tensorflow(store: Store, tmp_path: Path) -> None:
+    """Nor anything else that takes long."""
+    steps = examiner(store, *EXAMINATIONS.values()).steps([stored(store, SMALL)])
+    workers = LocalWorkers(1, tmp_path / "log", loading, steps[0].prepare)
+    try:
+        for step in steps:
+            done = workers.submit(step, [{TFLITE: SMALL}], 0).result(HANGS_S)
+    finally:
+        workers.close()
+    modules = done.artifact["loaded"].decode().split()
+    assert "ai_edge_litert" in modules
+    assert not {"tensorflow", "tf_keras", "keras", "pandas", "scipy", "matplotlib"} & set(modules)
+
+
+def test_data_that_changed_is_refused(store: Store) -> None:
+    """The key has the hash of the data that the run began with."""
+    (step,) = examiner(store, ACCURACY).steps([stored(store, SMALL)])
+    other = replace(step, setup=replace(step.setup, data_sha256={**step.setup.data_sha256, "test": "0" * 64}))
+    with pytest.raises(OptsuiteError, match="the test split is not the one that the run began with"):
+        other.run([{TFLITE: SMALL}], {})
+    with pytest.raises(OptsuiteError, match="the file changed since the run began"):
+        step.run([{TFLITE: LARGE}], {})
+
+
+def test_a_plan_counts_examinations(store: Store, tmp_path: Path) -> None:
+    """Those that are stored, those to do with their time, and the files that are not built yet."""
+    files = [stored(store, SMALL, "one"), stored(store, LARGE, "two")]
+    found = examiner(store, KERNELS, SIZE)
+    examine(found, files[0])
+    steps = found.steps(files)
+    text = plan.text(plan.plan_build([], steps, 3, store, Durations(tmp_path / "times")))
+    assert text.splitlines()[:4] == [
+        "   stored  2 examinations",
+        "    0.5 s  1 files: kernels",
+        "    0.5 s  1 files: size",
+        "3 files are not built yet, and so not examined: that is not in the times below",
+    ]
+    assert len(scheduler.missing(steps, store)) == 2
+
+
+def test_examinations_say_nothing_of_how_long_a_training_takes(store: Store, tmp_path: Path) -> None:
+    """Nor does the start of their processes, which load no TensorFlow."""
+    times = Durations(tmp_path / "times")
+    (step,) = examiner(store, SIZE).steps([stored(store, SMALL)])
+    times.add(step, Done(artifact={}, seconds=0.001, start_s=0.1))
+    assert Durations(tmp_path / "times").start_s == 10.0
+    assert Durations(tmp_path / "times").of(step).seconds == 0.001
