@@ -207,6 +207,23 @@ def test_an_examination_of_the_users_that_fails_is_a_marked_absence(store: Store
     assert small.notes == ("counted",)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Needs(Zeros):
+    """Needs a package that nobody has."""
+
+    name: str = "needs"
+    packages = ("no-such-package",)
+
+
+def test_what_is_not_installed_is_a_marked_absence(store: Store) -> None:
+    """And not planned, nor tried."""
+    every = [*EXAMINATIONS.values(), Needs()]
+    file, found = stored(store, SMALL), examiner(store, *every)
+    assert len(found.steps([file])) == 4
+    examine(found, file)
+    assert rows.findings(found, file, every).unexamined == {"needs": "no-such-package is not installed"}
+
+
 def test_a_file_that_needs_no_examination_of_another_run_is_refused(store: Store) -> None:
     """What was not examined is no row."""
     with pytest.raises(OptsuiteError, match=r"full/random/net_baseline_s0/int8 was not examined by accuracy"):

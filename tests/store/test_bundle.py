@@ -192,7 +192,7 @@ def test_collecting_keeps_what_is_named(store: Store, capsys: pytest.CaptureFixt
     store.put(THIRD, {"f": b"123"})
     (store.root / "aside").mkdir()
     assert main(["store", "ls", "--cache", str(store.root)]) == 0
-    assert "3 artifacts, 2 of them under no name" in capsys.readouterr().out
+    assert "3 artifacts, 0 of them examinations of files, 2 under no name" in capsys.readouterr().out
     size = store.size_bytes(THIRD)
     assert store.collect([OTHER]) == (1, size)
     assert store.stored() == [KEY, OTHER]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from pathlib import PurePath
 from typing import Any, TextIO
 
 from optsuite.build import running
 from optsuite.build.examination_step import ExaminationStep, Setup, findings
 from optsuite.build.running import EXAMINING, OpenWorkers
-from optsuite.errors import OptsuiteError
+from optsuite.errors import OptsuiteError, first_line
 from optsuite.examine.examination import Examination, Found
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.experiment import Profile
@@ -66,24 +67,31 @@ class Examiner:
         self._steps: dict[tuple[str, str], ExaminationStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
         self._setups: dict[str, Setup] = {}
+        self._reasons: dict[str, str] = {}
 
     def steps(self, files: Iterable[StoredFile]) -> list[ExaminationStep]:
         """Return the steps that `examine` would do, or find done."""
-        return [self._step(file, examination) for file in files for examination in self._examinations]
+        return [
+            self._step(file, examination)
+            for file in files
+            for examination in self._examinations
+            if not self._unavailable(examination)
+        ]
 
     def examine(self, files: Collection[StoredFile], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Examine the files, unless the store has what there is to find."""
         steps = self.steps(files)
         self._failures |= running.run(steps, self._store, EXAMINING, open_workers, stream, self._log)
         for file in files:
-            for examination in self._examinations:
-                step = self._step(file, examination)
+            for step in self.steps([file]):
                 if step.key not in self._failures:
-                    name = f"{file.index_name.name}@{examination.name}"
+                    name = f"{file.index_name.name}@{step.setup.examination.name}"
                     self._store.point(file.index_name.with_name(name), step.key)
 
     def find(self, file: StoredFile, examination: Examination[Found]) -> Found:
         """Return what an examination found of a file; OptsuiteError, which says why, where it found nothing."""
+        if reason := self._unavailable(examination):
+            raise OptsuiteError(reason)
         key = self._step(file, examination).key
         if key in self._failures:
             raise OptsuiteError(f"could not be examined: {self._failures[key]}")
@@ -91,6 +99,18 @@ class Examiner:
         if artifact is None:
             raise OptsuiteError(f"{file.index_name.as_posix()} was not examined by {examination.name}")
         return findings(artifact, examination)
+
+    def _unavailable(self, examination: Examination[Any]) -> str:
+        """Return why an examination can't be done on this machine, or an empty string."""
+        if examination.name not in self._reasons:
+            try:
+                examination.tools()
+                self._reasons[examination.name] = ""
+            except PackageNotFoundError as error:
+                self._reasons[examination.name] = f"{error.name} is not installed"
+            except OptsuiteError as error:
+                self._reasons[examination.name] = first_line(error)
+        return self._reasons[examination.name]
 
     def _step(self, file: StoredFile, examination: Examination[Any]) -> ExaminationStep:
         place = file.key, examination.name

@@ -14,7 +14,7 @@ from optsuite.catalog.recipes import PIPELINES, RECIPES
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination
-from optsuite.results.figures import FIGURES, RESERVED, Figure
+from optsuite.results.figures import FIGURES, NAME, RESERVED, Figure
 from optsuite.results.header import CatalogNames
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
@@ -85,7 +85,7 @@ class Catalog:
         taken = set(RESERVED)
         for examination in self.examinations.values():
             for figure in examination.figures:
-                if figure.name in taken or not re.fullmatch("[a-z][a-z0-9_]*", figure.name):
+                if figure.name in taken or not re.match(NAME, figure.name):
                     raise OptsuiteError(
                         f"examination {examination.name}: expected a new name of small letters, digits and '_' for its "
                         f"figure, got {figure.name!r}"

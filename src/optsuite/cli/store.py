@@ -19,15 +19,19 @@ def command() -> None:
 @command.command("ls")
 @cache_option
 def ls(cache: Path) -> int:
-    """List the artifacts that the index names."""
+    """List the models and files that the index names."""
     store = open_store(cache)
     index = store.index()
     present = set(store.stored())
     for name, key in index.items():
+        if "@" in name.name:  # what was found of the file above it
+            continue
         size = f"{store.size_bytes(key):>9}" if key in present else "  missing"
         print(f"{key[:12]} {size} bytes  {name.as_posix()}")
     unnamed = present - set(index.values())
-    print(f"{len(present)} artifacts, {len(unnamed)} of them under no name in the index")
+    examinations = len({key for name, key in index.items() if "@" in name.name})
+    kinds = f"{examinations} of them examinations of files, {len(unnamed)} under no name in the index"
+    print(f"{len(present)} artifacts, {kinds}")
     return 0
 
 

@@ -58,7 +58,13 @@ class Examination(ABC, Generic[Found]):
         return ()
 
     def tools(self) -> Mapping[str, str]:
-        """Return what of this machine takes part in the result: by default the versions of `packages`."""
+        """Return what of this machine takes part in the result: by default the versions of `packages`.
+
+        Raises:
+            OptsuiteError: The machine lacks what the examination needs; the message says how to get it.
+            PackageNotFoundError: One of `packages` is not installed.
+
+        """
         return {package: version(package) for package in self.packages}
 
     @abstractmethod

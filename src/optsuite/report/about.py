@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optsuite.litert import TIMED_INPUTS
 from optsuite.report.tables import selected
 from optsuite.results.run import Run
 
@@ -31,9 +30,6 @@ def notes(run: Run) -> dict[str, list[str]]:
 def summary(run: Run) -> dict[str, str]:
     """Return the summary: the selection, the machine, the versions and the times."""
     header, environment = run.header, run.header.environment
-    passes_s = sum(row.measured.total_time_s * min(1.0, TIMED_INPUTS / row.measured.test.count) for row in run.rows)
-    rounds_s = sum(row.timing.mean_s * row.timing.rounds * row.timing.iterations for row in run.rows)
-    used_s = max(passes_s + rounds_s, 1e-9)
     return {
         "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
         "measured rows": str(len(run.rows)),
@@ -48,9 +44,8 @@ def summary(run: Run) -> dict[str, str]:
         "load at start": "unknown" if environment.load is None else f"{environment.load:.2f} processes",
         "measured with": _versions(environment.versions),
         "built with": "; ".join(dict.fromkeys(_versions(built.info.versions) for built in header.built)),
-        "time": f"{header.build_s:.0f} s building, {header.examine_s:.0f} s examining; {header.measure_s:.0f} s "
-        f"measuring, {header.measure_s / used_s:.2f} times the {passes_s:.0f} s of timed passes over images and the "
-        f"{rounds_s:.0f} s of timed rounds",
+        "time": f"{header.build_s:.0f} s building, {header.examine_s:.0f} s examining, "
+        f"{header.measure_s:.0f} s measuring",
     }
 
 

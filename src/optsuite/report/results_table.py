@@ -117,7 +117,7 @@ def _size_ratio_int8(experiment: _Experiment) -> Any:
 
 
 def _notes(experiment: _Experiment) -> str:
-    noted = [(name, row.measured.note) for name, row in experiment.rows.items() if row and row.measured.note]
+    noted = [(name, row.measured.remarks) for name, row in experiment.rows.items() if row and row.measured.remarks]
     return "; ".join(f"{name}: {note}" for name, note in noted)
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+NAME = "^[a-z][a-z0-9_]{0,39}$"
+"""What the names of figures match: they become columns and settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,7 +17,7 @@ class Figure:
     """The declaration of one figure.
 
     Attributes:
-        name: Its name in the JSON and in tables.
+        name: Its name in the JSON and in tables: small letters, digits and "_".
         label: Its name in figures and on the page.
         unit: Its unit; an empty string for fractions and counts.
         better: Which direction is better.
@@ -22,7 +27,7 @@ class Figure:
 
     """
 
-    name: str
+    name: Annotated[str, Meta(pattern=NAME)]
     label: str
     unit: str
     better: Literal["higher", "lower"]

@@ -88,7 +88,7 @@ def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
         "parameters": built.info.parameters,
         "macs": built.info.macs,
         "sparsity": built.sparsity,
-        "note": measured.note,
+        "note": measured.remarks,
         **{_examined_key(figure): measured.figures.get(figure.name) for figure in figures.found(run.header.figures)},
     }
 
