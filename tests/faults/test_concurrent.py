@@ -27,4 +27,5 @@ def test_at_once(count: int, tmp_path: Path, tally: Counter[str]) -> None:
     durations = [json.loads(line) for line in (tmp_path / "cache/times.jsonl").read_text().splitlines()]
     built = [(one["model"], *one["actions"]) for one in durations]
     assert len(built) == len(set(built)) == len(list((tmp_path / "cache/objects").iterdir()))
-    assert sum("another run is building" in output for output in outputs) == count - 1
+    # Whoever comes first to build may come second to examine.
+    assert sum("another run is building" in output for output in outputs) >= count - 1

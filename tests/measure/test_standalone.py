@@ -129,7 +129,8 @@ def test_all_files_are_checked_before_the_first_is_measured(
     def fail(*_: object) -> None:
         raise AssertionError("the first file was measured")
 
-    monkeypatch.setattr(standalone, "measure", fail)
+    monkeypatch.setattr(standalone, "stored", fail)
+    monkeypatch.setattr(standalone, "Monitor", fail)
     other = tmp_path / "other.tflite"
     other.write_bytes(probe_models.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
     assert main(["measure", str(files[0]), str(other), "--data", str(tmp_path / "test.npz")]) == 2

@@ -92,10 +92,11 @@ class Examiner:
         """Return what an examination found of a file; OptsuiteError, which says why, where it found nothing."""
         if reason := self._unavailable(examination):
             raise OptsuiteError(reason)
-        key = self._step(file, examination).key
-        if key in self._failures:
-            raise OptsuiteError(f"could not be examined: {self._failures[key]}")
-        artifact = self._store.get(key)
+        step = self._step(file, examination)
+        if step.key in self._failures:
+            reason = self._failures[step.key].removeprefix(f"{step.label}: ")
+            raise OptsuiteError(f"could not be examined by {examination.name}: {reason}")
+        artifact = self._store.get(step.key)
         if artifact is None:
             raise OptsuiteError(f"{file.index_name.as_posix()} was not examined by {examination.name}")
         return findings(artifact, examination)

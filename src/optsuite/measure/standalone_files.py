@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sys
+import io
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,7 +90,7 @@ def examined(
 ) -> Examiner:
     """Examine the files, each in a process that it may crash; OptsuiteError where LiteRT can't run one of them."""
     examiner = Examiner(examinations, dataset, PROFILES["full"], splits.__getitem__, store, _silent)
-    examiner.examine(files.values(), partial(local_workers, cores()), sys.stderr)
+    examiner.examine(files.values(), partial(local_workers, cores()), io.StringIO())
     for name, file in files.items():
         with naming(name):
             examiner.find(file, RUNTIME)
