@@ -279,6 +279,31 @@ def test_workers_examine_only_where_they_are_like_this_machine(address: str, tmp
             client.run(_this_cpu)
 
 
+@dataclass(frozen=True, kw_only=True)
+class KillsOnce(Where):
+    """Kills its process the first time."""
+
+    def run(self, task: ExaminationTask) -> Findings:
+        died = Path(self.folder).parent / "died"
+        if not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(task)
+
+
+def test_what_only_a_lost_worker_could_do_is_done_by_its_successor(address: str, tmp_path: Path) -> None:
+    """It has another address, for which Dask would not wait."""
+    with Client(address, set_as_default=False) as client:
+        first, *_ = before = client.run(os.getpid)
+        client.run(_another_cpu, workers=[first])
+        try:
+            found = _examined(address, tmp_path, KillsOnce(folder=str(tmp_path / "done")))
+            after = client.run(os.getpid)
+        finally:
+            client.run(_this_cpu)
+    assert found == set(after.values()) - {before[first]}
+
+
 def test_workers_examine_the_answers_of_a_run(address: str, smoke: Smoke, tmp_path: Path) -> None:
     """The real command on files that are built and not examined: the same is found as by processes of this machine."""
     cache = shutil.copytree(smoke.cache, tmp_path / "cache")

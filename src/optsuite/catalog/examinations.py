@@ -15,6 +15,7 @@ ACCURACY = Accuracy()
 KERNELS = Kernels()
 RUNTIME = Runtime()
 SIZE = Size()
-"""These four are needed of every file: a row can't be measured without them."""
+NEEDED = (ACCURACY, KERNELS, RUNTIME, SIZE)
+"""What has to be found of every file: without it there is no row."""
 
-EXAMINATIONS: dict[str, Examination[Any]] = by_name(ACCURACY, KERNELS, RUNTIME, SIZE)
+EXAMINATIONS: dict[str, Examination[Any]] = by_name(*NEEDED)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from optsuite.build.examiner import Examiner, StoredFile
-from optsuite.catalog.examinations import ACCURACY, KERNELS, RUNTIME, SIZE
+from optsuite.catalog.examinations import ACCURACY, KERNELS, NEEDED, RUNTIME, SIZE
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.examine.examination import Examination
 from optsuite.measure.startup import Startup
@@ -83,7 +83,7 @@ def findings(examiner: Examiner, file: StoredFile, examinations: Iterable[Examin
     answered, contents = examiner.find(file, ACCURACY), examiner.find(file, KERNELS)
     graph, sizes = examiner.find(file, RUNTIME), examiner.find(file, SIZE)
     for examination in examinations:
-        if examination in (ACCURACY, KERNELS, RUNTIME, SIZE):
+        if examination in NEEDED:
             continue
         try:
             found = examiner.find(file, examination)

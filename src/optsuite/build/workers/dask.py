@@ -65,9 +65,10 @@ class DaskWorkers:
         self._address = address
         self._run = f"optsuite-{uuid.uuid4().hex}"
         """Begins the names of all that this run has on the cluster: another may build the same there."""
-        self._at_work: list[Future[Done]] = []
-        self._alike: dict[str, list[str]] = {}
-        """The workers that are like this machine in what a kind of step needs, by that need."""
+        self._at_work: list[tuple[Future[Done], Collection[str] | None]] = []
+        """The steps at work, each with the addresses of the workers that may do it; None for all."""
+        self._known: dict[tuple[str, str], bool] = {}
+        """What a step needs, and the address of a worker -> whether that worker is like this machine in it."""
         self._data: set[str] = set()
         try:
             self._client = Client(f"tcp://{address}", timeout=_CONNECT_S, set_as_default=False)
@@ -80,7 +81,6 @@ class DaskWorkers:
             self._client.register_plugin(_GiveUpOnKillers(), "optsuite")
             for step in steps:
                 self._bring(step)
-                self._look_for_alike(step)
             self.title = f"on {self._workers()} workers of the Dask scheduler at {address}"
         except Exception as error:  # what a worker raised arrives as a plain Exception
             self.close()
@@ -104,16 +104,21 @@ class DaskWorkers:
             splits = {split: step.split(split) for split in step.needs}
             self._client.register_plugin(_Data(name, splits), name)
 
-    def _look_for_alike(self, step: Step) -> None:
-        """Ask all workers, once for each need, whether they are like this machine."""
+    def _alike(self, step: Step) -> list[str] | None:
+        """The workers of now that are like this machine in what the step needs; None where it needs nothing of it."""
         here = step.machine()
-        if here and str(here) not in self._alike:
-            found = self._client.run(step.machine)
-            self._alike[str(here)] = [worker for worker, there in found.items() if there == here]
+        if not here:
+            return None
+        with self._asking():
+            workers = list(self._client.nthreads())
+            if new := [worker for worker in workers if (str(here), worker) not in self._known]:
+                # A worker that lacks a tool raises, which is another answer than that of this machine.
+                found = self._client.run(step.machine, workers=new, on_error="return")
+                self._known |= {(str(here), worker): there == here for worker, there in found.items()}
+        return [worker for worker in workers if self._known.get((str(here), worker))]
 
     def takes(self, step: Step) -> bool:
-        here = step.machine()
-        return not here or bool(self._alike[str(here)])
+        return self._alike(step) != []
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
@@ -130,10 +135,20 @@ class DaskWorkers:
 
     def free(self) -> bool:
         # No more than there are workers: what waits for a worker that dies would be taken for what killed it.
-        self._at_work = [future for future in self._at_work if not future.done()]
-        return len(self._at_work) < max(1, self._workers())
+        self._at_work = [(future, places) for future, places in self._at_work if not future.done()]
+        with self._asking():
+            workers = self._client.nthreads()
+        for future, places in self._at_work:
+            if places is not None and not set(places) & set(workers):
+                future.cancel()  # Dask would wait for a worker that is gone; the step is tried again elsewhere
+        return len(self._at_work) < max(1, len(workers))
 
     def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
+        places = self._alike(step)
+        if places == []:
+            gone: Future[Done] = Future()
+            gone.set_exception(OptsuiteError("no worker of the cluster is like this machine any more; start again"))
+            return gone
         # A teacher's answers are more than Dask likes to send with a task; as data of their own they could be lost.
         with self._asking(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
             submitted = self._executor.submit(
@@ -143,15 +158,15 @@ class DaskWorkers:
                 self._name(step),
                 key=f"{self._run}-{step.key}-{uuid.uuid4().hex}",
                 priority=urgency,
-                workers=self._alike.get(str(step.machine())),
+                workers=places,
             )
-        self._at_work.append(submitted)
+        self._at_work.append((submitted, places))
         future: Future[Done] = Future()
         submitted.add_done_callback(partial(_pass_on, future))
         return future
 
     def close(self) -> None:
-        for future in self._at_work:
+        for future, _ in self._at_work:
             future.cancel()
         for name in self._data:
             with contextlib.suppress(Exception):  # there may be no scheduler left
