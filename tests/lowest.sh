@@ -16,7 +16,7 @@ cd "$2"
 "$bin/optsuite" ab int8.tflite fp32.tflite
 "$bin/python" -c "
 import numpy as np
-from optsuite.datasets import load_mnist
+from optsuite.catalog.datasets import load_mnist
 test = load_mnist('test').first(200)
 np.savez('data.npz', x_test=test.x, y_test=test.y)"
 "$bin/optsuite" measure int8.tflite fp32.tflite --data data.npz --json measured.json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from optsuite.errors import OptsuiteError
 
 THREADS = 1
 """The number of threads of a model: one, so that no two disturb each other."""
+FIRST_CALL_S = 60
+"""How many seconds it may take to load a file and to call it once; a damaged one may keep the runtime busy for ever."""
 TIMED_INPUTS = 1_000
 """How many inputs of a split are timed, at most, for the total time of a pass over all of them."""
 Call = Callable[[], object]
@@ -139,6 +142,16 @@ def _drawn(details: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
     shape = details["shape"]
     whole = np.dtype(details["dtype"]).kind != "f" and not details["quantization"][0]
     return _as_input(np.zeros(shape) if whole else rng.random(shape, np.float32), details)
+
+
+@contextmanager
+def or_end(seconds: int = FIRST_CALL_S) -> Iterator[None]:
+    """End this process where what is done inside takes longer: nothing else ends a call into the runtime."""
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def outputs(runner: Runner, x: np.ndarray) -> np.ndarray:

@@ -198,7 +198,7 @@ def test_an_examination_of_the_users_that_fails_is_a_marked_absence(store: Store
     small, large = (rows.findings(found, file, every) for file in files)
     assert (small.figures, large.figures) == ({"zero_bytes": SMALL.count(0)}, {})
     assert small.unexamined == {
-        "dies": "could not be examined by dies: its process was killed, twice: the file may crash what runs it"
+        "dies": "could not be examined by dies: its process was killed, twice: the file may crash or block what runs it"
     }
     assert large.unexamined == {"zeros": "could not be examined by zeros: expected another file"}
     assert small.notes == ("counted",)

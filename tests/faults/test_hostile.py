@@ -287,7 +287,7 @@ def test_a_file_that_crashes(smoke: Smoke, tmp_path: Path, tally: Counter[str]) 
     assert {"keras", "int8"} <= measured
     for variant in crashed:
         assert run.absence("tutorial_baseline_s0", variant) == (
-            "could not be examined by runtime: its process was killed, twice: the file may crash what runs it"
+            "could not be examined by runtime: its process was killed, twice: the file may crash or block what runs it"
         )
     done = run_sabotaged("", *SMOKE, *few)  # it was not noted as good, and nor as bad
     assert done.returncode == 0, done.stdout

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -53,6 +57,17 @@ def test_the_total_time_is_that_of_the_first_thousand(monkeypatch: pytest.Monkey
     monkeypatch.setattr("time.perf_counter", lambda: 0.5 * runner.calls.count("invoke"))
     assert litert.total_time_s(runner, np.zeros((inputs, 2), np.float32)) == pytest.approx(0.5 * inputs)
     assert runner.calls == ["set", "invoke", "get"] * timed
+
+
+def test_a_process_that_a_file_keeps_busy_is_ended() -> None:
+    """Nothing else ends a call into C++; one that returns in time is let alone."""
+    code = "import time; from optsuite.litert import or_end\nwith or_end(1): {}\ntime.sleep(1.5); print('went on')"
+    busy, good = (
+        subprocess.run([sys.executable, "-c", code.format(inside)], capture_output=True, text=True, check=False)
+        for inside in ("time.sleep(600)", "pass")
+    )
+    assert (busy.returncode, good.returncode) == (-signal.SIGALRM, 0)
+    assert good.stdout == "went on\n"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class ExaminationStep(Step):
 
     @property
     def death(self) -> str:
-        return "its process was killed, twice: the file may crash what runs it"
+        return "its process was killed, twice: the file may crash or block what runs it"
 
     def machine(self) -> Mapping[str, str]:
         return self.setup.examination.tools()

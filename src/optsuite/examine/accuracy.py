@@ -30,6 +30,8 @@ class Accuracy(Examination[Answered]):
         return {**super().tools(), "cpu": cpu.features()}
 
     def run(self, task: ExaminationTask) -> Answered:
+        with litert.or_end():
+            LiteRTRunner(task.content).invoke()  # not the one that is asked: a model may have a state
         runner = LiteRTRunner(task.content)
         return answered(
             task.metric, task.splits, {name: litert.outputs(runner, task.splits[name].x) for name in self.needs}

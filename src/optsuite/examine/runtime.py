@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from optsuite import cpu
 from optsuite.examine.examination import Examination, ExaminationTask
-from optsuite.litert import LiteRTRunner
+from optsuite.litert import LiteRTRunner, or_end
 from optsuite.results.examined import Graph
 
 _DELEGATE = "DELEGATE"
@@ -18,7 +18,7 @@ _DELEGATE = "DELEGATE"
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime(Examination[Graph]):
-    """The graph that runs. The file is called once: one that crashes LiteRT ends this process, and not the run."""
+    """The graph that runs. The file is called once: one that LiteRT crashes on ends this process, and not the run."""
 
     name: str = "runtime"
     packages = ("ai-edge-litert",)
@@ -28,8 +28,9 @@ class Runtime(Examination[Graph]):
         return {**super().tools(), "cpu": cpu.features()}
 
     def run(self, task: ExaminationTask) -> Graph:
-        runner = LiteRTRunner(task.content)
-        runner.invoke()
+        with or_end():
+            runner = LiteRTRunner(task.content)
+            runner.invoke()
         operators, undelegated = _operators(runner.interpreter)
         return Graph(operators=operators, undelegated=undelegated)
 
