@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-_EXTRAS = ("", "build", "cluster", "dev")
+_EXTRAS = ("", "build", "cluster", "micro", "dev")
 
 # Where it takes part, and what for.
 WHY = {
@@ -34,6 +34,8 @@ WHY = {
     "tensorflow-model-optimization": ("build", "pruning, clustering, QAT"),
     "tf-keras": ("build", "Keras 2, which TFMOT needs"),
     "distributed": ("cluster", "Dask: builds on other machines"),
+    "ethos-u-vela": ("micro", "Vela: what a file is on an Ethos-U NPU"),
+    "tflite-micro": ("micro", "TensorFlow Lite Micro: what a file is on a microcontroller; may vanish"),
     "hypothesis": ("dev", "mutated input"),
     "import-linter": ("dev", "the order of the rooms"),
     "mypy": ("dev", "types"),
@@ -53,6 +55,8 @@ def _brought_by() -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for distribution in importlib.metadata.distributions():
         name = canonicalize_name(distribution.metadata["Name"])
+        if name == "tflite-micro":  # it may not be there
+            continue
         for line in distribution.requires or ():
             required = Requirement(line)
             extras = _EXTRAS if name == "optsuite" else ("",)

@@ -67,7 +67,7 @@ def test_it_is_in_the_report(run: Path, tmp_path: Path) -> None:
     examined = pd.read_csv(tmp_path / "examined.csv")
     assert set(examined["variant"]) == VARIANTS
     text = (tmp_path / "report.md").read_text()
-    assert "## Examinations" in text
+    assert "## Found by kernel-count" in text
     page = (tmp_path / "report.html").read_text()
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[0])
     metric = data["metrics"][-1]
@@ -95,7 +95,7 @@ def test_it_is_judged(
     assert "kernel_count 0.1 for *, 0.5 for *_qat-int8" in capsys.readouterr().out
     (tmp_path / "pyproject.toml").write_text("[tool.optsuite.tolerances]\nkernels = {}\n")
     assert main(["compare", str(run), "new.json"]) == 2
-    assert "expected some of accuracy, latency, size, kernel_count, got kernels" in capsys.readouterr().err
+    assert "expected some of accuracy, latency, size, kernel_count, " in capsys.readouterr().err
 
 
 def test_it_is_a_gate(run: Path, smoke: Smoke, tmp_path: Path) -> None:

@@ -89,9 +89,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
         return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
 
-    def tolerances_of(self, declared: Iterable[Figure]) -> Tolerances:
-        """Return the tolerances of a run's figures; OptsuiteError where one is named after none of them."""
-        return Tolerances(self.tolerances, (*figures.FIGURES, *figures.found(declared)))
+    def tolerances_of(self, declared: Iterable[Figure], known: Iterable[Figure] = ()) -> Tolerances:
+        """Return the tolerances of a run's figures.
+
+        Args:
+            declared: The figures that the run declares.
+            known: Others that there are: a tolerance of one of them is no mistake.
+
+        Raises:
+            OptsuiteError: A tolerance is named after no figure.
+
+        """
+        of_run = (*figures.FIGURES, *figures.found(declared))
+        Tolerances(self.tolerances, (*of_run, *figures.found(known)))
+        names = {figure.tolerance_name for figure in of_run}
+        return Tolerances({name: found for name, found in self.tolerances.items() if name in names}, of_run)
 
     def unused(self, names: CatalogNames) -> list[str]:
         """Return the patterns that match nothing there is to choose from in a run: most likely they are mistyped."""

@@ -107,7 +107,7 @@ class LiteRTRunner:
                     f"its input is {np.dtype(dtype).name} without a scale: expected whole numbers from {limits.min} to "
                     f"{limits.max}, as float (uint8 data is scaled to 0..1), got {x.min():g} to {x.max():g}"
                 )
-        return _as_input(x, self._input)
+        return quantized(x, self._input)
 
     def set(self, x: np.ndarray) -> None:
         self.interpreter.set_tensor(self._input["index"], x)
@@ -118,21 +118,26 @@ class LiteRTRunner:
 
     def interpret(self, raw: np.ndarray) -> np.ndarray:
         """(raw - zero point) x scale, where the output is an integer that has one."""
-        scale, zero_point = self._output["quantization"]
-        if not np.issubdtype(raw.dtype, np.integer) or not scale:
-            return raw.astype(np.float32)
-        answers: np.ndarray = ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
-        return answers
+        return dequantized(raw, self._output)
 
 
-def _as_input(x: np.ndarray, details: Mapping[str, Any]) -> np.ndarray:
-    """Numbers in the form that an input of a .tflite takes; see `LiteRTRunner.prepare`."""
+def dequantized(raw: np.ndarray, details: Mapping[str, Any]) -> np.ndarray:
+    """Return the raw answers of an output as float32, by its "quantization", a scale and a zero point."""
+    scale, zero_point = details["quantization"]
+    if not np.issubdtype(raw.dtype, np.integer) or not scale:
+        return raw.astype(np.float32)
+    answers: np.ndarray = ((raw.astype(np.int32) - zero_point) * scale).astype(np.float32)
+    return answers
+
+
+def quantized(x: np.ndarray, details: Mapping[str, Any]) -> np.ndarray:
+    """Return numbers in the form that an input takes, by its "dtype" and "quantization"; see `LiteRTRunner.prepare`."""
     dtype, (scale, zero_point) = details["dtype"], details["quantization"]
     if not np.issubdtype(dtype, np.integer) or not scale:
         return x.astype(dtype)
     limits = np.iinfo(dtype)
-    quantized: np.ndarray = np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
-    return quantized
+    found: np.ndarray = np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
+    return found
 
 
 def _drawn(details: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
@@ -141,7 +146,7 @@ def _drawn(details: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
         raise ValueError(f"input {details['name']} takes {np.dtype(details['dtype']).name}, expected numbers")
     shape = details["shape"]
     whole = np.dtype(details["dtype"]).kind != "f" and not details["quantization"][0]
-    return _as_input(np.zeros(shape) if whole else rng.random(shape, np.float32), details)
+    return quantized(np.zeros(shape) if whole else rng.random(shape, np.float32), details)
 
 
 @contextmanager
@@ -156,7 +161,12 @@ def or_end(seconds: int = FIRST_CALL_S) -> Iterator[None]:
 
 def outputs(runner: Runner, x: np.ndarray) -> np.ndarray:
     """Return the answers, float32 (n, classes), to x, float32 (n, *shape), asked one at a time as a device would."""
-    return runner.interpret(np.concatenate(_pass(runner, runner.prepare(x))))
+    return runner.interpret(raw_outputs(runner, x))
+
+
+def raw_outputs(runner: Runner, x: np.ndarray) -> np.ndarray:
+    """Return the answers to x in the dtype of the model's output, (n, classes)."""
+    return np.concatenate(_pass(runner, runner.prepare(x)))
 
 
 def total_time_s(runner: Runner, x: np.ndarray) -> float:

@@ -30,7 +30,7 @@ from optsuite.build.step import Done, Step, timed
 from optsuite.build.workers.local import LocalWorkers
 from optsuite.catalog.examinations import ACCURACY, EXAMINATIONS, KERNELS, RUNTIME, SIZE
 from optsuite.catalog.profiles import PROFILES
-from optsuite.errors import OptsuiteError
+from optsuite.errors import OptsuiteError, UnavailableError
 from optsuite.examine import examination as examination_module
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.measure import rows
@@ -219,6 +219,31 @@ def test_what_is_not_installed_is_a_marked_absence(store: Store) -> None:
     assert len(found.steps([file])) == 4
     examine(found, file)
     assert rows.findings(found, file, every).unexamined == {"needs": "no-such-package is not installed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken(Zeros):
+    """Fails for a reason that is not the file's."""
+
+    name: str = "broken"
+
+    def run(self, task: ExaminationTask) -> Findings:
+        super().run(task)
+        raise UnavailableError("the licence server does not answer")
+
+
+@pytest.mark.parametrize(("kind", "runs"), [(Zeros, 1), (Broken, 2)])
+def test_a_reason_that_is_the_files_is_kept(store: Store, tmp_path: Path, kind: type[Zeros], runs: int) -> None:
+    """It is as much a function of the file as any figure; another reason is looked into again."""
+    (tmp_path / "times").mkdir()
+    failing = kind(folder=str(tmp_path / "times"), fails_on_bytes=len(SMALL) if kind is Zeros else 0)
+    file = stored(store, SMALL)
+    for _ in range(2):
+        found = examiner(store, failing)
+        examine(found, file)
+        with pytest.raises(OptsuiteError, match=r"could not be examined by .*: (expected another|the licence server)"):
+            found.find(file, failing)
+    assert len(list((tmp_path / "times").iterdir())) == runs
 
 
 def test_a_file_that_needs_no_examination_of_another_run_is_refused(store: Store) -> None:

@@ -496,6 +496,31 @@ def test_a_figure_is_judged_where_both_runs_declare_it(base: Run) -> None:
     assert "cycles" not in {one.metric for one in judged(old, new, tolerances=CYCLES)}
 
 
+def test_a_figure_of_another_version_of_a_tool_is_not_compared(base: Run) -> None:
+    """Nor one of a tool that is not known; neither fails a gate."""
+    old, new = (_with_figure(base, value) for value in (1000, 2000))
+    for one_run, version in ((old, "1.0"), (new, "2.0")):
+        one_run["optsuite"]["examinations"] = [{"name": "npu", "figures": ["cycles"], "tools": {"compiler": version}}]
+    one = of(judged(old, new, tolerances=CYCLES), "conv_qat", "int8", "cycles")
+    assert (one.verdict, one.detail) == (Verdict.NOT_COMPARABLE, "other tools: compiler 1.0; compiler 2.0")
+    assert not one.unjudged
+    new["optsuite"]["examinations"] = old["optsuite"]["examinations"]
+    assert of(judged(old, new, tolerances=CYCLES), "conv_qat", "int8", "cycles").verdict == Verdict.REGRESSED
+
+
+@pytest.mark.parametrize(("varies", "verdict"), [(True, Verdict.NOT_COMPARABLE), (False, Verdict.REGRESSED)])
+def test_a_figure_of_the_weights_of_another_training_is_not_compared(base: Run, varies: bool, verdict: Verdict) -> None:
+    """One that does not depend on weight values is exact, whatever machine trained."""
+    old, new = (_with_figure(base, value) for value in (1000, 2000))
+    row(new, "conv_qat_s0", "int8")["sha256"] = "of another training"
+    for number, one_run in enumerate((old, new)):
+        one_run["optsuite"]["figures"][-1]["varies"] = varies
+        for one in one_run["optsuite"]["built"]:
+            for stage in one["info"]["stages"]:
+                stage["arithmetic"] = [str(number)]
+    assert of(judged(old, new, tolerances=CYCLES), "conv_qat", "int8", "cycles").verdict == verdict
+
+
 def test_a_missing_figure_says_why(base: Run) -> None:
     """The reason is that of the examination; the row itself is not missing."""
     after = _with_figure(base, None)
@@ -519,6 +544,9 @@ def test_tolerances_of_a_repository(tmp_path: Path) -> None:
     file.write_text("[tool.optsuite.tolerances]\nspeed = {}\n")
     with pytest.raises(OptsuiteError, match="expected some of accuracy, latency, size, got speed"):
         config.read(file).tolerances_of([])
+    speed = Figure(name="speed", label="speed", unit="", better="higher", tolerance=0.1)
+    assert list(config.read(file).tolerances_of([], known=[speed]).effective()) == ["accuracy", "latency", "size"]
+    assert list(config.read(file).tolerances_of([speed]).effective()) == ["accuracy", "latency", "size", "speed"]
 
 
 @pytest.mark.parametrize(

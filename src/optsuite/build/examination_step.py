@@ -14,9 +14,9 @@ import msgspec
 from optsuite.build import sources
 from optsuite.build.keys import canonical
 from optsuite.build.step import Step
-from optsuite.errors import OptsuiteError
+from optsuite.errors import OptsuiteError, UnavailableError
 from optsuite.examine.examination import Examination, ExaminationTask, Found
-from optsuite.spec.artifact import FINDINGS, TFLITE, Artifact
+from optsuite.spec.artifact import ABSENT, FINDINGS, TFLITE, Artifact
 from optsuite.spec.data import Split
 from optsuite.spec.metric import Metric
 
@@ -103,7 +103,13 @@ class ExaminationStep(Step):
             metric=self.setup.metric,
             splits={name: self._verified(name, splits) for name in self.needs},
         )
-        return {FINDINGS: msgspec.json.encode(self._checked(self.setup.examination.run(task)))}
+        try:
+            found = self.setup.examination.run(task)
+        except UnavailableError:
+            raise
+        except OptsuiteError as error:
+            return {ABSENT: str(error).encode()}  # as much a function of the file as any figure
+        return {FINDINGS: msgspec.json.encode(self._checked(found))}
 
     def _checked(self, found: Found) -> Found:
         """Refuse figures that the examination does not declare, and what is not a record of its type."""
@@ -130,7 +136,11 @@ class ExaminationStep(Step):
 
 
 def findings(artifact: Artifact, examination: Examination[Found]) -> Found:
-    """Read the record of an examination from its artifact; OptsuiteError for another record."""
+    """Read the record of an examination from its artifact; OptsuiteError, which says why, where it has none."""
+    if ABSENT in artifact:
+        raise OptsuiteError(
+            f"could not be examined by {examination.name}: {artifact[ABSENT].decode('utf-8', 'replace')}"
+        )
     try:
         record: Any = msgspec.json.decode(artifact[FINDINGS], type=examination.record)
     except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -71,12 +71,7 @@ class Examiner:
 
     def steps(self, files: Iterable[StoredFile]) -> list[ExaminationStep]:
         """Return the steps that `examine` would do, or find done."""
-        return [
-            self._step(file, examination)
-            for file in files
-            for examination in self._examinations
-            if not self._unavailable(examination)
-        ]
+        return [self._step(file, examination) for file in files for examination in self.available()]
 
     def examine(self, files: Collection[StoredFile], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Examine the files, unless the store has what there is to find."""
@@ -87,6 +82,10 @@ class Examiner:
                 if step.key not in self._failures:
                     name = f"{file.index_name.name}@{step.setup.examination.name}"
                     self._store.point(file.index_name.with_name(name), step.key)
+
+    def available(self) -> list[Examination[Any]]:
+        """Return the examinations that this machine can do."""
+        return [one for one in self._examinations if not self._unavailable(one)]
 
     def find(self, file: StoredFile, examination: Examination[Found]) -> Found:
         """Return what an examination found of a file; OptsuiteError, which says why, where it found nothing."""

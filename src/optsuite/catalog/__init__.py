@@ -6,6 +6,7 @@ from optsuite.catalog.loaders.folder import from_folder
 from optsuite.catalog.loaders.npz import from_npz
 from optsuite.catalog.loaders.tfdata import from_tfdata
 from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.examine.target import Target
 from optsuite.results.examined import Findings
 from optsuite.results.figures import Figure
 from optsuite.spec.data import Dataset, Split
@@ -40,6 +41,7 @@ __all__ = [
     "Schedule",
     "Split",
     "Stage",
+    "Target",
     "TopK",
     "Variant",
     "from_folder",

@@ -11,9 +11,11 @@ from optsuite.catalog.datasets import DATASETS
 from optsuite.catalog.examinations import EXAMINATIONS
 from optsuite.catalog.models import MODELS
 from optsuite.catalog.recipes import PIPELINES, RECIPES
+from optsuite.catalog.targets import TARGETS
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination
+from optsuite.examine.target import Target
 from optsuite.results.figures import FIGURES, NAME, RESERVED, Figure
 from optsuite.results.header import CatalogNames
 from optsuite.spec.data import Dataset
@@ -31,7 +33,8 @@ class Catalog:
         models: The models.
         recipes: The recipes; "baseline", which has no stages, is always one of them.
         variants: The variants; "keras", the Keras model itself, is always one of them.
-        examinations: The examinations; optsuite's own are always among them.
+        examinations: The examinations of every file; optsuite's own are always among them.
+        targets: Where a file may run, each with the examinations that tell what is known of a file there.
         user_defined: The entries that the user's catalogue file added, or None where there is no such file.
 
     """
@@ -41,12 +44,20 @@ class Catalog:
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     variants: Mapping[str, Variant] = field(default_factory=dict)
     examinations: Mapping[str, Examination[Any]] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
     user_defined: Catalog | None = None
 
     @classmethod
     def builtin(cls) -> Catalog:
         """Return the entries that optsuite has."""
-        return cls(datasets=DATASETS, models=MODELS, recipes=RECIPES, variants=VARIANTS, examinations=EXAMINATIONS)
+        return cls(
+            datasets=DATASETS,
+            models=MODELS,
+            recipes=RECIPES,
+            variants=VARIANTS,
+            examinations=EXAMINATIONS,
+            targets=TARGETS,
+        )
 
     def names(self) -> CatalogNames:
         """Return the names of all entries, in the order of reports."""
@@ -58,8 +69,11 @@ class Catalog:
         )
 
     def figures(self) -> tuple[Figure, ...]:
-        """Return the declarations of all figures of a row, those of examinations last."""
-        return (*FIGURES, *(figure for one in self.examinations.values() for figure in one.figures))
+        """Return the declarations of all figures that there are, those of examinations last."""
+        return (*FIGURES, *(figure for one in self._examinations() for figure in one.figures))
+
+    def _examinations(self) -> list[Examination[Any]]:
+        return [*self.examinations.values(), *(one for target in self.targets.values() for one in target.examinations)]
 
     def joined(self, user_defined: Catalog) -> Catalog:
         """Return a catalog with the user's entries after these.
@@ -83,12 +97,12 @@ class Catalog:
     def _check_figures(self) -> None:
         """Refuse names of figures that are taken, or can't be the names of columns and settings."""
         taken = set(RESERVED)
-        for examination in self.examinations.values():
+        for examination in self._examinations():
             for figure in examination.figures:
                 if figure.name in taken or not re.match(NAME, figure.name):
                     raise OptsuiteError(
-                        f"examination {examination.name}: expected a new name of small letters, digits and '_' for its "
-                        f"figure, got {figure.name!r}"
+                        f"examination {examination.name}: expected a new name of small letters, digits, '_' and '-' "
+                        f"for its figure, got {figure.name!r}"
                     )
                 taken.add(figure.name)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.profiles import PROFILES
 from optsuite.catalog.recipes import BASELINE
 from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination
+from optsuite.examine.target import Target
+from optsuite.results.figures import FIGURES, Figure
 from optsuite.results.header import Requested
 from optsuite.spec.data import Dataset
 from optsuite.spec.experiment import Candidate, Experiment, Profile
@@ -34,6 +38,7 @@ class Selection:
         profile: How much work is spent on each experiment.
         experiments: The experiments, in the order of reports.
         variants: The variants, in the order of reports.
+        targets: The targets that files are examined for.
         unsupported: The ids of experiments that were requested but do not fit, and why.
 
     """
@@ -43,7 +48,16 @@ class Selection:
     profile: Profile
     experiments: tuple[Experiment, ...]
     variants: tuple[Variant, ...]
+    targets: tuple[Target, ...] = ()
     unsupported: Mapping[str, str] = field(default_factory=dict)
+
+    def examinations(self) -> list[Examination[Any]]:
+        """Return the examinations of every file, those of the targets last."""
+        return [*self.catalog.examinations.values(), *(one for target in self.targets for one in target.examinations)]
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Return the declarations of all figures of a row, those of examinations last."""
+        return (*FIGURES, *(figure for one in self.examinations() for figure in one.figures))
 
     def rows(self) -> Iterator[Candidate]:
         """Every experiment with every variant that it can take."""
@@ -62,12 +76,13 @@ def select(
     models: Sequence[str] = (),
     recipes: Sequence[str] = (),
     variants: Sequence[str] = (),
+    targets: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
 ) -> Selection:
     """Look up the requested names.
 
-    By default it is the first dataset, all models that take it, the recipes of the matrix and all variants. Where the
-    user has datasets or models, the default is those, and the user's recipes are run too.
+    By default it is the first dataset, all models that take it, the recipes of the matrix, all variants and no target.
+    Where the user has datasets or models, the default is those, and the user's recipes are run too.
 
     Raises:
         OptsuiteError: A name is unknown, or the selection leaves nothing to run.
@@ -97,11 +112,13 @@ def select(
             recipes=tuple(recipes),
             variants=tuple(variants),
             seeds=tuple(seeds),
+            targets=tuple(targets),
         ),
         catalog=catalog,
         profile=pick(PROFILES, [profile], "profile")[0],
         experiments=tuple(found),
         variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
+        targets=tuple(pick(catalog.targets, targets, "target")),
         unsupported=unsupported,
     )
     if not any(selection.rows()):

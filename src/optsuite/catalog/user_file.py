@@ -12,6 +12,7 @@ from typing import Any
 from optsuite.catalog.catalog import ENTRIES, Catalog
 from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination
+from optsuite.examine.target import Target
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
 from optsuite.spec.names import by_name
@@ -24,6 +25,7 @@ _TYPES: dict[str, type[Any]] = {
     "recipes": Recipe,
     "variants": Variant,
     "examinations": Examination,
+    "targets": Target,
 }
 
 
@@ -33,7 +35,7 @@ def read(path: Path) -> Catalog:
     The file is a module like any other, under its own name, so that the processes that build can import it.
 
     Args:
-        path: A Python file that declares any of DATASETS, MODELS, RECIPES, VARIANTS and EXAMINATIONS.
+        path: A Python file that declares any of DATASETS, MODELS, RECIPES, VARIANTS, EXAMINATIONS and TARGETS.
 
     Raises:
         OptsuiteError: The file fails, declares none of these lists, or has something else in them.

@@ -49,6 +49,7 @@ def command(
     judged.
     """
     from optsuite import config
+    from optsuite.catalog.catalog import Catalog
     from optsuite.judge.compare import compare
     from optsuite.judge.history import before_and_after
     from optsuite.judge.pairs import ComparedRun
@@ -58,7 +59,9 @@ def command(
 
     _check_outputs([markdown_path, json_path], inputs=[reference_path, new_path, spread_path])
     reference, new = read(reference_path), read(new_path)
-    tolerances = config.read(PYPROJECT).tolerances_of([*reference.header.figures, *new.header.figures])
+    tolerances = config.read(PYPROJECT).tolerances_of(
+        [*reference.header.figures, *new.header.figures], known=Catalog.builtin().figures()
+    )
     retime = side_by_side(open_store(cache))
     spread = ComparedRun.of(read(spread_path)) if spread_path else None
     judged = compare(ComparedRun.of(reference), ComparedRun.of(new), tolerances, retime, spread)

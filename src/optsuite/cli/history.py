@@ -19,10 +19,12 @@ def command(folder: Path, out: Path) -> int:
     DIR is the folder of pytest's --benchmark-storage option, in which --benchmark-autosave stores each run.
     """
     from optsuite import config
+    from optsuite.catalog.catalog import Catalog
     from optsuite.judge import history
 
     runs, left_out = history.load(folder)
-    tolerances = config.read(PYPROJECT).tolerances_of(figure for run in runs for figure in run.header.figures)
+    declared = [figure for run in runs for figure in run.header.figures]
+    tolerances = config.read(PYPROJECT).tolerances_of(declared, known=Catalog.builtin().figures())
     regressed = history.regressions(runs, tolerances)
     from optsuite.report import history as history_report
     from optsuite.report import tables

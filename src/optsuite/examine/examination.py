@@ -72,6 +72,7 @@ class Examination(ABC, Generic[Found]):
         """Examine a file.
 
         Raises:
-            OptsuiteError: The file can't be examined; the message says why.
+            OptsuiteError: The file can't be examined; the message, which says why, is kept as the result.
+            UnavailableError: Something else than the file is the cause; nothing is kept, and the next run tries again.
 
         """

@@ -40,7 +40,7 @@ def compare(
         *significance.judgements(pairs, tolerances),
         *(_size(pair, BYTES, tolerances) for pair in pairs),
         *(_size(pair, GZIP_BYTES, tolerances) for pair in pairs if not pair.redrawn),
-        *(judged for pair in pairs for judged in _examined(pair, _declared_by_both(reference, new), tolerances)),
+        *(judged for pair in pairs for judged in _examined(pair, reference, new, tolerances)),
         *(judged for pair in pairs if (judged := _invariants(pair))),
         *(_latency(pair, reference, new, tolerances, retime) for pair in pairs),
     ]
@@ -134,11 +134,20 @@ def _growth(pair: RowPair, figure: Figure, tolerance: float) -> Judgement:
     return pair.judge(figure.name, verdict, detail, value=worse / abs(before), tolerance=tolerance)
 
 
-def _examined(pair: RowPair, declared: Iterable[Figure], tolerances: Tolerances) -> Iterator[Judgement]:
-    """Judge the figures that examinations of both runs declare, of a row that has them."""
-    for figure in declared:
+def _examined(pair: RowPair, reference: ComparedRun, new: ComparedRun, tolerances: Tolerances) -> Iterator[Judgement]:
+    """Judge the figures that examinations of both runs declare, of a row that has them.
+
+    Figures of other versions of a tool are not compared; nor are those that depend on the weights of another training.
+    """
+    for figure in _declared_by_both(reference, new):
+        tools = [side.header.tools(figure.name) for side in (reference, new)]
         if any(one.figure(figure.name) is not None for one in (*pair.before, *pair.after)):
-            yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
+            if tools[0] != tools[1]:
+                yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"other tools: {'; '.join(tools)}")
+            elif figure.varies and pair.redrawn:
+                yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"{pair.redrawn}, and it depends on the weights")
+            else:
+                yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
 
 
 def _invariants(pair: RowPair) -> Judgement | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import optsuite
 from optsuite.catalog.selection import Selection, absence
 from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination
 from optsuite.measure.monitor import Monitor
 from optsuite.results.built import Built
-from optsuite.results.header import Absence, Header
+from optsuite.results.header import Absence, Examined, Header
 from optsuite.results.measured import Measured
 from optsuite.results.reader import SCHEMA
 from optsuite.spec.data import Split
@@ -42,12 +44,22 @@ class Record:
             self._absences[experiment.id, variant.name] = str(error).strip().splitlines()[-1]
             raise
 
-    def header(self, monitor: Monitor, test: Split, *, build_s: float, examine_s: float, measure_s: float) -> Header:
+    def header(
+        self,
+        monitor: Monitor,
+        test: Split,
+        examinations: Iterable[Examination[Any]],
+        *,
+        build_s: float,
+        examine_s: float,
+        measure_s: float,
+    ) -> Header:
         """Return what goes into the JSON beside the benchmarks.
 
         Args:
             monitor: What watched the machine.
             test: The test split.
+            examinations: The examinations that this machine could do.
             build_s: How long building took, in seconds.
             examine_s: How long examining took, in seconds.
             measure_s: How long measuring took, in seconds.
@@ -61,12 +73,16 @@ class Record:
             profile=selected.profile.name,
             requested=selected.requested,
             catalog=selected.catalog.names(),
-            figures=selected.catalog.figures(),
+            figures=selected.figures(),
             experiments=(*(experiment.id for experiment in selected.experiments), *selected.unsupported),
             variants=tuple(variant.name for variant in selected.variants),
             environment=monitor.environment,
             build_s=build_s,
             examine_s=examine_s,
+            examinations=tuple(
+                Examined(name=one.name, figures=tuple(figure.name for figure in one.figures), tools=one.tools())
+                for one in examinations
+            ),
             measure_s=measure_s,
             reference_times=tuple(monitor.reference_times),
             labels=tuple(test.y.tolist()) if metric.classes else (),

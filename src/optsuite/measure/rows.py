@@ -44,7 +44,7 @@ class FileFindings:
     contents: Contents
     graph: Graph
     sizes: Sizes
-    figures: Mapping[str, float]
+    figures: Mapping[str, int | float]
     notes: tuple[str, ...]
     unexamined: Mapping[str, str]
 
@@ -77,7 +77,7 @@ def findings(examiner: Examiner, file: StoredFile, examinations: Iterable[Examin
         OptsuiteError: One of the examinations that every row needs failed.
 
     """
-    figures: dict[str, float] = {}
+    figures: dict[str, int | float] = {}
     notes: list[str] = []
     unexamined: dict[str, str] = {}
     answered, contents = examiner.find(file, ACCURACY), examiner.find(file, KERNELS)

@@ -57,7 +57,7 @@ class Suite:
         self._config = config
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._splits: dict[str, Split] = {}
-        self._examinations = selection.catalog.examinations.values()
+        self._examinations = selection.examinations()
         self._examiner = Examiner(
             self._examinations,
             selection.experiments[0].dataset,
@@ -232,6 +232,7 @@ class Suite:
         return self.record.header(
             self.monitor,
             self.split("test"),
+            self._examiner.available(),
             build_s=self._build_s,
             examine_s=self._examine_s,
             measure_s=self._measure_s(),

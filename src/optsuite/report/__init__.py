@@ -74,7 +74,7 @@ def _markdown(
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(kernels.invariants(run)),
-        examined="" if (table := tables.examined(run)).empty else tables.markdown(table),
+        examinations={name: tables.markdown(table) for name, table in tables.examinations(run).items()},
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),

@@ -14,6 +14,7 @@ from optsuite.report import escape
 from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.run import Run
+from optsuite.units import number
 
 _MISSING = "—"
 _SD = "_sd"
@@ -115,6 +116,29 @@ def examined(run: Run) -> pd.DataFrame:
             names = {"exp_id": row.measured.experiment, "variant": row.measured.variant}
             lines.append(names | values | {"absent": reasons})
     return pd.DataFrame(lines)
+
+
+def examinations(run: Run) -> dict[str, pd.DataFrame]:
+    """Return a table for each examination that declares figures: one line per file that has any of them.
+
+    Numbers are texts, as an examination's figures are of any size; seconds become microseconds.
+    """
+    lines = examined(run)
+    declared = {figure.name: figure for figure in run.header.figures}
+    tables = {}
+    for one in run.header.examinations:
+        names = [name for name in one.figures if name in lines]
+        if not names:
+            continue
+        found = lines.loc[lines[names].notna().any(axis=1)]
+        table = found[["exp_id", "variant"]].copy()
+        for name in names:
+            short, scale = name.removeprefix(f"{one.name}_"), 1.0
+            if declared[name].unit == "s":
+                short, scale = f"{short.removesuffix('_s')}_us", 1e6
+            table[short] = [pd.NA if pd.isna(value) else number(scale * value) for value in found[name]]
+        tables[one.name] = table
+    return tables
 
 
 def int8(results: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ class Findings:
 
     """
 
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, int | float] = field(default_factory=dict)
     note: str = ""
 
 

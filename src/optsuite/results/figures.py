@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-NAME = "^[a-z][a-z0-9_]{0,39}$"
+NAME = "^[a-z][a-z0-9_-]{0,59}$"
 """What the names of figures match: they become columns and settings."""
 
 
@@ -17,12 +17,13 @@ class Figure:
     """The declaration of one figure.
 
     Attributes:
-        name: Its name in the JSON and in tables: small letters, digits and "_".
+        name: Its name in the JSON and in tables: small letters, digits, "_" and "-".
         label: Its name in figures and on the page.
         unit: Its unit; an empty string for fractions and counts.
         better: Which direction is better.
         tolerance: How much worse than in the reference run still counts as the same, by default: an accuracy drop as
             a fraction, or by what share of the reference run's a figure is worse. None for a figure that is not judged.
+        varies: Whether it depends on the values of weights, so that it differs between two trainings of one model.
         setting: Its name in `[tool.optsuite.tolerances]`, where several figures share one; else it is `name`.
 
     """
@@ -32,6 +33,7 @@ class Figure:
     unit: str
     better: Literal["higher", "lower"]
     tolerance: float | None = None
+    varies: bool = False
     setting: str = ""
 
     @property

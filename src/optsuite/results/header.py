@@ -91,6 +91,7 @@ class Requested:
     recipes: tuple[str, ...]
     variants: tuple[str, ...]
     seeds: tuple[int, ...]
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,15 @@ class CatalogNames:
     recipes: tuple[str, ...]
     variants: tuple[str, ...]
     pipelines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """An examination of a run: its name, the names of its figures, and its tools with their versions."""
+
+    name: str
+    figures: tuple[str, ...]
+    tools: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +133,7 @@ class Header:
         build_s: How long building took, in seconds.
         measure_s: How long measuring took, in seconds.
         examine_s: How long examining the files took, in seconds.
+        examinations: The examinations that this machine could do.
         reference_times: The times of the reference model around each timed row.
         labels: The labels of the test images; none where the metric is not one of classes.
         built: The Keras models, those of references included.
@@ -152,12 +163,18 @@ class Header:
     data_sha256: str = ""
     trainings: tuple[Trainings, ...] = field(default=(), repr=False)
     examine_s: Seconds = 0.0
+    examinations: tuple[Examined, ...] = ()
 
     @property
     def comparability(self) -> dict[str, str]:
         """The properties that two runs must share to be compared; one that a run does not have is empty."""
         named = {"profile": self.profile, "dataset": self.requested.dataset}
         return named | {"metric": self.metric, "test split": self.data_sha256[:12]}
+
+    def tools(self, figure: str) -> str:
+        """Return the tools that found a figure, in words; an empty string where they are not known."""
+        found = (one.tools for one in self.examinations if figure in one.figures)
+        return ", ".join(f"{name} {version}" for tools in found for name, version in tools.items())
 
     def absence(self, experiment: str, variant: str) -> str:
         """Return why there is no such row."""

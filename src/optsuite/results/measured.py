@@ -85,7 +85,7 @@ class Measured:
     gzip_bytes: Count
     weights: tuple[LayerWeights, ...] = field(repr=False)
     note: str
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, int | float] = field(default_factory=dict)
     unexamined: Mapping[str, str] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:

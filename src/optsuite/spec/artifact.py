@@ -22,6 +22,8 @@ LOGITS = "logits.npz"
 """The answers of a teacher to the training inputs."""
 FINDINGS = "findings.json"
 """What an examination found of a .tflite file."""
+ABSENT = "absent.txt"
+"""Why an examination finds nothing of a .tflite file."""
 IMPORTED = "imported"
 """An empty file: it marks an artifact that was imported from a bundle, not built here."""
 

@@ -1,0 +1,23 @@
+"""The catalogue of targets: where a file is to run. Each is examined when it is named (`--optsuite-targets`)."""
+
+from __future__ import annotations
+
+from optsuite.examine.ethos_u import EthosU
+from optsuite.examine.target import Target
+from optsuite.examine.tflm import Difference, Memory
+from optsuite.spec.names import by_name
+
+
+def ethos_u(accelerator: str, system_config: str) -> Target:
+    """Return the target of an Ethos-U without DRAM: weights in flash, tensors in SRAM."""
+    npu = EthosU(name=accelerator, accelerator=accelerator, system_config=system_config, memory_mode="Shared_Sram")
+    return Target(name=accelerator, examinations=(npu,))
+
+
+TARGETS = by_name(
+    Target(name="tflm", examinations=(Memory(), Difference())),
+    ethos_u("ethos-u55-128", "Ethos_U55_High_End_Embedded"),
+    ethos_u("ethos-u55-256", "Ethos_U55_High_End_Embedded"),
+    ethos_u("ethos-u65-256", "Ethos_U65_Embedded"),
+    ethos_u("ethos-u85-256", "Ethos_U85_SYS_Flash_High"),
+)

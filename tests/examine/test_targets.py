@@ -1,0 +1,161 @@
+"""The examinations of targets, by the real tools: TFLM's interpreter and Arm's Vela."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from catalogs import BUILTIN
+from runs import SMOKE, Smoke, run_pytest
+
+from optsuite.__main__ import main
+from optsuite.catalog.selection import select
+from optsuite.catalog.targets import TARGETS
+from optsuite.errors import OptsuiteError
+from optsuite.examine.ethos_u import EthosU
+from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.examine.tflm import _stderr_of
+from optsuite.files import File
+from optsuite.measure.probe_models import matrix_product
+from optsuite.results import reader
+from optsuite.spec.data import Split
+from optsuite.spec.metric import ACCURACY
+
+needs_tflm = pytest.mark.skipif(
+    importlib.util.find_spec("tflite_micro") is None, reason="tflite-micro has development releases only"
+)
+MEMORY, DIFFERENCE = TARGETS["tflm"].examinations
+(U55,), (U85,) = (TARGETS[name].examinations for name in ("ethos-u55-128", "ethos-u85-256"))
+
+
+def _task(dtype: str, outputs: int = 3) -> ExaminationTask:
+    """A matrix product, and random inputs."""
+    rng = np.random.default_rng(0)
+    test = Split(x=rng.random((50, 8), np.float32) / 8, y=rng.integers(0, 3, 50).astype(np.int32))
+    content = matrix_product(batch=1, inputs=8, outputs=outputs, dtype=dtype)
+    return ExaminationTask(content=content, metric=ACCURACY, splits={"test": test})
+
+
+@needs_tflm
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_the_arena_of_a_known_model(dtype: str) -> None:
+    """The head holds the input and the output, each at an address that 16 divides; the sum is the whole."""
+    found = MEMORY.run(_task(dtype)).figures
+    size = 1 if dtype == "int8" else 4
+    assert found["tflm_head_bytes"] == sum(-(-values * size // 16) * 16 for values in (8, 3))
+    assert found["tflm_arena_bytes"] == found["tflm_head_bytes"] + found["tflm_tail_bytes"]
+    assert 0 <= found["tflm_accuracy"] <= 1
+
+
+@needs_tflm
+def test_the_answers_are_those_of_litert_to_a_step() -> None:
+    """A float has no steps to count."""
+    assert DIFFERENCE.run(_task("float32")).figures == {"tflm_changed": 0}
+    found = DIFFERENCE.run(_task("int8")).figures
+    assert found["tflm_changed"] == 0
+    assert found["tflm_steps"] <= 1
+
+
+@needs_tflm
+def test_what_tflm_can_not_run_says_why() -> None:
+    """What it prints from C++ is the reason."""
+    broken = bytearray(_task("int8").content)
+    place = broken.index(b"TFL3") + 4
+    task = replace(_task("int8"), content=bytes(broken[:place]) + bytes(len(broken) - place))
+    with pytest.raises(OptsuiteError, match="TFLM can't run it: "):
+        MEMORY.run(task)
+
+
+def test_what_is_written_below_python_is_caught() -> None:
+    """And the next line goes where it did before."""
+    assert _stderr_of(lambda: os.write(2, b"from below\n")) == "from below\n"
+
+
+@pytest.mark.parametrize("examination", [U55, U85], ids=lambda one: one.name)
+def test_the_figures_of_an_npu(examination: Examination[Any]) -> None:
+    """All that are declared; more weights are more flash and more cycles."""
+    small, large = (examination.run(_task("int8", outputs)).figures for outputs in (3, 300))
+    assert set(small) == {figure.name for figure in examination.figures}
+    for name in ("flash_bytes", "weight_bytes", "cycles", "inference_s"):
+        assert 0 < small[f"{examination.name}_{name}"] < large[f"{examination.name}_{name}"]
+    assert small[f"{examination.name}_sram_bytes"] > 0
+    assert small[f"{examination.name}_cpu_operators"] == 0
+
+
+def test_a_file_of_floats_does_not_run_on_an_npu() -> None:
+    """It is a reason, not a figure."""
+    with pytest.raises(OptsuiteError, match="no operator of it runs on the NPU"):
+        U55.run(_task("float32"))
+
+
+def test_a_system_of_ones_own(tmp_path: Path) -> None:
+    """From a configuration file, by its content; a section that it lacks is named."""
+    import ethosu
+
+    vela_ini = Path(ethosu.__path__[0]) / "config_files" / "Arm" / "vela.ini"
+    text = vela_ini.read_text().replace("System_Config.Ethos_U55_Deep_Embedded", "System_Config.Mine")
+    (tmp_path / "mine.ini").write_text(text)
+    mine = EthosU(
+        name="mine",
+        accelerator="ethos-u55-64",
+        system_config="Mine",
+        memory_mode="Shared_Sram",
+        config=File.of(tmp_path / "mine.ini"),
+    )
+    assert mine.run(_task("int8")).figures["mine_cycles"] > 0
+    with pytest.raises(OptsuiteError, match=r"Vela failed: .*Other"):
+        replace(mine, system_config="Other").run(_task("int8"))
+
+
+def test_targets_are_named() -> None:
+    """None by default; an unknown one is an error that lists them."""
+    chosen = select(BUILTIN, models=["tutorial"], targets=["ethos-u55-128"])
+    assert [one.name for one in chosen.examinations()][-1] == "ethos-u55-128"
+    assert "ethos-u55-128_cycles" in {figure.name for figure in chosen.figures()}
+    assert select(BUILTIN, models=["tutorial"]).targets == ()
+    with pytest.raises(OptsuiteError, match="unknown target 'm4'; expected one of tflm, ethos-u55-128"):
+        select(BUILTIN, targets=["m4"])
+
+
+@pytest.mark.slow
+def test_what_pruning_brings_on_an_npu(smoke: Smoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The real command: a pruned file of the same bytes is smaller in flash there, and takes fewer cycles."""
+    done = run_pytest(
+        *SMOKE,
+        "--optsuite-recipes=baseline,prune-0.8",
+        "--optsuite-variants=int8,fp32",
+        "--optsuite-targets=ethos-u55-128",
+        f"--optsuite-cache={smoke.cache}",
+        f"--benchmark-json={tmp_path / 'run.json'}",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "optsuite: examining 4 steps" in done.stdout
+    run = reader.read(tmp_path / "run.json")
+    before, after = (run.row(f"tutorial_{recipe}_s0", "int8") for recipe in ("baseline", "prune-0.8"))
+    assert before is not None
+    assert after is not None
+    assert before.measured.bytes == after.measured.bytes
+    for name in ("flash_bytes", "weight_bytes", "cycles"):
+        figures = (one.measured.figures[f"ethos-u55-128_{name}"] for one in (after, before))
+        assert next(figures) < 0.8 * next(figures)
+    floats = run.row("tutorial_baseline_s0", "fp32")
+    assert floats is not None
+    assert floats.measured.unexamined == {
+        "ethos-u55-128": "could not be examined by ethos-u55-128: no operator of it runs on the NPU"
+    }
+    assert main(["report", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
+    table = pd.read_csv(tmp_path / "out" / "results.csv").set_index("exp_id")
+    assert table["tflite_int8_ethos-u55-128_flash_bytes"]["tutorial_prune-0.8_s0"] < 10_000
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "## Found by ethos-u55-128\n\nTools: ethos-u-vela " in text
+    capsys.readouterr()
+    assert main(["recommend", str(tmp_path / "run.json"), "--limit", "ethos-u55-128_flash_bytes=10000"]) == 0
+    assert "1 of 4 variants are within the limits: flash on ethos-u55-128 (Vela) at most 10,000 bytes." in (
+        capsys.readouterr().out
+    )
