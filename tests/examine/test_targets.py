@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from catalogs import BUILTIN
-from runs import SMOKE, Smoke, run_pytest
+from runs import ROOT, SMOKE, Smoke, run_pytest
 
 from optsuite.__main__ import main
+from optsuite.catalog import user_file
 from optsuite.catalog.selection import select
 from optsuite.catalog.targets import TARGETS
 from optsuite.errors import OptsuiteError
-from optsuite.examine.ethos_u import EthosU
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.tflm import _stderr_of
-from optsuite.files import File
 from optsuite.measure.probe_models import matrix_product
 from optsuite.results import reader
 from optsuite.spec.data import Split
@@ -94,23 +95,23 @@ def test_a_file_of_floats_does_not_run_on_an_npu() -> None:
         U55.run(_task("float32"))
 
 
-def test_a_system_of_ones_own(tmp_path: Path) -> None:
-    """From a configuration file, by its content; a section that it lacks is named."""
+def test_a_target_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalogue of docs/targets.md; a section that the configuration file lacks is named."""
     import ethosu
 
+    page = (ROOT / "docs" / "targets.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     vela_ini = Path(ethosu.__path__[0]) / "config_files" / "Arm" / "vela.ini"
-    text = vela_ini.read_text().replace("System_Config.Ethos_U55_Deep_Embedded", "System_Config.Mine")
-    (tmp_path / "mine.ini").write_text(text)
-    mine = EthosU(
-        name="mine",
-        accelerator="ethos-u55-64",
-        system_config="Mine",
-        memory_mode="Shared_Sram",
-        config=File.of(tmp_path / "mine.ini"),
-    )
-    assert mine.run(_task("int8")).figures["mine_cycles"] > 0
+    text = vela_ini.read_text().replace("System_Config.Ethos_U55_Deep_Embedded", "System_Config.My_Board")
+    (tmp_path / "vela.ini").write_text(text)
+    (tmp_path / "my_board.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    catalog = BUILTIN.joined(user_file.read(tmp_path / "my_board.py"))
+    (mine,) = select(catalog, models=["tutorial"], targets=["my-board"]).targets[0].examinations
+    assert mine.run(_task("int8")).figures["my-board_cycles"] > 0
     with pytest.raises(OptsuiteError, match=r"Vela failed: .*Other"):
-        replace(mine, system_config="Other").run(_task("int8"))
+        replace(mine, system_config="Other").run(_task("int8"))  # type: ignore[call-arg]
 
 
 def test_targets_are_named() -> None:

@@ -25,8 +25,9 @@ from optsuite.judge import significance, training_spread
 from optsuite.judge.compare import compare
 from optsuite.judge.pairs import ComparedRun, RowPair
 from optsuite.judge.verdict import Judgement, Verdict
-from optsuite.results import reader
+from optsuite.results import figures, reader
 from optsuite.results.answers import Answers
+from optsuite.results.figures import FIGURES
 from optsuite.results.header import Trainings
 from optsuite.results.measured import Measured
 
@@ -68,6 +69,7 @@ def knowing(run: Run, accuracy: Sequence[float] = ACCURACIES, gzip_bytes: Sequen
             "seeds": list(range(len(accuracy))),
             "accuracy": list(accuracy),
             "gzip_bytes": list(gzip_bytes),
+            "figures": {},
         }
         for row in rows
     ]
@@ -124,6 +126,70 @@ def test_another_training_is_judged_against_the_spread(
     assert "trained anew, with other arithmetic (CPU or oneDNN)" in of(found, "accuracy").detail
     assert "against the mean of 7 trainings" in of(found, "accuracy").detail
     assert of(found, "accuracy").value == pytest.approx(0.983 - (1 - wrong / COUNT))
+
+
+def _flash(run: Run, value: int | None, *, varies: bool = True) -> Run:
+    """A copy whose examinations declare a figure, flash, that one row has."""
+    new = copy.deepcopy(run)
+    declared = {"name": "flash", "label": "flash", "unit": "bytes", "better": "lower", "tolerance": 0.01}
+    new["optsuite"]["figures"].append(declared | {"varies": varies})
+    for one in new["benchmarks"]:
+        measured = one["extra_info"]["optsuite"]
+        if (measured["experiment"], measured["variant"]) == ("conv_qat_s0", "int8") and value is not None:
+            measured["figures"] = {"flash": value}
+    return new
+
+
+def _knowing_flash(run: Run, sizes: Sequence[int]) -> Run:
+    new = knowing(_flash(run, 1_500))
+    for one in new["optsuite"]["trainings"]:
+        if (one["experiment"], one["variant"]) == ROW:
+            one["figures"] = {"flash": list(sizes)}
+    return new
+
+
+def _with_flash(base: Run, new: Run) -> Judgement:
+    """What `compare` says of the figure."""
+    before, after = side(base), side(new)
+    tolerances = Tolerances({}, (*FIGURES, *figures.found(after.header.figures)))
+    return of(compare(before, after, tolerances, never), "flash")
+
+
+@pytest.mark.parametrize(
+    ("flash", "verdict"),
+    [
+        (1_500, Verdict.SAME),
+        # As for the gzip size; of 9 tests, p 0.01 / 9 is a t of 5.10: 15.7 %.
+        (1_735, Verdict.SAME),
+        (1_736, Verdict.REGRESSED),
+        (1_265, Verdict.SAME),
+        (1_264, Verdict.IMPROVED),
+        (None, Verdict.MISSING),
+    ],
+)
+def test_a_figure_that_varies_is_judged_against_the_spread(base: Run, flash: int | None, verdict: Verdict) -> None:
+    """Golden: flash on an NPU depends on the weights as the size after gzip does."""
+    found = _with_flash(_knowing_flash(base, SIZES), _flash(trained(base, "there"), flash))
+    assert found.verdict == verdict
+
+
+def test_a_figure_that_varies_is_not_compared_without_a_spread(base: Run) -> None:
+    """But where the same training made both files, it is exact; and so is one that does not vary."""
+    new = _flash(trained(base, "there"), 1_530)
+    assert _with_flash(_flash(base, 1_500), new).verdict is Verdict.NOT_COMPARABLE
+    assert _with_flash(knowing(_flash(base, 1_500)), new).verdict is Verdict.NOT_COMPARABLE
+    here = _flash(trained(base, "here", sha256="other bytes"), 1_530)
+    assert _with_flash(_knowing_flash(base, SIZES), here).verdict is Verdict.REGRESSED
+    exact = _flash(trained(base, "there"), 1_530, varies=False)
+    assert _with_flash(_flash(base, 1_500, varies=False), exact).verdict is Verdict.REGRESSED
+
+
+def test_trainings_have_the_figures_of_examinations(base: Run) -> None:
+    """Those that every seed has."""
+    known = side(_flash(base, 1_500)).trainings[ROW]
+    assert known.values("flash") == (1_500,)
+    assert known.values("gzip_bytes") == (1_500,)
+    assert known.values("arena") == ()
 
 
 def test_raw_sizes_and_invariants_stay_exact(base: Run) -> None:
@@ -261,7 +327,7 @@ def test_trainings_are_added_to_a_run(
 
 def test_impossible_trainings_are_refused(base: Run) -> None:
     """One accuracy and one size per seed."""
-    with pytest.raises(OptsuiteError, match="conv_baseline fp32: expected one accuracy and one gzip size per seed"):
+    with pytest.raises(OptsuiteError, match="conv_baseline fp32: expected one value of each figure per seed"):
         side(knowing(base, gzip_bytes=SIZES[:6]))
 
 

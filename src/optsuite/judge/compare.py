@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from optsuite.config import Tolerances
@@ -32,15 +32,23 @@ def compare(
     _check_comparable(reference.header, new.header)
     if spread:
         _check_comparable(reference.header, spread.header)
+    declared = _declared_by_both(reference, new)
+    others = {
+        figure: "; ".join(tools)
+        for figure in declared
+        if len(tools := {side.header.tools(figure.name): None for side in (reference, new)}) > 1
+    }
+    comparable = [figure for figure in declared if figure not in others]
     pairs, presence = matched(reference, new, (spread or reference).trainings), list(_presence(reference, new))
     if not pairs and not any(one.verdict.fails for one in presence):
         raise OptsuiteError("nothing was compared: the runs have no row in common")
     return [
         *presence,
-        *significance.judgements(pairs, tolerances),
+        *significance.judgements(pairs, tolerances, [GZIP_BYTES, *(one for one in comparable if one.varies)]),
         *(_size(pair, BYTES, tolerances) for pair in pairs),
         *(_size(pair, GZIP_BYTES, tolerances) for pair in pairs if not pair.redrawn),
-        *(judged for pair in pairs for judged in _examined(pair, reference, new, tolerances)),
+        *(judged for pair in pairs for judged in _examined(pair, comparable, tolerances)),
+        *(judged for pair in pairs for judged in _of_other_tools(pair, others)),
         *(judged for pair in pairs if (judged := _invariants(pair))),
         *(_latency(pair, reference, new, tolerances, retime) for pair in pairs),
     ]
@@ -134,20 +142,20 @@ def _growth(pair: RowPair, figure: Figure, tolerance: float) -> Judgement:
     return pair.judge(figure.name, verdict, detail, value=worse / abs(before), tolerance=tolerance)
 
 
-def _examined(pair: RowPair, reference: ComparedRun, new: ComparedRun, tolerances: Tolerances) -> Iterator[Judgement]:
-    """Judge the figures that examinations of both runs declare, of a row that has them.
-
-    Figures of other versions of a tool are not compared; nor are those that depend on the weights of another training.
-    """
-    for figure in _declared_by_both(reference, new):
-        tools = [side.header.tools(figure.name) for side in (reference, new)]
+def _examined(pair: RowPair, declared: Iterable[Figure], tolerances: Tolerances) -> Iterator[Judgement]:
+    """Judge the figures of examinations, of a row that has them; what varies by chance is judged elsewhere."""
+    for figure in declared:
+        if figure.varies and pair.redrawn:
+            continue
         if any(one.figure(figure.name) is not None for one in (*pair.before, *pair.after)):
-            if tools[0] != tools[1]:
-                yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"other tools: {'; '.join(tools)}")
-            elif figure.varies and pair.redrawn:
-                yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"{pair.redrawn}, and it depends on the weights")
-            else:
-                yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
+            yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
+
+
+def _of_other_tools(pair: RowPair, others: Mapping[Figure, str]) -> Iterator[Judgement]:
+    """Figures of other versions of a tool are not compared."""
+    for figure, tools in others.items():
+        if any(one.figure(figure.name) is not None for one in (*pair.before, *pair.after)):
+            yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"other tools: {tools}")
 
 
 def _invariants(pair: RowPair) -> Judgement | None:

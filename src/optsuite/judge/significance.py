@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
 from optsuite.config import Tolerances
 from optsuite.judge.accuracy import pooled
 from optsuite.judge.pairs import RowPair
 from optsuite.judge.training_spread import LEAST, Spread
 from optsuite.judge.verdict import ALPHA, Judgement, Verdict
+from optsuite.results.figures import GZIP_BYTES, Figure
 from optsuite.results.header import Trainings
 
 
@@ -27,7 +27,7 @@ class SignificanceTest:
     """
 
     pair: RowPair
-    metric: Literal["accuracy", "gzip_bytes"]
+    metric: str
     value: float
     tolerance: float
     over: bool
@@ -59,8 +59,10 @@ class SignificanceTest:
         )
 
 
-def judgements(pairs: Sequence[RowPair], tolerances: Tolerances) -> Iterator[Judgement]:
-    """The accuracy of every pair, and the gzip size of those that were trained anew."""
+def judgements(
+    pairs: Sequence[RowPair], tolerances: Tolerances, varying: Sequence[Figure] = (GZIP_BYTES,)
+) -> Iterator[Judgement]:
+    """Judge the accuracy of every pair, and the figures that vary with the weights where it was trained anew."""
     tests: list[SignificanceTest] = []
     for pair in pairs:
         if pair.answers_the_same:
@@ -74,9 +76,14 @@ def judgements(pairs: Sequence[RowPair], tolerances: Tolerances) -> Iterator[Jud
                 "name a run of more seeds with --spread, or compare runs of one machine"
             )
             yield pair.judge("accuracy", Verdict.NOT_COMPARABLE, detail)
-            yield pair.judge("gzip_bytes", Verdict.NOT_COMPARABLE, detail)
+            for figure in varying:
+                if any(one.figure(figure.name) is not None for one in pair.after):
+                    yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)
         else:
-            tests += _against_spread(pair, pair.spread, tolerances)
+            tests.append(_accuracy_against_spread(pair, pair.spread, tolerances))
+            found = [_figure_against_spread(pair, figure, pair.spread, tolerances) for figure in varying]
+            tests += [one for one in found if isinstance(one, SignificanceTest)]
+            yield from (one for one in found if isinstance(one, Judgement))
     worse, better = (holm([getattr(test, name) for test in tests]) for name in ("p_worse", "p_better"))
     for test, p_worse, p_better in zip(tests, worse, better, strict=True):
         yield test.judge(p_worse, p_better, ALPHA / len(tests))
@@ -103,38 +110,55 @@ def _paired(pair: RowPair, tolerances: Tolerances) -> SignificanceTest:
     )
 
 
-def _against_spread(pair: RowPair, trainings: Trainings, tolerances: Tolerances) -> Iterator[SignificanceTest]:
-    """Accuracy and gzip size against the spread of `trainings`: means over the trainings before and after."""
-    row = pair.experiment, pair.variant
+def _accuracy_against_spread(pair: RowPair, trainings: Trainings, tolerances: Tolerances) -> SignificanceTest:
+    """Accuracy against the spread of `trainings`: means over the trainings before and after."""
     before, after = fmean(pair.trainings.accuracy), fmean(one.test.accuracy for one in pair.after)
     spread = Spread.of(trainings.accuracy, resolution=1 / pair.before[0].test.count)
-    yield _spread_test(
+    return _spread_test(
         pair,
         "accuracy",
         value=before - after,
         spread=spread,
-        tolerance=tolerances.of("accuracy", *row),
+        tolerance=tolerances.of("accuracy", pair.experiment, pair.variant),
         detail=f"{before:.4f} -> {after:.4f}, accuracy drop {before - after:.4f}",
         deviation=f"{spread.sd:.4f}",
     )
-    before, after = fmean(pair.trainings.gzip_bytes), fmean(one.gzip_bytes for one in pair.after)
-    mean = max(1.0, fmean(trainings.gzip_bytes))
-    spread = Spread.of([size / mean for size in trainings.gzip_bytes], resolution=1 / mean)
-    growth = after / max(1.0, before) - 1
-    yield _spread_test(
+
+
+def _figure_against_spread(
+    pair: RowPair, figure: Figure, trainings: Trainings, tolerances: Tolerances
+) -> SignificanceTest | Judgement | None:
+    """A figure against the spread of `trainings`; a verdict where there is nothing to test, None for no such figure."""
+    known, earlier = trainings.values(figure.name), pair.trainings.values(figure.name)
+    later = [value for one in pair.after if (value := one.figure(figure.name)) is not None]
+    if not later and not earlier:
+        return None
+    if len(later) < len(pair.after):
+        return pair.judge(figure.name, Verdict.MISSING, "not found in this run")
+    if len(known) < LEAST or not earlier:
+        detail = f"{pair.redrawn}, and how much trainings differ in it is not known"
+        return pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)
+    before, after = fmean(earlier), fmean(later)
+    mean = max(1e-12, abs(fmean(known)))
+    # Whole numbers can't differ by less than one.
+    resolution = 1 / mean if all(float(value).is_integer() for value in known) else 1e-9
+    spread = Spread.of([value / mean for value in known], resolution=resolution)
+    growth = (after - before) / max(1e-12, abs(before))
+    unit, digits = figure.unit and f" {figure.unit}", ".0f" if figure.unit == "bytes" else ".10g"
+    return _spread_test(
         pair,
-        "gzip_bytes",
-        value=growth,
+        figure.name,
+        value=growth if figure.better == "lower" else -growth,
         spread=spread,
-        tolerance=tolerances.of("size", *row),
-        detail=f"{before:.0f} -> {after:.0f} bytes, {100 * growth:+.1f} %",
+        tolerance=tolerances.of(figure.tolerance_name, pair.experiment, pair.variant),
+        detail=f"{before:{digits}} -> {after:{digits}}{unit}, {100 * growth:+.1f} %",
         deviation=f"{100 * spread.sd:.1f} %",
     )
 
 
 def _spread_test(
     pair: RowPair,
-    metric: Literal["accuracy", "gzip_bytes"],
+    metric: str,
     *,
     value: float,
     spread: Spread,

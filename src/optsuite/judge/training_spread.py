@@ -110,6 +110,11 @@ def trainings(known: Iterable[Trainings], rows: Iterable[Measured], built: Mappi
             seeds=tuple(built[one.experiment].seed for one in measured),
             accuracy=tuple(one.test.accuracy for one in measured),
             gzip_bytes=tuple(one.gzip_bytes for one in measured),
+            figures={
+                name: tuple(one.figures[name] for one in measured)
+                for name in measured[0].figures
+                if all(name in one.figures for one in measured)
+            },
         )
         for (unit, variant), measured in seeds.items()
     }

@@ -56,9 +56,10 @@ def check_run(run: Run, path: Path) -> None:
     if unknown := {experiment for experiment, _ in pairs} - (set(known) & set(run.header.experiments)):
         raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
     for one in run.header.trainings:
-        if not len(set(one.seeds)) == len(one.seeds) == len(one.accuracy) == len(one.gzip_bytes) > 0:
+        counts = {len(values) for values in (one.seeds, one.accuracy, one.gzip_bytes, *one.figures.values())}
+        if counts != {len(set(one.seeds))} or not one.seeds:
             raise OptsuiteError(
-                f"{path}: trainings of {one.experiment} {one.variant}: expected one accuracy and one gzip size per seed"
+                f"{path}: trainings of {one.experiment} {one.variant}: expected one value of each figure per seed"
             )
     try:
         for row in run.rows:

@@ -72,13 +72,18 @@ class ReferenceTimes:
 
 @dataclass(frozen=True, kw_only=True)
 class Trainings:
-    """A row (MODEL_RECIPE and variant) that was trained with several seeds: one accuracy and gzip size per seed."""
+    """A row (MODEL_RECIPE and variant) that was trained with several seeds: one value of each figure per seed."""
 
     experiment: str
     variant: str
     seeds: tuple[Count, ...]
     accuracy: tuple[float, ...]
     gzip_bytes: tuple[Count, ...]
+    figures: Mapping[str, tuple[int | float, ...]] = field(default_factory=dict)
+
+    def values(self, figure: str) -> tuple[int | float, ...]:
+        """Return the values of a figure, one per seed; none where it is not known."""
+        return self.gzip_bytes if figure == "gzip_bytes" else self.figures.get(figure, ())
 
 
 @dataclass(frozen=True, kw_only=True)
