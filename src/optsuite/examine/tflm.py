@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,12 @@ IMAGES = 1_000
 """How many test images are asked: the kernels are reference kernels, written to be read."""
 _ARENA_BYTES = 64 * 2**20
 """What the interpreter may use. How much it does use is recorded."""
+_ARENA = {
+    "total": ("tflm_arena_bytes", "arena"),
+    "head": ("tflm_head_bytes", "arena, head"),
+    "tail": ("tflm_tail_bytes", "arena, tail"),
+}
+"""The parts of the arena, as TFLM calls them -> the name and the label of each figure."""
 _RECORDED = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 
 
@@ -37,34 +43,25 @@ class Memory(Examination[Findings]):
     name: str = "tflm"
     needs = ("test",)
     packages = ("tflite-micro", "numpy")
-    parts: ClassVar[Mapping[str, str]] = {"total": "arena", "head": "arena, head", "tail": "arena, tail"}
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         arena = (
-            Figure(
-                name=f"{self.name}_{'arena' if part == 'total' else part}_bytes",
-                label=f"{label} (TFLM)",
-                unit="bytes",
-                better="lower",
-                tolerance=0.01,
-            )
-            for part, label in self.parts.items()
+            Figure(name=name, label=f"{label} (TFLM)", unit="bytes", better="lower", tolerance=0.01)
+            for name, label in _ARENA.values()
         )
-        accuracy = Figure(
-            name=f"{self.name}_accuracy", label="accuracy of the first 1,000 images (TFLM)", unit="", better="higher"
-        )
-        return (*arena, accuracy)
+        label = "accuracy of the first 1,000 images (TFLM)"
+        return (*arena, Figure(name="tflm_accuracy", label=label, unit="", better="higher"))
 
     def run(self, task: ExaminationTask) -> Findings:
         runner = TflmRunner(task.content)
-        found = {part: int(size) for part, size in _RECORDED.findall(_stderr_of(runner.interpreter.print_allocations))}
-        if set(found) != set(self.parts):
-            raise OptsuiteError(f"expected the sizes of the arena from TFLM, got {found}")
+        recorded = dict(_RECORDED.findall(_stderr_of(runner.interpreter.print_allocations)))
+        if recorded.keys() != _ARENA.keys():
+            raise OptsuiteError(f"expected the sizes of the arena from TFLM, got {recorded}")
         test = task.splits["test"].first(IMAGES)
         accuracy = scored(task.metric, litert.outputs(runner, test.x), test).accuracy
-        sizes = {f"{self.name}_{'arena' if part == 'total' else part}_bytes": size for part, size in found.items()}
-        return Findings(figures={**sizes, f"{self.name}_accuracy": accuracy})
+        sizes = {_ARENA[part][0]: int(size) for part, size in recorded.items()}
+        return Findings(figures={**sizes, "tflm_accuracy": accuracy})
 
 
 @dataclass(frozen=True, kw_only=True)
