@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Callable, Iterable
 
 from optsuite.config import Tolerances
 from optsuite.errors import OptsuiteError
-from optsuite.judge import significance
+from optsuite.judge import exact, significance
 from optsuite.judge.invariants import Violation, in_force, violations
 from optsuite.judge.pairs import ComparedRun, RowPair, matched
 from optsuite.judge.verdict import Judgement, Verdict
-from optsuite.results import figures
 from optsuite.results.built import Built
-from optsuite.results.figures import BYTES, GZIP_BYTES, Figure
+from optsuite.results.figures import BYTES, GZIP_BYTES
 from optsuite.results.header import Header
 from optsuite.results.measured import Measured
 from optsuite.results.timing import Ratio
@@ -32,23 +30,15 @@ def compare(
     _check_comparable(reference.header, new.header)
     if spread:
         _check_comparable(reference.header, spread.header)
-    declared = _declared_by_both(reference, new)
-    others = {
-        figure: "; ".join(tools)
-        for figure in declared
-        if len(tools := {side.header.tools(figure.name): None for side in (reference, new)}) > 1
-    }
-    comparable = [figure for figure in declared if figure not in others]
     pairs, presence = matched(reference, new, (spread or reference).trainings), list(_presence(reference, new))
     if not pairs and not any(one.verdict.fails for one in presence):
         raise OptsuiteError("nothing was compared: the runs have no row in common")
     return [
         *presence,
-        *significance.judgements(pairs, tolerances, [GZIP_BYTES, *(one for one in comparable if one.varies)]),
-        *(_size(pair, BYTES, tolerances) for pair in pairs),
-        *(_size(pair, GZIP_BYTES, tolerances) for pair in pairs if not pair.redrawn),
-        *(judged for pair in pairs for judged in _examined(pair, comparable, tolerances)),
-        *(judged for pair in pairs for judged in _of_other_tools(pair, others)),
+        *significance.judgements(pairs, tolerances, [GZIP_BYTES, *exact.varying(reference.header, new.header)]),
+        *(exact.size(pair, BYTES, tolerances) for pair in pairs),
+        *(exact.size(pair, GZIP_BYTES, tolerances) for pair in pairs if not pair.redrawn),
+        *(judged for pair in pairs for judged in exact.examined(pair, reference.header, new.header, tolerances)),
         *(judged for pair in pairs if (judged := _invariants(pair))),
         *(_latency(pair, reference, new, tolerances, retime) for pair in pairs),
     ]
@@ -100,62 +90,6 @@ def _why_not_requested(built: Built, variant: str, reference: Header, new: Heade
     if built.model in new.catalog.models and built.recipe in new.catalog.recipes:
         return f"matrix {requested.matrix} has no {built.model_recipe}"
     return ""
-
-
-def _declared_by_both(reference: ComparedRun, new: ComparedRun) -> list[Figure]:
-    """Return the figures that examinations of both runs declare, and that are judged."""
-    known = {figure.name for figure in reference.header.figures}
-    found = figures.found(new.header.figures)
-    return [figure for figure in found if figure.name in known and figure.tolerance is not None]
-
-
-def _size(pair: RowPair, figure: Figure, tolerances: Tolerances) -> Judgement:
-    tolerance = tolerances.of(figure.tolerance_name, pair.experiment, pair.variant)
-    if pair.identical:  # another zlib may compress the same file otherwise
-        return pair.judge(figure.name, Verdict.SAME, "identical bytes", tolerance=tolerance)
-    return _growth(pair, figure, tolerance)
-
-
-def _mean(rows: Sequence[Measured], name: str) -> float | None:
-    """Return the mean of a figure over the seeds; None where a seed does not have it."""
-    values = [row.figure(name) for row in rows]
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
-
-
-def _growth(pair: RowPair, figure: Figure, tolerance: float) -> Judgement:
-    """Judge a figure that does not vary by chance: by what share of the reference run's it is worse."""
-    before, after = (_mean(side, figure.name) for side in (pair.before, pair.after))
-    if before is None or after is None:
-        reasons = dict.fromkeys(reason for one in pair.after for reason in one.unexamined.values())
-        missing, words = (Verdict.MISSING, "this run") if after is None else (Verdict.NEW, "the reference run")
-        return pair.judge(figure.name, missing, "; ".join([f"not found in {words}", *reasons]), tolerance=tolerance)
-    worse = after - before if figure.better == "lower" else before - after
-    verdict = Verdict.SAME
-    if abs(worse) > tolerance * abs(before) + 1e-9 * abs(before):  # no rounding error decides
-        verdict = Verdict.REGRESSED if worse > 0 else Verdict.IMPROVED
-    digits = ".0f" if figure.unit == "bytes" else ".10g"
-    detail = f"{before:{digits}} -> {after:{digits}}{figure.unit and ' '}{figure.unit}"
-    if not before:
-        return pair.judge(figure.name, verdict, detail, tolerance=tolerance)
-    detail += f", {100 * (after - before) / abs(before):+.1f} %"
-    return pair.judge(figure.name, verdict, detail, value=worse / abs(before), tolerance=tolerance)
-
-
-def _examined(pair: RowPair, declared: Iterable[Figure], tolerances: Tolerances) -> Iterator[Judgement]:
-    """Judge the figures of examinations, of a row that has them; what varies by chance is judged elsewhere."""
-    for figure in declared:
-        if figure.varies and pair.redrawn:
-            continue
-        if any(one.figure(figure.name) is not None for one in (*pair.before, *pair.after)):
-            yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
-
-
-def _of_other_tools(pair: RowPair, others: Mapping[Figure, str]) -> Iterator[Judgement]:
-    """Figures of other versions of a tool are not compared."""
-    for figure, tools in others.items():
-        if any(one.figure(figure.name) is not None for one in (*pair.before, *pair.after)):
-            yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"other tools: {tools}")
 
 
 def _invariants(pair: RowPair) -> Judgement | None:
