@@ -24,6 +24,7 @@ from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.tflm import _stderr_of
 from optsuite.measure.probe_models import matrix_product
+from optsuite.report import payoff
 from optsuite.results import reader
 from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
@@ -155,6 +156,11 @@ def test_what_pruning_brings_on_an_npu(smoke: Smoke, tmp_path: Path, capsys: pyt
     assert table["tflite_int8_ethos-u55-128_flash_bytes"]["tutorial_prune-0.8_s0"] < 10_000
     text = (tmp_path / "out" / "report.md").read_text()
     assert "## Found by ethos-u55-128\n\nTools: ethos-u-vela " in text
+    assert "## When a recipe pays" in text
+    pays = payoff.table(run).set_index("experiment")
+    for name in ("gzip", "ethos-u55-128_cycles"):
+        assert pays[name]["tutorial_baseline"] == "1.00"
+    assert 0.1 < float(pays["ethos-u55-128_flash_bytes"]["tutorial_prune-0.8"]) < 0.5
     capsys.readouterr()
     assert main(["recommend", str(tmp_path / "run.json"), "--limit", "ethos-u55-128_flash_bytes=10000"]) == 0
     assert "1 of 4 variants are within the limits: flash on ethos-u55-128 (Vela) at most 10,000 bytes." in (

@@ -20,7 +20,7 @@ from optsuite import report
 from optsuite.__main__ import main
 from optsuite.errors import OptsuiteError
 from optsuite.judge import intervals
-from optsuite.report import escape, figures, results_table, tables, timing
+from optsuite.report import escape, figures, payoff, results_table, tables, timing
 from optsuite.results import reader
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.timing import Ratio
@@ -376,3 +376,20 @@ def test_labels(name: str, expected: str) -> None:
 def test_ticks_are_mathematics_still() -> None:
     """Only names are escaped: the powers of ten of a log axis are matplotlib's own, in dollars."""
     assert mpl.rcParams["text.parse_math"]
+
+
+def test_when_a_recipe_pays(run_json: dict[str, Any], write_run: Write) -> None:
+    """Golden: means over the seeds, over those of the baseline; nothing where no target was examined."""
+    assert payoff.table(reader.read(write_run(run_json))).empty
+    declared = {"label": "x", "unit": "", "better": "lower", "headline": True}
+    run_json["optsuite"]["figures"] += [declared | {"name": name} for name in ("flash", "cycles", "arena")]
+    found = {"conv_baseline_s0": {"flash": 200, "cycles": 50, "arena": 0}, "conv_qat_s0": {"flash": 50, "arena": 7}}
+    for one in run_json["benchmarks"]:
+        measured = one["extra_info"].get("optsuite")
+        if measured and measured["variant"] == "int8":
+            measured["figures"] = found[measured["experiment"]]
+    (_, line) = payoff.table(reader.read(write_run(run_json))).to_dict("records")
+    assert line["experiment"] == "conv_qat"
+    assert (line["flash"], line["gzip"]) == ("0.25", "1.00")
+    assert pd.isna(line["cycles"])  # the recipe has none
+    assert pd.isna(line["arena"])  # nothing is a multiple of 0

@@ -43,7 +43,9 @@ class EthosU(Examination[Findings]):
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        def figure(name: str, label: str, unit: str, tolerance: float, *, varies: bool = False) -> Figure:
+        def figure(
+            name: str, label: str, unit: str, tolerance: float, *, varies: bool = False, headline: bool = False
+        ) -> Figure:
             return Figure(
                 name=f"{self.name}_{name}",
                 label=f"{label} on {self.name} (Vela)",
@@ -51,13 +53,14 @@ class EthosU(Examination[Findings]):
                 better="lower",
                 tolerance=tolerance,
                 varies=varies,
+                headline=headline,
             )
 
         return (
-            figure("flash_bytes", "flash", "bytes", 0.01, varies=True),
+            figure("flash_bytes", "flash", "bytes", 0.01, varies=True, headline=True),
             figure("sram_bytes", "SRAM", "bytes", 0.01),
             figure("weight_bytes", "encoded weights", "bytes", 0.01, varies=True),
-            figure("cycles", "cycles", "", 0.01, varies=True),
+            figure("cycles", "cycles", "", 0.01, varies=True, headline=True),
             figure("inference_s", "inference time", "s", 0.01, varies=True),
             figure("cpu_operators", "operators on the CPU", "", 0.0),
         )

@@ -47,7 +47,14 @@ class Memory(Examination[Findings]):
     @property
     def figures(self) -> tuple[Figure, ...]:
         arena = (
-            Figure(name=name, label=f"{label} (TFLM)", unit="bytes", better="lower", tolerance=0.01)
+            Figure(
+                name=name,
+                label=f"{label} (TFLM)",
+                unit="bytes",
+                better="lower",
+                tolerance=0.01,
+                headline=name == "tflm_arena_bytes",
+            )
             for name, label in _ARENA.values()
         )
         label = "accuracy of the first 1,000 images (TFLM)"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from optsuite.files import written
 from optsuite.judge.steadiness import steadiness
-from optsuite.report import about, escape, figures, kernels, page, pipelines, results_table, tables, timing
+from optsuite.report import about, escape, figures, kernels, page, payoff, pipelines, results_table, tables, timing
 from optsuite.results.calibration import Calibration
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
@@ -74,6 +74,7 @@ def _markdown(
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(kernels.invariants(run)),
+        payoff="" if (pays := payoff.table(run)).empty else tables.markdown(pays),
         examinations={name: tables.markdown(table) for name, table in tables.examinations(run).items()},
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),

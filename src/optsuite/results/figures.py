@@ -24,6 +24,7 @@ class Figure:
         tolerance: How much worse than in the reference run still counts as the same, by default: an accuracy drop as
             a fraction, or by what share of the reference run's a figure is worse. None for a figure that is not judged.
         varies: Whether it depends on the values of weights, so that it differs between two trainings of one model.
+        headline: Whether it is one of those by which recipes are compared on a target.
         setting: Its name in `[tool.optsuite.tolerances]`, where several figures share one; else it is `name`.
 
     """
@@ -34,6 +35,7 @@ class Figure:
     better: Literal["higher", "lower"]
     tolerance: float | None = None
     varies: bool = False
+    headline: bool = False
     setting: str = ""
 
     @property
