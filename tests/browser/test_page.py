@@ -249,3 +249,27 @@ def test_a_run_of_nothing_and_of_one(shown_run: Run, show: Show) -> None:
         assert len(page.find_elements(By.CSS_SELECTOR, "#plot .point")) == len(kept)
         assert len(page.find_elements(By.ID, "picks")) == len(kept)
         _quiet(page)
+
+
+def test_figures_of_examinations(shown_run: Run, show: Show) -> None:
+    """One is an axis, on which only the files that have it are drawn, and a column, where what is missing is a dash."""
+    declared = {"name": "cycles", "label": "<b>cycles</b>", "unit": "", "better": "lower", "tolerance": 0.01}
+    shown_run["optsuite"]["figures"].append(declared)
+    for one in shown_run["benchmarks"]:
+        measured = one["extra_info"].get("optsuite")
+        if measured and measured["variant"] == "int8":
+            measured["figures"] = {"cycles": 1_234_567}
+    page = show(shown_run)
+    column = len(page.find_elements(By.CSS_SELECTOR, "#results-table thead th")) - 1
+    assert page.find_elements(By.CSS_SELECTOR, "#results-table thead th")[column].text == "<b>cycles</b>"
+    assert sorted(_column(page, "results-table", column)) == ["1,234,567", "1,234,567", "—", "—", "—", "—"]
+    Select(page.find_element(By.ID, "variant")).select_by_value("")
+    Select(page.find_element(By.ID, "x")).select_by_visible_text("<b>cycles</b>")
+    shown = page.execute_script(
+        "return document.getElementById('plot').data.flatMap(trace => trace.mode === 'markers' ? trace.x : [])"
+    )
+    assert shown == [1_234_567, 1_234_567]
+    _click(page, "#results-table tbody tr td button")
+    heads = [one.text for one in page.find_elements(By.CSS_SELECTOR, "#detail-variants th")]
+    assert heads[-1] == "<b>cycles</b>"
+    _quiet(page)

@@ -18,7 +18,7 @@ from optsuite.report.page import data
 from optsuite.results import figures
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
-from optsuite.units import kilobytes, microseconds
+from optsuite.units import kilobytes, microseconds, number
 
 
 def render(run: Run, test: Split | None) -> str:
@@ -61,7 +61,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "ensure_ascii": False}
-    environment.filters |= {"kilobytes": kilobytes, "microseconds": microseconds}
+    environment.filters |= {"kilobytes": kilobytes, "microseconds": microseconds, "number": number}
     return environment
 
 
