@@ -83,7 +83,13 @@ def dask() -> Iterator[LocalCluster]:
 def address(dask: LocalCluster) -> str:
     """Of the scheduler, once both workers are there: a test before may have killed one."""
     with Client(dask.scheduler_address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=HANGS_S)
+        try:
+            client.wait_for_workers(2, timeout=60)
+        except TimeoutError:
+            # A nanny gives up where the scheduler has not yet seen that the name of its killed worker is free.
+            dask.scale(0)
+            dask.scale(2)
+            client.wait_for_workers(2, timeout=HANGS_S)
     return str(dask.scheduler_address).removeprefix("tcp://")
 
 
