@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -26,6 +27,7 @@ from optsuite.build.durations import Durations
 from optsuite.build.examination_step import ExaminationStep
 from optsuite.build.examiner import Examiner, StoredFile
 from optsuite.build.running import local_workers
+from optsuite.build.scheduler import UnplacedError
 from optsuite.build.step import Done, Step, timed
 from optsuite.build.workers.local import LocalWorkers
 from optsuite.catalog.examinations import ACCURACY, EXAMINATIONS, KERNELS, RUNTIME, SIZE
@@ -244,6 +246,53 @@ def test_a_reason_that_is_the_files_is_kept(store: Store, tmp_path: Path, kind: 
         with pytest.raises(OptsuiteError, match=r"could not be examined by .*: (expected another|the licence server)"):
             found.find(file, failing)
     assert len(list((tmp_path / "times").iterdir())) == runs
+
+
+class Leaves:
+    """Workers of a cluster of which the last leaves when it gets its first step."""
+
+    title = "on a cluster"
+
+    def takes(self, step: Step) -> bool:
+        return True
+
+    def free(self) -> bool:
+        return True
+
+    def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
+        future: Future[Done] = Future()
+        future.set_exception(UnplacedError())
+        return future
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_no_worker_can_do_any_more_is_done_here(store: Store) -> None:
+    """It is no failure of the file."""
+    file, found = stored(store, SMALL), examiner(store, SIZE, KERNELS)
+    found.examine([file], lambda steps, log: Leaves(), io.StringIO())
+    assert found.find(file, SIZE).bytes == len(SMALL)
+    assert found.find(file, KERNELS).macs == 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raises(Zeros):
+    """Has a bug."""
+
+    name: str = "raises"
+
+    def run(self, task: ExaminationTask) -> Findings:
+        raise KeyError("no such key")
+
+
+def test_a_bug_in_an_examination_is_named_in_the_first_line(store: Store) -> None:
+    """Which is what tables show."""
+    every = [*EXAMINATIONS.values(), Raises()]
+    file, found = stored(store, SMALL), examiner(store, *every)
+    examine(found, file)
+    reason = rows.findings(found, file, every).unexamined["raises"]
+    assert reason == "could not be examined by raises: KeyError: 'no such key'"
 
 
 def test_a_file_that_needs_no_examination_of_another_run_is_refused(store: Store) -> None:

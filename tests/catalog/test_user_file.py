@@ -132,6 +132,7 @@ def test_examinations_join_ours(tmp_path: Path) -> None:
         ('name="zero_bytes"', 'name="latency"', "expected a new name of small letters, .* got 'latency'"),
         ('name="zero_bytes"', 'name="zero bytes"', "examination zeros: expected a new name of .* got 'zero bytes'"),
         ("[Zeros()]", "[Zeros(), Zeros(name='more')]", "examination more: expected a new name .* got 'zero_bytes'"),
+        ('better="lower", tol', 'better="lower", setting="size", tol', "expected a new name of .* got 'zero_bytes'"),
         ("[Zeros()]", "[Zeros]", "EXAMINATIONS: expected a list of Examination"),
     ],
 )
@@ -139,3 +140,13 @@ def test_an_examination_that_can_not_join(old: str, new: str, message: str, tmp_
     """Its name, or that of a figure, would be another's."""
     with pytest.raises(OptsuiteError, match=message):
         BUILTIN.joined(user_file.read(_write(tmp_path, EXAMINED.replace(old, new))))
+
+
+def test_examinations_of_one_name_can_not_join(tmp_path: Path) -> None:
+    """That of a target, too: one would be taken for the other."""
+    text = EXAMINED.replace('name: str = "zeros"', 'name: str = "size"').replace(
+        "EXAMINATIONS = [Zeros()]",
+        "from optsuite.catalog import Target\nTARGETS = [Target(name='mine', examinations=(Zeros(),))]",
+    )
+    with pytest.raises(OptsuiteError, match="expected examinations of different names, got size twice"):
+        BUILTIN.joined(user_file.read(_write(tmp_path, text)))

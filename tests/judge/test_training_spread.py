@@ -301,7 +301,7 @@ def test_a_gate_that_could_not_judge_does_not_pass_in_silence(
     Path("new.json").write_text(json.dumps(trained(base, "there") | {"datetime": "2026-01-02"}))
     assert main(["compare", "base.json", "new.json", *options]) == code
     printed = capsys.readouterr().out
-    assert ("8 accuracies and sizes have no verdict" in printed) == ("--spread" not in options)
+    assert ("8 figures have no verdict" in printed) == ("--spread" not in options)
 
 
 def test_trainings_are_added_to_a_run(

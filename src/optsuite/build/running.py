@@ -84,7 +84,6 @@ def _run(
     while left:
         workers = open_workers(left.values(), store.log)
         taken = {key: step for key, step in left.items() if workers.takes(step)}
-        left = {key: step for key, step in left.items() if key not in taken}
         open_workers = _local
         if taken:
             log(f"{doing.now} {len(taken)} steps, {workers.title}")
@@ -97,6 +96,8 @@ def _run(
                     times.add(step, done)
 
             failures |= scheduler.run(taken, store, workers, observe, seconds)
+        # What these workers do not take, or do not take any more.
+        left = {key: step for key, step in left.items() if key not in failures and store.get(key) is None}
     log(f"{doing.then} {len(todo) - len(failures)} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
     return failures
 

@@ -24,11 +24,15 @@ DEATHS_ALLOWED = 1
 """How often the process of a step may be killed before the step fails."""
 
 
+class UnplacedError(Exception):
+    """The end of a future whose step no worker can do any more: it is neither done nor failed."""
+
+
 class Workers(Protocol):
     """The workers that do the steps: processes of this machine, or those of a cluster.
 
     A future ends with BrokenExecutor if the process that did the step was killed, and is cancelled if the step was lost
-    in another way.
+    in another way. It ends with UnplacedError if the last worker that could do the step left.
     """
 
     title: str
@@ -162,10 +166,12 @@ def run(
                     fail(key, ": it was cancelled, twice")
                 elif isinstance(error, BrokenExecutor):
                     fail(key, f": {todo[key].death}")
+                elif isinstance(error, UnplacedError):
+                    continue
                 elif isinstance(error, OptsuiteError):
                     fail(key, f": {error}")
                 elif error is not None:
-                    fail(key, f":\n{''.join(traceback.format_exception(error))}")
+                    fail(key, f": {type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}")
                 else:
                     done = future.result()
                     store.put(key, done.artifact)

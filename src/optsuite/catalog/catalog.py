@@ -97,9 +97,12 @@ class Catalog:
     def _check_figures(self) -> None:
         """Refuse names of figures that are taken, or can't be the names of columns and settings."""
         taken = set(RESERVED)
+        names = [examination.name for examination in self._examinations()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise OptsuiteError(f"expected examinations of different names, got {', '.join(twice)} twice")
         for examination in self._examinations():
             for figure in examination.figures:
-                if figure.name in taken or not re.match(NAME, figure.name):
+                if {figure.name, figure.tolerance_name} & taken or not re.match(NAME, figure.name):
                     raise OptsuiteError(
                         f"examination {examination.name}: expected a new name of small letters, digits, '_' and '-' "
                         f"for its figure, got {figure.name!r}"

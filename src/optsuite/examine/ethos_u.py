@@ -20,6 +20,8 @@ from optsuite.results.figures import Figure
 _LIMIT_S = 600
 _VELA = "import sys; from ethosu.vela.vela import main; sys.exit(main(sys.argv[1:]))"
 _KIB = 1024
+_OF_THE_MACHINE = ("ImportError", "ModuleNotFoundError", "OSError", "PermissionError", "MemoryError")
+"""How the last line of a failure begins that says nothing of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +110,16 @@ class EthosU(Examination[Findings]):
         if done.returncode < 0:
             raise UnavailableError("Vela was killed")
         if done.returncode:
-            words = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["nothing"]
-            raise OptsuiteError(f"Vela failed: {words[-1][:300]}")
+            words = ((done.stderr.strip() or done.stdout.strip()).splitlines() or ["nothing"])[-1][:300]
+            if words.startswith(_OF_THE_MACHINE):
+                raise UnavailableError(f"Vela failed on this machine: {words}")
+            raise OptsuiteError(f"Vela failed: {words}")
         return done.stdout
 
     def _config(self) -> str:
         if self.config:
+            if not Path(self.config.path).is_file():
+                raise UnavailableError(f"{self.config.path} is not on the machine that examines")
             return self.config.path
         try:
             return str(importlib.resources.files("ethosu") / "config_files" / "Arm" / "vela.ini")

@@ -65,8 +65,8 @@ class Judgement:
 
     @property
     def unjudged(self) -> bool:
-        """Whether it is an accuracy or a size that could not be judged: a gate does not pass on that in silence."""
-        return self.verdict is Verdict.NOT_COMPARABLE and self.metric in ("accuracy", "bytes", "gzip_bytes")
+        """Whether something other than latency could not be judged: a gate does not pass on that in silence."""
+        return self.verdict is Verdict.NOT_COMPARABLE and self.metric != "latency"
 
     @property
     def lost_row(self) -> bool:

@@ -61,10 +61,7 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
     return [
         counted,
         *(f"NOT COMPARABLE, {count} times: {reason}" for reason, count in reasons.most_common()),
-        *(
-            [f"{unjudged} accuracies and sizes have no verdict; a gate passes with --allow-not-comparable only"]
-            * bool(unjudged)
-        ),
+        *([f"{unjudged} figures have no verdict; a gate passes with --allow-not-comparable only"] * bool(unjudged)),
         *(
             f"{model}: hypervolume {' -> '.join(map(_volume, both))}, by each run's own times"
             for model, both in volumes.items()

@@ -15,7 +15,7 @@ import dask
 from distributed import Client, KilledWorker, Scheduler, SchedulerPlugin, Worker, WorkerPlugin
 from distributed.client import ClosedClientError
 
-from optsuite.build.scheduler import DEATHS_ALLOWED
+from optsuite.build.scheduler import DEATHS_ALLOWED, UnplacedError
 from optsuite.build.step import Done, Step, timed
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
@@ -141,13 +141,15 @@ class DaskWorkers:
         for future, places in self._at_work:
             if places is not None and not set(places) & set(workers):
                 future.cancel()  # Dask would wait for a worker that is gone; the step is tried again elsewhere
-        return len(self._at_work) < max(1, len(workers))
+        places_used = {place for _, places in self._at_work for place in (workers if places is None else places)}
+        able = len(places_used & set(workers)) if self._at_work else 1
+        return len(self._at_work) < max(1, able)
 
     def submit(self, step: Step, inputs: list[Artifact], urgency: float) -> Future[Done]:
         places = self._alike(step)
         if places == []:
             gone: Future[Done] = Future()
-            gone.set_exception(OptsuiteError("no worker of the cluster is like this machine any more; start again"))
+            gone.set_exception(UnplacedError())
             return gone
         # A teacher's answers are more than Dask likes to send with a task; as data of their own they could be lost.
         with self._asking(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
