@@ -80,6 +80,7 @@ def _run(
     start = time.monotonic()
     times = Durations(store.times)
     failures: dict[str, str] = {}
+    stored: set[str] = set()
     left = todo
     while left:
         workers = open_workers(left.values(), store.log)
@@ -94,10 +95,11 @@ def _run(
                 show(event, step, done)
                 if step and done:
                     times.add(step, done)
+                    stored.add(step.key)
 
             failures |= scheduler.run(taken, store, workers, observe, seconds)
         # What these workers do not take, or do not take any more.
-        left = {key: step for key, step in left.items() if key not in failures and store.get(key) is None}
+        left = {key: step for key, step in left.items() if key not in failures and key not in stored}
     log(f"{doing.then} {len(todo) - len(failures)} of {len(todo)} steps in {time.monotonic() - start:.0f} s")
     return failures
 

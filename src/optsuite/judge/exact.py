@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from optsuite.config import Tolerances
-from optsuite.judge.pairs import RowPair
+from optsuite.judge.pairs import RowPair, has
 from optsuite.judge.verdict import Judgement, Verdict
 from optsuite.results import figures
 from optsuite.results.figures import Figure
@@ -30,14 +30,14 @@ def examined(pair: RowPair, reference: Header, new: Header, tolerances: Toleranc
     new run does not declare, as its targets were not requested, do not vanish in silence.
     """
     for figure in _judged(new):
-        if not _declared(reference, figure) or not _has(pair.before, figure) | _has(pair.after, figure):
+        if not _declared(reference, figure) or not has(pair.before, figure) | has(pair.after, figure):
             continue
         if tools := _other_tools(reference, new, figure):
             yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"other tools: {tools}")
         elif not (figure.varies and pair.redrawn):
             yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))
     for figure in _judged(reference):
-        if not _declared(new, figure) and _has(pair.before, figure):
+        if not _declared(new, figure) and has(pair.before, figure):
             yield pair.judge(figure.name, Verdict.NOT_SELECTED, "not examined in the new run")
 
 
@@ -48,10 +48,6 @@ def _judged(header: Header) -> list[Figure]:
 
 def _declared(header: Header, figure: Figure) -> bool:
     return any(one.name == figure.name for one in header.figures)
-
-
-def _has(rows: Sequence[Measured], figure: Figure) -> bool:
-    return any(one.figure(figure.name) is not None for one in rows)
 
 
 def _other_tools(reference: Header, new: Header, figure: Figure) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from optsuite.judge.training_spread import Rows, trained_anew, trainings
 from optsuite.judge.verdict import Criterion, Judgement, Verdict
 from optsuite.results.built import Built
+from optsuite.results.figures import Figure
 from optsuite.results.header import Header, Trainings
 from optsuite.results.measured import Measured
 from optsuite.results.run import Run
@@ -85,6 +86,11 @@ class RowPair:
         return Judgement(
             experiment=self.experiment, variant=self.variant, metric=metric, verdict=verdict, detail=detail, **figures
         )
+
+
+def has(rows: Iterable[Measured], figure: Figure) -> bool:
+    """Whether any of the rows has the figure."""
+    return any(row.figure(figure.name) is not None for row in rows)
 
 
 def matched(reference: ComparedRun, new: ComparedRun, spread: Rows) -> list[RowPair]:

@@ -11,12 +11,11 @@ from statistics import fmean
 
 from optsuite.config import Tolerances
 from optsuite.judge.accuracy import pooled
-from optsuite.judge.pairs import RowPair
+from optsuite.judge.pairs import RowPair, has
 from optsuite.judge.training_spread import LEAST, Spread
 from optsuite.judge.verdict import ALPHA, Judgement, Verdict
 from optsuite.results.figures import GZIP_BYTES, Figure
 from optsuite.results.header import Trainings
-from optsuite.results.measured import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ def judgements(
             )
             yield pair.judge("accuracy", Verdict.NOT_COMPARABLE, detail)
             for figure in varying:
-                if _has(pair.before, figure) or _has(pair.after, figure):
+                if has(pair.before, figure) or has(pair.after, figure):
                     yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)
         else:
             tests.append(_accuracy_against_spread(pair, pair.spread, tolerances))
@@ -132,7 +131,7 @@ def _figure_against_spread(
     """A figure against the spread of `trainings`; a verdict where there is nothing to test, None for no such figure."""
     known, earlier = trainings.values(figure.name), pair.trainings.values(figure.name)
     later = [value for one in pair.after if (value := one.figure(figure.name)) is not None]
-    known_before = bool(earlier) or _has(pair.before, figure)
+    known_before = bool(earlier) or has(pair.before, figure)
     if not later and not known_before:
         return None
     if len(later) < len(pair.after) and known_before:
@@ -156,10 +155,6 @@ def _figure_against_spread(
         detail=f"{before:{digits}} -> {after:{digits}}{unit}, {100 * growth:+.1f} %",
         deviation=f"{100 * spread.sd:.1f} %",
     )
-
-
-def _has(rows: Sequence[Measured], figure: Figure) -> bool:
-    return any(one.figure(figure.name) is not None for one in rows)
 
 
 def _spread_test(
