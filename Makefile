@@ -101,7 +101,7 @@ constraints:
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(IN_VENV) pip install --quiet --upgrade pip setuptools
-	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[dev]'
+	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[dev,micro]'
 	$(IN_VENV) pip freeze --all --exclude-editable > constraints.txt
 	.venv/bin/python tests/dependencies.py > docs/dependencies.md
 

@@ -508,6 +508,19 @@ def test_a_figure_of_another_version_of_a_tool_is_not_compared(base: Run) -> Non
     assert of(judged(old, new, tolerances=CYCLES), "conv_qat", "int8", "cycles").verdict == Verdict.REGRESSED
 
 
+@pytest.mark.parametrize(("requested", "verdict"), [((), Verdict.NOT_SELECTED), (("board",), Verdict.NOT_COMPARABLE)])
+def test_a_figure_whose_tool_is_gone_does_not_vanish(base: Run, requested: Sequence[str], verdict: Verdict) -> None:
+    """It fails no gate, unless its target was requested by name; where the tool came, it is new."""
+    old, new = _with_figure(base, 1000), _with_figure(base, None)
+    examination = {"name": "npu", "figures": ["cycles"], "target": "board"}
+    old["optsuite"]["examinations"] = [{**examination, "tools": {"compiler": "1.0"}}]
+    new["optsuite"]["examinations"] = [{**examination, "tools": {}, "absent": "compiler is not installed"}]
+    new["optsuite"]["requested"]["targets"] = list(requested)
+    one = of(judged(old, new, tolerances=CYCLES), "conv_qat", "int8", "cycles")
+    assert (one.verdict, one.detail) == (verdict, "not examined in the new run: compiler is not installed")
+    assert of(judged(new, old, tolerances=CYCLES), "conv_qat", "int8", "cycles").verdict is Verdict.NEW
+
+
 @pytest.mark.parametrize(("varies", "verdict"), [(True, Verdict.NOT_COMPARABLE), (False, Verdict.REGRESSED)])
 def test_a_figure_of_the_weights_of_another_training_is_not_compared(base: Run, varies: bool, verdict: Verdict) -> None:
     """One that does not depend on weight values is exact, whatever machine trained."""

@@ -60,7 +60,7 @@ def test_it_finds_what_a_run_finds(files: list[Path], smoke: Smoke, tmp_path: Pa
         found, expected = here.row(f"{name}_file_s0", "tflite"), there.row("tutorial_baseline_s0", variant)
         assert found is not None
         assert expected is not None
-        for figure in ("sha256", "test", "validation", "mistakes", "bytes", "gzip_bytes", "note"):
+        for figure in ("sha256", "test", "validation", "mistakes", "bytes", "gzip_bytes", "note", "figures"):
             assert getattr(found.measured, figure) == getattr(expected.measured, figure)
         assert found.measured.execution is not None
         assert expected.measured.execution is not None
@@ -69,6 +69,16 @@ def test_it_finds_what_a_run_finds(files: list[Path], smoke: Smoke, tmp_path: Pa
         assert (found.timing.rounds, found.timing.iterations, len(found.timing.rounds_s)) == (1000, 1, 1000)
         accuracy = f"{name}_file_s0: accuracy {expected.measured.test.accuracy:.4f} of 500, "
         assert any(line.startswith(accuracy) for line in done.stdout.splitlines())
+
+
+def test_what_a_file_uses_on_targets(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without data, too; an unknown target is refused before anything is measured."""
+    assert main(["measure", *map(str, files), "--targets", "ethos-u55-128"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"net: .*\n  ethos-u55-128: flash [\d,]+ bytes, sram [\d,]+ bytes, cycles [\d,]+, latency ", shown)
+    assert re.search(r"float: .*\n  ethos-u55-128: no operator of it runs on the NPU", shown)
+    assert main(["measure", str(files[0]), "--targets", "m4"]) == 2
+    assert "unknown target 'm4'; expected one of tflm, " in capsys.readouterr().err
 
 
 def test_the_json_is_one_for_all_commands(
@@ -163,7 +173,13 @@ def test_a_model_of_several_inputs_and_outputs_is_timed(tmp_path: Path, capsys: 
     for file in files:
         file.write_bytes(content)
     assert main(["measure", *map(str, files)]) == 0
-    assert re.fullmatch(r"(tw\w+: [\d,]+ bytes, \d+ gzipped, median \d+\.\d\d us\n){2}", capsys.readouterr().out)
+    shown = capsys.readouterr().out
+    for name in ("two", "twin"):
+        assert re.search(rf"^{name}: [\d,]+ bytes, \d+ gzipped, median \d+\.\d\d us$", shown, re.MULTILINE)
+    npus = "ethos-u55-128, ethos-u55-256, ethos-u65-256, ethos-u85-256"
+    assert shown.count(f"\n  {npus}: no operator of it runs on the NPU\n") == 2
+    assert main(["measure", str(files[0]), "--targets", "none"]) == 0
+    assert re.fullmatch(r"two: [\d,]+ bytes, \d+ gzipped, median \d+\.\d\d us\n", capsys.readouterr().out)
     assert main(["ab", *map(str, files)]) == 0
     np.savez(tmp_path / "test.npz", x_test=np.zeros((9, 8, 4), np.float32), y_test=np.zeros(9, int))
     for arguments, said in (

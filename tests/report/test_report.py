@@ -379,17 +379,27 @@ def test_ticks_are_mathematics_still() -> None:
 
 
 def test_when_a_recipe_pays(run_json: dict[str, Any], write_run: Write) -> None:
-    """Golden: means over the seeds, over those of the baseline; nothing where no target was examined."""
-    assert payoff.table(reader.read(write_run(run_json))).empty
-    declared = {"label": "x", "unit": "", "better": "lower", "headline": True}
-    run_json["optsuite"]["figures"] += [declared | {"name": name} for name in ("flash", "cycles", "arena")]
+    """Golden: means over the seeds, over those of the baseline; here, and on each target."""
+    (here,) = payoff.tables(reader.read(write_run(run_json))).items()
+    assert here[0] == "this machine's CPU"
+    assert here[1].to_dict("records")[1] == {
+        "experiment": "conv_qat",
+        "acc": "0.9900",
+        "latency": "0.80",
+        "file": "1.00",
+        "gzip": "1.00",
+    }
+    names = ("flash", "cycles", "arena")
+    declared = {"label": "x", "unit": "", "better": "lower"}
+    run_json["optsuite"]["figures"] += [declared | {"name": name, "resource": name} for name in names]
+    examination = {"name": "board", "figures": names, "tools": {"vela": "5"}, "target": "board"}
+    run_json["optsuite"]["examinations"] = [examination]
     found = {"conv_baseline_s0": {"flash": 200, "cycles": 50, "arena": 0}, "conv_qat_s0": {"flash": 50, "arena": 7}}
     for one in run_json["benchmarks"]:
         measured = one["extra_info"].get("optsuite")
         if measured and measured["variant"] == "int8":
             measured["figures"] = found[measured["experiment"]]
-    (_, line) = payoff.table(reader.read(write_run(run_json))).to_dict("records")
-    assert line["experiment"] == "conv_qat"
-    assert (line["flash"], line["gzip"]) == ("0.25", "1.00")
+    (_, line) = payoff.tables(reader.read(write_run(run_json)))["board"].to_dict("records")
+    assert (line["experiment"], line["flash"]) == ("conv_qat", "0.25")
     assert pd.isna(line["cycles"])  # the recipe has none
     assert pd.isna(line["arena"])  # nothing is a multiple of 0

@@ -138,9 +138,7 @@ class ExaminationStep(Step):
 def findings(artifact: Artifact, examination: Examination[Found]) -> Found:
     """Read the record of an examination from its artifact; OptsuiteError, which says why, where it has none."""
     if ABSENT in artifact:
-        raise OptsuiteError(
-            f"could not be examined by {examination.name}: {artifact[ABSENT].decode('utf-8', 'replace')}"
-        )
+        raise OptsuiteError(artifact[ABSENT].decode("utf-8", "replace"))
     try:
         record: Any = msgspec.json.decode(artifact[FINDINGS], type=examination.record)
     except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:

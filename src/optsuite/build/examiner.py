@@ -13,6 +13,8 @@ from optsuite.build.examination_step import ExaminationStep, Setup, findings
 from optsuite.build.running import EXAMINING, OpenWorkers
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.examine.examination import Examination, Found
+from optsuite.examine.target import Target
+from optsuite.results.header import Examined
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.experiment import Profile
 from optsuite.store.store import Store
@@ -87,6 +89,20 @@ class Examiner:
         """Return the examinations that this machine can do."""
         return [one for one in self._examinations if not self._unavailable(one)]
 
+    def records(self, targets: Iterable[Target]) -> tuple[Examined, ...]:
+        """Return the records of all examinations; `targets` are those that some of them belong to."""
+        target_names = {one.name: target.name for target in targets for one in target.examinations}
+        return tuple(
+            Examined(
+                name=one.name,
+                figures=tuple(figure.name for figure in one.figures),
+                tools={} if self._unavailable(one) else one.tools(),
+                target=target_names.get(one.name, ""),
+                absent=self._unavailable(one),
+            )
+            for one in self._examinations
+        )
+
     def find(self, file: StoredFile, examination: Examination[Found]) -> Found:
         """Return what an examination found of a file; OptsuiteError, which says why, where it found nothing."""
         if reason := self._unavailable(examination):
@@ -94,7 +110,7 @@ class Examiner:
         step = self._step(file, examination)
         if step.key in self._failures:
             reason = self._failures[step.key].removeprefix(f"{step.label}: ")
-            raise OptsuiteError(f"could not be examined by {examination.name}: {reason}")
+            raise OptsuiteError(reason)
         artifact = self._store.get(step.key)
         if artifact is None:
             raise OptsuiteError(f"{file.index_name.as_posix()} was not examined by {examination.name}")
@@ -107,7 +123,7 @@ class Examiner:
                 examination.tools()
                 self._reasons[examination.name] = ""
             except PackageNotFoundError as error:
-                self._reasons[examination.name] = f"{error.name} is not installed"
+                self._reasons[examination.name] = f"{error.name} is not installed: pip install {error.name}"
             except OptsuiteError as error:
                 self._reasons[examination.name] = first_line(error)
         return self._reasons[examination.name]

@@ -26,6 +26,8 @@ MATRICES: dict[str, Callable[[Catalog, Model], Sequence[str]]] = {
     "all": lambda catalog, model: tuple(catalog.recipes),
 }
 """The recipes of a model where none are requested, by the name of the matrix."""
+NO_TARGET = "none"
+"""What is requested instead of targets to have files examined for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,9 @@ def select(
 ) -> Selection:
     """Look up the requested names.
 
-    By default it is the first dataset, all models that take it, the recipes of the matrix, all variants and no target.
-    Where the user has datasets or models, the default is those, and the user's recipes are run too.
+    By default it is the first dataset, all models that take it, the recipes of the matrix, all variants and all
+    targets; "none" is no target. Where the user has datasets, models or targets, the default is those, and the user's
+    recipes are run too.
 
     Raises:
         OptsuiteError: A name is unknown, or the selection leaves nothing to run.
@@ -118,7 +121,7 @@ def select(
         profile=pick(PROFILES, [profile], "profile")[0],
         experiments=tuple(found),
         variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
-        targets=tuple(pick(catalog.targets, targets, "target")),
+        targets=tuple(pick_targets(catalog, targets)),
         unsupported=unsupported,
     )
     if not any(selection.rows()):
@@ -128,6 +131,14 @@ def select(
         ]
         raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
     return selection
+
+
+def pick_targets(catalog: Catalog, requested: Sequence[str]) -> list[Target]:
+    """Return the targets of these names, or by default the user's, or else all; OptsuiteError for an unknown name."""
+    if list(requested) == [NO_TARGET]:
+        return []
+    user = catalog.user_defined or Catalog()
+    return pick(catalog.targets, requested or user.targets or catalog.targets, "target")
 
 
 def _check_names(catalog: Catalog) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optsuite.examine.ethos_u import EthosU
 from optsuite.examine.target import Target
-from optsuite.examine.tflm import Difference, Memory
+from optsuite.examine.tflm import Answers, Arena
 from optsuite.spec.names import by_name
 
 
@@ -15,7 +15,7 @@ def ethos_u(accelerator: str, system_config: str) -> Target:
 
 
 TARGETS = by_name(
-    Target(name="tflm", examinations=(Memory(), Difference())),
+    Target(name="tflm", examinations=(Arena(), Answers())),
     ethos_u("ethos-u55-128", "Ethos_U55_High_End_Embedded"),
     ethos_u("ethos-u55-256", "Ethos_U55_High_End_Embedded"),
     ethos_u("ethos-u65-256", "Ethos_U65_Embedded"),

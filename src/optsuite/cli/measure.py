@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
 
 if TYPE_CHECKING:
+    from optsuite.examine.target import Target
     from optsuite.results.run import Row
 
 
@@ -33,37 +34,46 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Figure to compute from the answers: accuracy, top-K such as top-5, or mae (mean absolute error).",
 )
+@click.option(
+    "--targets",
+    metavar="A,B",
+    help="Examine the files for these targets, or for none.  [default: all whose tools are installed]",
+)
 @click.option("--json", "json_path", type=Path, metavar="RUN.json", help="Write a run, for the other commands.")
-def command(files: tuple[Path, ...], data: Path | None, metric_name: str, json_path: Path | None) -> int:
+def command(
+    files: tuple[Path, ...], data: Path | None, metric_name: str, targets: str | None, json_path: Path | None
+) -> int:
     """Measure .tflite files that were made elsewhere.
 
-    TensorFlow need not be installed. With --data, accuracy, sizes and times are measured; without, sizes and times.
+    TensorFlow need not be installed. With --data, accuracy, sizes and times are measured; without, sizes and times. On
+    targets, such as microcontrollers and NPUs, the files are examined as those of a run are.
     """
+    from optsuite.catalog.catalog import Catalog
+    from optsuite.catalog.selection import pick_targets
     from optsuite.measure import standalone, standalone_run
 
     metric = standalone.metric(metric_name)
+    places = pick_targets(Catalog.builtin(), [] if targets is None else targets.split(","))
     if data is None:
         if json_path:
             raise OptsuiteError("--json: expected --data, too, because each row of a run has an accuracy")
-        _print_times(files)
+        for file in standalone.timed(files, places):
+            print(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}")
+            _print_targets(places, file.figures, file.unexamined)
         return 0
     if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
         raise OptsuiteError(f"{json_path.parent}: no such folder; expected a file in a folder that exists")
-    content = msgspec.json.encode(standalone_run.run(files, data, metric))
+    content = msgspec.json.encode(standalone_run.run(files, data, metric, places))
     from optsuite.results.reader import decode
 
-    for row in decode(content, json_path or Path("run.json")).rows:
+    run = decode(content, json_path or Path("run.json"))
+    absent = {one.name: one.absent for one in run.header.examinations if one.absent}
+    for row in run.rows:
         _print_row(row, metric.name)
+        _print_targets(places, row.measured.figures, {**absent, **row.measured.unexamined})
     if json_path:
         write_file(json_path, content)
     return 0
-
-
-def _print_times(files: Sequence[Path]) -> None:
-    from optsuite.measure.standalone import timed
-
-    for file in timed(files):
-        print(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}")
 
 
 def _print_row(row: Row, metric: str) -> None:
@@ -72,6 +82,25 @@ def _print_row(row: Row, metric: str) -> None:
     note = f"; {measured.note}" if measured.note else ""
     costs = _costs(measured.bytes, measured.gzip_bytes, row.timing.median_s)
     print(f"{measured.experiment}: {accuracy}, {costs}{note}")
+
+
+def _print_targets(
+    targets: Iterable[Target], figures: Mapping[str, int | float], unexamined: Mapping[str, str]
+) -> None:
+    """Print what a file uses of each target, or why that is not known."""
+    lines: dict[str, list[str]] = {}
+    for target in targets:
+        used = [
+            f"{figure.resource} {figure.text(figures[figure.name])}"
+            for one in target.examinations
+            for figure in one.figures
+            if figure.resource and figure.name in figures
+        ]
+        reasons = dict.fromkeys(unexamined[one.name] for one in target.examinations if one.name in unexamined)
+        if used or reasons:
+            lines.setdefault(", ".join([*used, *reasons]), []).append(target.name)
+    for text, names in lines.items():
+        print(f"  {', '.join(names)}: {text}")
 
 
 def _costs(size_bytes: int, gzip_bytes: int, median_s: float) -> str:

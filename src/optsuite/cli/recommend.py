@@ -13,14 +13,17 @@ from optsuite.errors import OptsuiteError
 from optsuite.units import parse_bytes, parse_fraction, parse_number, parse_seconds
 
 if TYPE_CHECKING:
-    from optsuite.judge.limits import Limits
     from optsuite.judge.recommend import Preference
 
 
 @click.command("recommend")
 @run_argument
+@click.option("--target", metavar="NAME", help="Where the file is to run: choose by the figures of this target.")
 @click.option("--max-size", metavar="40KB", help="Largest size of the .tflite file.")
-@click.option("--max-latency", metavar="30us", help="Largest median time of a call.")
+@click.option("--max-flash", metavar="64KB", help="Most flash on the target.")
+@click.option("--max-sram", metavar="32KB", help="Most SRAM on the target.")
+@click.option("--max-arena", metavar="32KB", help="Largest arena on the target.")
+@click.option("--max-latency", metavar="30us", help="Largest median time of a call; with --target, its time there.")
 @click.option("--min-accuracy", metavar="0.98", help="Smallest accuracy on the validation images, a fraction.")
 @click.option(
     "--limit",
@@ -37,11 +40,13 @@ if TYPE_CHECKING:
     default="quality",
     show_default=True,
     help="quality: the most accurate variant; balanced: the least size x latency among those at most 0.5 points less "
-    "accurate; compact: the smallest among those at most 2 points less accurate.",
+    "accurate; compact: the smallest among those at most 2 points less accurate. On a target size is the flash, and "
+    "the arena counts as latency where that is not known.",
 )
 @click.option("--all", "everything", is_flag=True, help="Print all variants, and which limits each of them exceeds.")
 def command(
     run_path: Path,
+    target: str | None,
     max_size: str | None,
     max_latency: str | None,
     min_accuracy: str | None,
@@ -49,37 +54,43 @@ def command(
     variants: str | None,
     prefer: Preference,
     everything: bool,
+    **max_resources: str | None,
 ) -> int:
     """Choose the best variant of a run within limits.
 
     RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation images, and the
     accuracy on the test images is printed. Exits with 1 if no variant is within the limits.
     """
-    from optsuite.judge.limits import limit
+    from optsuite.judge.limits import Limits, Place, limit
     from optsuite.judge.recommend import candidates, choose
     from optsuite.results.reader import read
 
-    limits = _limits(max_size, max_latency, min_accuracy)  # an unusable one is an error before a large file is read
+    # An unusable limit is an error before a large file is read.
+    most: dict[str, float] = {
+        name.removeprefix("max_"): parse_bytes(text) for name, text in max_resources.items() if text is not None
+    }
+    if most and not target:
+        raise OptsuiteError(f"--max-{next(iter(most))}: expected --target, too, such as --target tflm")
+    latency_s = None if max_latency is None else parse_seconds(max_latency)
+    if target and latency_s is not None:
+        most["latency"] = latency_s
+    limits = Limits(
+        max_bytes=None if max_size is None else parse_bytes(max_size),
+        max_latency_s=None if target else latency_s,
+        min_accuracy=None if min_accuracy is None else parse_fraction(min_accuracy),
+    )
     bounds = {name: parse_number(bound) for name, bound in map(_parted, others)}
     run = read(run_path)
     limits = replace(limits, others={name: limit(run, name, bound) for name, bound in bounds.items()})
+    place = Place.of(run, target) if target else None
+    if place:
+        limits = place.add(limits, most)
     rows = candidates(run, None if variants is None else variants.split(","))
-    choice = choose(rows, limits, prefer)
+    choice = choose(rows, limits, prefer, place)
     from optsuite.report.choice import text
 
     print(text(choice, everything=everything))
     return 0 if choice.ranked else 1
-
-
-def _limits(max_size: str | None, max_latency: str | None, min_accuracy: str | None) -> Limits:
-    """Parse the limits, which have units."""
-    from optsuite.judge.limits import Limits
-
-    return Limits(
-        max_bytes=None if max_size is None else parse_bytes(max_size),
-        max_latency_s=None if max_latency is None else parse_seconds(max_latency),
-        min_accuracy=None if min_accuracy is None else parse_fraction(min_accuracy),
-    )
 
 
 def _parted(option: str) -> tuple[str, str]:

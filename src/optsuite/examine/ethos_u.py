@@ -5,28 +5,28 @@ from __future__ import annotations
 import csv
 import importlib.resources
 import re
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from optsuite.errors import OptsuiteError, UnavailableError
+from optsuite.errors import OptsuiteError, UnavailableError, first_line
 from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.examine.printed import printed_by
 from optsuite.files import File
+from optsuite.litert import or_end
 from optsuite.results.examined import Findings
-from optsuite.results.figures import Figure
+from optsuite.results.figures import Figure, Resource
 
 _LIMIT_S = 600
-_VELA = "import sys; from ethosu.vela.vela import main; sys.exit(main(sys.argv[1:]))"
 _KIB = 1024
-_OF_THE_MACHINE = ("ImportError", "ModuleNotFoundError", "OSError", "PermissionError", "MemoryError")
-"""How the last line of a failure begins that says nothing of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EthosU(Examination[Findings]):
     """The figures of a file on an Ethos-U. They are Vela's estimates, not measurements.
+
+    A file with operators that fall back to the CPU has no cycles and no inference time: Vela does not estimate these
+    operators.
 
     Attributes:
         accelerator: Vela's name of the accelerator, such as "ethos-u55-128".
@@ -46,7 +46,13 @@ class EthosU(Examination[Findings]):
     @property
     def figures(self) -> tuple[Figure, ...]:
         def figure(
-            name: str, label: str, unit: str, tolerance: float, *, varies: bool = False, headline: bool = False
+            name: str,
+            label: str,
+            unit: str = "",
+            *,
+            tolerance: float | None = 0.01,
+            varies: bool = False,
+            resource: Resource = "",
         ) -> Figure:
             return Figure(
                 name=f"{self.name}_{name}",
@@ -55,76 +61,88 @@ class EthosU(Examination[Findings]):
                 better="lower",
                 tolerance=tolerance,
                 varies=varies,
-                headline=headline,
+                resource=resource,
             )
 
         return (
-            figure("flash_bytes", "flash", "bytes", 0.01, varies=True, headline=True),
-            figure("sram_bytes", "SRAM", "bytes", 0.01),
-            figure("weight_bytes", "encoded weights", "bytes", 0.01, varies=True),
-            figure("cycles", "cycles", "", 0.01, varies=True, headline=True),
-            figure("inference_s", "inference time", "s", 0.01, varies=True),
-            figure("cpu_operators", "operators on the CPU", "", 0.0),
+            figure("flash_bytes", "flash", "bytes", varies=True, resource="flash"),
+            figure("sram_bytes", "SRAM", "bytes", resource="sram"),
+            figure("weight_bytes", "encoded weights", "bytes", varies=True),
+            figure("cycles", "cycles", varies=True, resource="cycles"),
+            # The largest of the three bounds the cycles: Vela takes it for each operator.
+            figure("npu_cycles", "NPU cycles", tolerance=None),
+            figure("sram_cycles", "SRAM access cycles", tolerance=None),
+            figure("flash_cycles", "flash access cycles", tolerance=None),
+            figure("inference_s", "inference time", "s", tolerance=None, resource="latency"),
+            figure("cpu_operators", "operators on the CPU", tolerance=0.0),
         )
 
     def run(self, task: ExaminationTask) -> Findings:
         # Vela names its files after the model and the system: two accelerators would share one.
         with tempfile.TemporaryDirectory() as folder:
-            model = Path(folder) / "model.tflite"
+            model, out = Path(folder) / "model.tflite", Path(folder) / "out"
             model.write_bytes(task.content)
-            printed = self._compiled(model, Path(folder) / "out")
+            printed = self._compiled(model, out)
             on_cpu, on_npu = (_count(printed, where) for where in ("CPU", "NPU"))
             if not on_npu:
                 raise OptsuiteError("no operator of it runs on the NPU")
-            (summary,) = (Path(folder) / "out").glob("*_summary_*.csv")
+            (summary,) = out.glob("*_summary_*.csv")
             with summary.open(newline="") as file:
                 (line,) = csv.DictReader(file)
-        flash = float(line["off_chip_flash_memory_used"]) + float(line["on_chip_flash_memory_used"])
-        found = {
-            "flash_bytes": round(flash * _KIB),
-            "sram_bytes": round(float(line["sram_memory_used"]) * _KIB),
-            "weight_bytes": int(float(line["total_npu_encoded_weights"])),
-            "cycles": int(float(line["cycles_total"])),
-            "inference_s": float(line["inference_time"]),
+
+        def value(*columns: str) -> float:
+            return sum(float(line[column]) for column in columns)
+
+        found: dict[str, int | float] = {
+            "flash_bytes": round(_KIB * value("off_chip_flash_memory_used", "on_chip_flash_memory_used")),
+            "sram_bytes": round(_KIB * value("sram_memory_used")),
+            "weight_bytes": int(value("total_npu_encoded_weights")),
+            "npu_cycles": int(value("cycles_npu")),
+            "sram_cycles": int(value("cycles_sram_access")),
+            "flash_cycles": int(value("cycles_off_chip_flash_access", "cycles_on_chip_flash_access")),
             "cpu_operators": on_cpu,
         }
+        if not on_cpu:  # Vela does not estimate what falls back
+            found |= {"cycles": int(value("cycles_total")), "inference_s": value("inference_time")}
         return Findings(figures={f"{self.name}_{name}": value for name, value in found.items()})
 
     def _compiled(self, model: Path, out: Path) -> str:
         """Compile the model for the NPU, and return what Vela printed."""
+        try:
+            from ethosu.vela import vela
+        except ImportError as error:
+            raise UnavailableError(f"ethos-u-vela can't be imported: {first_line(error)}") from error
         settings = [
             *("--accelerator-config", self.accelerator, "--system-config", self.system_config),
             *("--memory-mode", self.memory_mode, "--config", self._config()),
             *("--optimise", "Performance", "--output-dir", str(out)),
         ]
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", _VELA, str(model), *settings],
-                capture_output=True,
-                text=True,
-                timeout=_LIMIT_S,
-                check=False,
+        failures: list[object] = []
+
+        def compiled() -> None:
+            try:
+                failures.append(vela.main([str(model), *settings]))
+            except (Exception, SystemExit) as error:  # Vela's own errors, argparse's, and those of its C++
+                failures.append(error)
+
+        with or_end(_LIMIT_S):
+            printed = printed_by(compiled)
+        (failure,) = failures
+        if isinstance(failure, (OSError, MemoryError)):
+            raise UnavailableError(f"Vela failed on this machine: {failure}")
+        if failure:
+            words = [str(failure) if isinstance(failure, Exception) else "", *reversed(printed.splitlines())]
+            raise OptsuiteError(
+                f"Vela failed: {next((line for line in words if line.strip()), 'nothing printed')[:300]}"
             )
-        except subprocess.TimeoutExpired as error:
-            raise UnavailableError(f"Vela took longer than {_LIMIT_S} s") from error
-        if done.returncode < 0:
-            raise UnavailableError("Vela was killed")
-        if done.returncode:
-            words = ((done.stderr.strip() or done.stdout.strip()).splitlines() or ["nothing"])[-1][:300]
-            if words.startswith(_OF_THE_MACHINE):
-                raise UnavailableError(f"Vela failed on this machine: {words}")
-            raise OptsuiteError(f"Vela failed: {words}")
-        return done.stdout
+        return printed
 
     def _config(self) -> str:
         if self.config:
             if not Path(self.config.path).is_file():
                 raise UnavailableError(f"{self.config.path} is not on the machine that examines")
             return self.config.path
-        try:
-            return str(importlib.resources.files("ethosu") / "config_files" / "Arm" / "vela.ini")
-        except ModuleNotFoundError as error:
-            raise UnavailableError("ethos-u-vela is not installed") from error
+        return str(importlib.resources.files("ethosu") / "config_files" / "Arm" / "vela.ini")
 
 
 def _count(printed: str, where: str) -> int:

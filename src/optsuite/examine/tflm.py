@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from optsuite import cpu, litert
 from optsuite.errors import OptsuiteError
 from optsuite.examine.accuracy import scored
 from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.examine.printed import printed_by
 from optsuite.litert import LiteRTRunner, dequantized, or_end, quantized
 from optsuite.results.examined import Findings
 from optsuite.results.figures import Figure
@@ -33,77 +32,74 @@ _RECORDED = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory(Examination[Findings]):
-    """The arena of a file, and its accuracy on the first 1,000 test images.
+class Arena(Examination[Findings]):
+    """The bytes of the arena that a file needs.
 
-    The arena is recorded on this machine: its tail holds pointers, which have 64 bits here and 32 on a
-    microcontroller, so it is an upper bound there. The head, which holds the tensors, is the same.
+    They are recorded on this machine: the tail holds pointers, which have 64 bits here and 32 on a microcontroller, so
+    it is an upper bound there. The head, which holds the tensors, is the same.
     """
 
     name: str = "tflm"
-    needs = ("test",)
-    packages = ("tflite-micro", "numpy")
+    packages = ("tflite-micro",)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        arena = (
+        return tuple(
             Figure(
                 name=name,
                 label=f"{label} (TFLM)",
                 unit="bytes",
                 better="lower",
                 tolerance=0.01,
-                headline=name == "tflm_arena_bytes",
+                resource="arena" if name == "tflm_arena_bytes" else "",
             )
             for name, label in _ARENA.values()
         )
-        label = "accuracy of the first 1,000 images (TFLM)"
-        return (*arena, Figure(name="tflm_accuracy", label=label, unit="", better="higher"))
 
     def run(self, task: ExaminationTask) -> Findings:
         with or_end():
             TflmRunner(task.content).invoke()  # not the one that is asked: a model may have a state
-        runner = TflmRunner(task.content)
-        recorded = dict(_RECORDED.findall(_stderr_of(runner.interpreter.print_allocations)))
+        recorded = dict(_RECORDED.findall(printed_by(TflmRunner(task.content).interpreter.print_allocations)))
         if recorded.keys() != _ARENA.keys():
             raise OptsuiteError(f"expected the sizes of the arena from TFLM, got {recorded}")
-        test = task.splits["test"].first(IMAGES)
-        accuracy = scored(task.metric, litert.outputs(runner, test.x), test).accuracy
-        sizes = {_ARENA[part][0]: int(size) for part, size in recorded.items()}
-        return Findings(figures={**sizes, "tflm_accuracy": accuracy})
+        return Findings(figures={_ARENA[part][0]: int(size) for part, size in recorded.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference(Examination[Findings]):
-    """How the answers on TFLM differ from LiteRT's on this machine, on the first 1,000 test images."""
+class Answers(Examination[Findings]):
+    """The accuracy of a file on the first 1,000 test images, and how its answers differ from LiteRT's here."""
 
-    name: str = "tflm-difference"
+    name: str = "tflm-answers"
     needs = ("test",)
     packages = ("tflite-micro", "ai-edge-litert", "numpy")
 
     @property
     def figures(self) -> tuple[Figure, ...]:
+        def figure(name: str, label: str, unit: str = "", better: Literal["higher", "lower"] = "lower") -> Figure:
+            return Figure(name=f"tflm_{name}", label=f"{label} (TFLM)", unit=unit, better=better)
+
         return (
-            Figure(name="tflm_changed", label="answers that differ from LiteRT's (TFLM)", unit="", better="lower"),
-            Figure(
-                name="tflm_steps", label="largest difference from LiteRT's (TFLM)", unit="output steps", better="lower"
-            ),
+            figure("accuracy", "accuracy of the first 1,000 images", better="higher"),
+            figure("changed", "answers that differ from LiteRT's"),
+            figure("steps", "largest difference from LiteRT's", unit="output steps"),
         )
 
     def tools(self) -> Mapping[str, str]:
         return {**super().tools(), "cpu": cpu.features()}
 
     def run(self, task: ExaminationTask) -> Findings:
-        x = task.splits["test"].x[:IMAGES]
+        test = task.splits["test"].first(IMAGES)
         with or_end():
             LiteRTRunner(task.content).invoke()
             TflmRunner(task.content).invoke()
-        here, there = (
-            litert.raw_outputs(runner, x) for runner in (LiteRTRunner(task.content), TflmRunner(task.content))
-        )
+        litert_runner, tflm_runner = LiteRTRunner(task.content), TflmRunner(task.content)
+        here, there = (litert.raw_outputs(runner, test.x) for runner in (litert_runner, tflm_runner))
         answers = (here.argmax(axis=-1), there.argmax(axis=-1)) if task.metric.classes else (here, there)
-        changed = (answers[0] != answers[1]).reshape(len(x), -1).any(axis=-1)
-        found: dict[str, int | float] = {"tflm_changed": int(changed.sum())}
+        changed = (answers[0] != answers[1]).reshape(len(test.x), -1).any(axis=-1)
+        found: dict[str, int | float] = {
+            "tflm_accuracy": scored(task.metric, tflm_runner.interpret(there), test).accuracy,
+            "tflm_changed": int(changed.sum()),
+        }
         if np.issubdtype(here.dtype, np.integer):  # a float has no steps
             found["tflm_steps"] = int(np.abs(here.astype(int) - there.astype(int)).max())
         return Findings(figures=found)
@@ -122,7 +118,7 @@ class TflmRunner:
         from tflite_micro.python.tflite_micro.runtime import Interpreter
 
         made: list[Any] = []
-        said = _stderr_of(lambda: made.append(_made(Interpreter, content)))
+        said = printed_by(lambda: made.append(_made(Interpreter, content)))
         if isinstance(made[0], Exception):
             reasons = [line for line in said.splitlines() if line.strip()] or [str(made[0])]
             raise OptsuiteError(f"TFLM can't run it: {'; '.join(reasons)[:300]}")
@@ -161,17 +157,3 @@ def _details(found: Mapping[str, Any]) -> dict[str, Any]:
     scale = float(parameters["scales"][0]) if len(parameters["scales"]) else 0.0
     zero_point = int(parameters["zero_points"][0]) if len(parameters["zero_points"]) else 0
     return {"dtype": found["dtype"], "quantization": (scale, zero_point)}
-
-
-def _stderr_of(call: Callable[[], object]) -> str:
-    """Return what a call writes to stderr from C++."""
-    with tempfile.TemporaryFile() as file:
-        stderr = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            call()
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-        file.seek(0)
-        return file.read().decode("utf-8", "replace")

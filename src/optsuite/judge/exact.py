@@ -27,12 +27,17 @@ def examined(pair: RowPair, reference: Header, new: Header, tolerances: Toleranc
     """Judge the figures that examinations of both runs declare, of a row that has them.
 
     Figures of other versions of a tool are not compared. What varies by chance is judged elsewhere. Figures that the
-    new run does not declare, as its targets were not requested, do not vanish in silence.
+    new run does not declare, as its targets were not requested, do not vanish in silence; nor do those whose tool is
+    not installed any more, and these are no pass where their target was requested by name.
     """
     for figure in _judged(new):
         if not _declared(reference, figure) or not has(pair.before, figure) | has(pair.after, figure):
             continue
-        if tools := _other_tools(reference, new, figure):
+        if (gone := new.examined(figure.name)).absent:
+            named = gone.target in new.requested.targets
+            verdict = Verdict.NOT_COMPARABLE if named else Verdict.NOT_SELECTED
+            yield pair.judge(figure.name, verdict, f"not examined in the new run: {gone.absent}")
+        elif has(pair.before, figure) and has(pair.after, figure) and (tools := _other_tools(reference, new, figure)):
             yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, f"other tools: {tools}")
         elif not (figure.varies and pair.redrawn):
             yield _growth(pair, figure, tolerances.of(figure.tolerance_name, pair.experiment, pair.variant))

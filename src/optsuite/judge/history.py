@@ -20,25 +20,33 @@ from optsuite.results.reader import read
 from optsuite.results.run import Row, Run
 from optsuite.results.timing import Ratio
 
-SERIES = ("hypervolume", "accuracy", "bytes", "latency_us")
-"""The series of each model, by the names of `Point`."""
+SERIES = {
+    "hypervolume": "hypervolume",
+    "accuracy": "best int8 accuracy",
+    "bytes": "smallest int8, bytes",
+    "latency_us": "fastest int8, µs",
+}
+"""The series of every model, and what they are. Others are what int8 files use on targets, by the figures' names."""
 _SHUFFLES = 10_000
 _SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A model in a run: the hypervolume of its .tflite files, and the best int8 accuracy, size and latency.
+    """A model in a run.
 
-    None where the run has no int8 file of the model, and the hypervolume where answers are graded.
+    Attributes:
+        run: The number of the run.
+        model: The name of the model.
+        values: The name of a series -> its value: the hypervolume of the .tflite files, the best of the int8 files. One
+            is left out where the run has no int8 file of the model, the hypervolume where answers are graded; and
+            both the hypervolume and the latency where another machine than that of the newest run timed them.
+
     """
 
     run: int
     model: str
-    hypervolume: float | None
-    accuracy: float | None
-    bytes: int | None
-    latency_us: float | None
+    values: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +66,7 @@ class Change:
 def load(folder: Path) -> tuple[list[Run], list[str]]:
     """The runs in a folder of pytest-benchmark's storage, by date, and why others in it are left out.
 
-    Only runs of the newest one's profile, dataset and machine are in one history. OptsuiteError where there is none.
+    Only runs of the newest one's profile, dataset and metric are in one history. OptsuiteError where there is none.
     """
     runs, left_out = [], []
     for path in sorted(folder.rglob("*.json")):
@@ -83,30 +91,38 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
 
 def _comparability(run: Run) -> tuple[str, ...]:
     """The properties that the runs of one history share."""
-    return run.header.profile, run.header.requested.dataset, run.header.metric, run.machine
+    return run.header.profile, run.header.requested.dataset, run.header.metric
 
 
 def points(runs: Sequence[Run]) -> list[Point]:
     """Each model of each run, by run and then by model."""
     models = models_of(runs)
-    volumes = hypervolumes([run.rows for run in runs], models)
+    timed = [run.machine == runs[-1].machine for run in runs]
+    volumes = hypervolumes([run.rows if here else () for run, here in zip(runs, timed, strict=True)], models)
     found = []
     for number, run in enumerate(runs):
         for model in dict.fromkeys(built.model for built in run.header.built):
             int8 = [
                 row for row in run.rows if row.measured.variant == "int8" and models[row.measured.experiment] == model
             ]
-            found.append(
-                Point(
-                    run=number,
-                    model=model,
-                    hypervolume=volumes[model][number] if model in volumes else None,
-                    accuracy=max((row.measured.test.accuracy for row in int8), default=None),
-                    bytes=min((row.measured.bytes for row in int8), default=None),
-                    latency_us=min((1e6 * row.timing.median_s for row in int8), default=None),
-                )
-            )
+            values = {
+                "hypervolume": volumes[model][number] if model in volumes else None,
+                "accuracy": max((row.measured.test.accuracy for row in int8), default=None),
+                "bytes": min((row.measured.bytes for row in int8), default=None),
+                "latency_us": min((1e6 * row.timing.median_s for row in int8 if timed[number]), default=None),
+            }
+            for name in labels([run]).keys() - SERIES.keys():
+                used = [row.measured.figures[name] for row in int8 if name in row.measured.figures]
+                values[name] = min(used, default=None)
+            known = {name: value for name, value in values.items() if value is not None}
+            found.append(Point(run=number, model=model, values=known))
     return found
+
+
+def labels(runs: Iterable[Run]) -> dict[str, str]:
+    """Return the names of all series, and what they are; a time on a target, which its cycles tell, is none."""
+    resources = [one for run in runs for found in run.resources().values() for one in found]
+    return SERIES | {one.name: f"least {one.label}" for one in resources if one.resource != "latency"}
 
 
 def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
@@ -148,9 +164,9 @@ def changes(found: Sequence[Point]) -> dict[tuple[str, str], Change]:
     """
     candidates: dict[tuple[str, str], Change] = {}
     for model in dict.fromkeys(point.model for point in found):
-        for name in SERIES:
-            series = {point.run: getattr(point, name) for point in found if point.model == model}
-            if change := change_point({run: value for run, value in series.items() if value is not None}):
+        points_of_model = [point for point in found if point.model == model]
+        for name in dict.fromkeys(name for point in points_of_model for name in point.values):
+            if change := change_point({one.run: one.values[name] for one in points_of_model if name in one.values}):
                 candidates[model, name] = change
     varying = [place for place, change in candidates.items() if not change.step]
     for place, p in zip(varying, holm([candidates[place].p for place in varying]), strict=True):

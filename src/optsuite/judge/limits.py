@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,23 +19,47 @@ _OWN_OPTIONS = {figure.name for figure in (ACCURACY, MEDIAN_S, BYTES)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class OtherLimit:
-    """The limit of a figure, and its value for each row of the run; a row without the figure is not within the limit.
+class KnownFigure:
+    """A figure, and its value for each row of a run that has it.
 
     Attributes:
         figure: The declaration of the figure.
-        bound: The limit.
         values: Experiment and variant -> the value of the figure.
 
     """
 
     figure: Figure
-    bound: float
     values: Mapping[tuple[str, str], float] = field(repr=False)
+
+    @classmethod
+    def of(cls, run: Run, figure: Figure) -> KnownFigure:
+        """Return the values of a figure in a run."""
+        values = {
+            (row.measured.experiment, row.measured.variant): value
+            for row in run.rows
+            if (value := run.figure(row, figure.name)) is not None
+        }
+        return cls(figure=figure, values=values)
 
     def value(self, row: Row) -> float | None:
         """Return the value of a row, or None."""
         return self.values.get((row.measured.experiment, row.measured.variant))
+
+    def array(self, rows: Sequence[Row]) -> np.ndarray:
+        """Return the values of rows that have the figure, float64 (n,)."""
+        return np.array([self.value(row) for row in rows], float)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherLimit(KnownFigure):
+    """The limit of a figure; a row without the figure is not within it.
+
+    Attributes:
+        bound: The limit.
+
+    """
+
+    bound: float
 
     def excess(self, rows: Sequence[Row]) -> np.ndarray:
         """Return by how much each row exceeds the limit, a share of it, float64 (n,); 0 for one that is within it."""
@@ -55,12 +79,8 @@ def limit(run: Run, name: str, bound: float) -> OtherLimit:
     declared = {one.name: one for one in run.header.figures if one.name not in _OWN_OPTIONS}
     if name not in declared:
         raise OptsuiteError(f"unknown figure {name!r}; expected one of {', '.join(declared)}")
-    values = {
-        (row.measured.experiment, row.measured.variant): value
-        for row in run.rows
-        if (value := run.figure(row, name)) is not None
-    }
-    return OtherLimit(figure=declared[name], bound=bound, values=values)
+    known = KnownFigure.of(run, declared[name])
+    return OtherLimit(figure=known.figure, values=known.values, bound=bound)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +99,67 @@ class Limits:
     max_latency_s: float | None = None
     min_accuracy: float | None = None
     others: Mapping[str, OtherLimit] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A target, and what the files of a run use there.
+
+    Attributes:
+        name: The name of the target.
+        resources: What a file uses there.
+        size: What counts as the size: the flash, or the file where the target has no figure for that.
+        second: What counts beside it: the latency, or where that is not known the first figure that is no flash.
+
+    """
+
+    name: str
+    resources: tuple[KnownFigure, ...]
+    size: KnownFigure
+    second: KnownFigure
+
+    @classmethod
+    def of(cls, run: Run, name: str) -> Place:
+        """Return a target of a run; OptsuiteError for one that it has no figures of."""
+        targets = run.resources()
+        if name not in targets:
+            known = f"one of {', '.join(targets)}" if targets else "a run with targets"
+            reasons = [one.absent for one in run.header.examinations if one.target == name and one.absent]
+            raise OptsuiteError("; ".join([f"the run has no figures of target {name!r}; expected {known}", *reasons]))
+        resources = tuple(KnownFigure.of(run, figure) for figure in targets[name])
+        by_resource = {one.figure.resource: one for one in reversed(resources)}
+        size = by_resource.pop("flash", None) or KnownFigure.of(run, BYTES)
+        return cls(
+            name=name,
+            resources=resources,
+            size=size,
+            second=by_resource.get("latency") or next((one for one in resources if one is not size), size),
+        )
+
+    def runs(self, row: Row) -> bool:
+        """Whether a file runs there: all figures are known."""
+        return all(one.value(row) is not None for one in self.resources)
+
+    def add(self, limits: Limits, most: Mapping[str, float]) -> Limits:
+        """Return the limits with those of resources added: the most that a file may use of each.
+
+        Raises:
+            OptsuiteError: The target has no figure of a resource.
+
+        """
+        known: dict[str, KnownFigure] = {"flash": self.size}
+        known |= {one.figure.resource: one for one in self.resources}
+        others = dict(limits.others)
+        for resource, bound in most.items():
+            if resource not in known:
+                options = ", ".join(f"--max-{one}" for one in known if one != "cycles")
+                raise OptsuiteError(f"--max-{resource}: {self.name} has no figure for it; expected some of {options}")
+            one = known[resource]
+            if one.figure == BYTES:
+                limits = replace(limits, max_bytes=min(int(bound), limits.max_bytes or int(bound)))
+            else:
+                others[one.figure.name] = OtherLimit(figure=one.figure, values=one.values, bound=bound)
+        return replace(limits, others=others)
 
 
 def excess(values: np.ndarray, most: float | None, least: float = 0.0) -> np.ndarray:

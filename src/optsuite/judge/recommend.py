@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from optsuite.errors import OptsuiteError
-from optsuite.judge.limits import Limit, Limits, excess
+from optsuite.judge.limits import Limit, Limits, Place, excess
 from optsuite.results.run import Row, Run
 
 Preference = Literal["quality", "balanced", "compact"]
@@ -44,6 +44,7 @@ class Choice:
 
     Where nothing is within them, `near` has what would be if one of them were changed, nearest first, or, if that helps
     nothing, what would be if several were. `timed` says whether rounds were resampled: the file must have those of all.
+    `place` is the target on which files are to run, and `misplaced` are those that do not run there.
     """
 
     preference: Preference
@@ -52,6 +53,8 @@ class Choice:
     fallen: tuple[RankedRow, ...]
     near: tuple[Near, ...]
     timed: bool
+    place: Place | None = None
+    misplaced: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,7 @@ class _Figures:
         size: Size of the file in bytes, float64 (n,).
         one_image: One over the number of validation images.
         others: Name of another figure that is limited -> by how much each candidate exceeds its limit, float64 (n,).
+        costs: What counts as size and beside it on a target, float64 (2, n); None where files run here.
 
     """
 
@@ -72,6 +76,7 @@ class _Figures:
     size: np.ndarray
     one_image: float
     others: Mapping[str, np.ndarray]
+    costs: np.ndarray | None = None
 
     def excesses(self, limits: Limits) -> dict[Limit, np.ndarray]:
         """Return by how much each limit is exceeded, as in `Near`; 0 where it is met."""
@@ -86,15 +91,16 @@ class _Figures:
     def ranked(self, limits: Limits, preference: Preference) -> np.ndarray:
         """The indices of what is within the limits, best first."""
         within = np.flatnonzero(sum(self.excesses(limits).values()) == 0)
-        accuracy, size, latency_s = self.accuracy[within], self.size[within], self.latency_s[within]
+        size, second = (self.size, self.latency_s) if self.costs is None else self.costs
+        accuracy, size, second = self.accuracy[within], size[within], second[within]
         too_inaccurate = accuracy < accuracy.max(initial=-np.inf) - MARGINS[preference] - 1e-9
-        cost = {"quality": -accuracy, "balanced": size * latency_s, "compact": size}[preference]
+        cost = {"quality": -accuracy, "balanced": size * second, "compact": size}[preference]
         keys_by_importance = [
             too_inaccurate,
             np.where(too_inaccurate, -accuracy, cost),
             -accuracy,
             size,
-            latency_s,
+            second,
         ]
         # numpy sorts by the last key first.
         return within[np.lexsort(keys_by_importance[::-1])]
@@ -111,16 +117,23 @@ def candidates(run: Run, variants: Collection[str] | None = None) -> list[Row]:
     return [row for row in run.rows if row.measured.variant in variants]
 
 
-def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "quality") -> Choice:
+def choose(
+    rows: Sequence[Row], limits: Limits, preference: Preference = "quality", place: Place | None = None
+) -> Choice:
     """The best of the rows within the limits, and the others; OptsuiteError where the rows can't be compared.
 
     Of what is within the limits and not more than `MARGINS` less accurate than the best of it, "quality" takes the most
     accurate, "balanced" that of the least bytes x median, "compact" the smallest; ties go to the more accurate, then to
-    the smaller, then to the faster. The certainty is by the bootstrap (Efron 1979): images are drawn anew, the same for
-    all candidates, and the rounds of each, and the choice is made again.
+    the smaller, then to the faster. On a target, what counts as bytes and median is its own (`Place`). The certainty is
+    by the bootstrap (Efron 1979): images are drawn anew, the same for all candidates, and the rounds of each, and the
+    choice is made again.
     """
     if not rows:
         raise OptsuiteError("expected a run with .tflite files to choose from, or --variants, got none")
+    misplaced = tuple(row for row in rows if place and not place.runs(row))
+    rows = [row for row in rows if not place or place.runs(row)]
+    if place and not rows:
+        raise OptsuiteError(f"none of the {len(misplaced)} variants runs on {place.name}; report.md says why")
     counts = {row.measured.validation.count for row in rows}
     if limits.min_accuracy is not None and any(row.measured.validation.graded for row in rows):
         raise OptsuiteError(
@@ -135,6 +148,7 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
         size=np.array([row.measured.bytes for row in rows], float),
         one_image=1 / right.shape[1],
         others={name: one.excess(rows) for name, one in limits.others.items()},
+        costs=np.stack([place.size.array(rows), place.second.array(rows)]) if place else None,
     )
     excesses = figures.excesses(limits)
     ranked = figures.ranked(limits, preference)
@@ -153,6 +167,8 @@ def choose(rows: Sequence[Row], limits: Limits, preference: Preference = "qualit
         fallen=tuple(candidate for candidate in candidates if candidate.misses),
         near=() if len(ranked) else _nearest(rows, excesses),
         timed=timed,
+        place=place,
+        misplaced=misplaced,
     )
 
 

@@ -1,6 +1,6 @@
 """Figures that vary by chance: accuracy, and what depends on weight values where a model was trained anew.
 
-All tests of a comparison are corrected together (Holm), so that the chance of any false alarm is `ALPHA`.
+All tests of a comparison are corrected (Holm), so that the chance of any false alarm is `ALPHA`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from optsuite.config import Tolerances
 from optsuite.judge.accuracy import pooled
 from optsuite.judge.pairs import RowPair, has
 from optsuite.judge.training_spread import LEAST, Spread
-from optsuite.judge.verdict import ALPHA, Judgement, Verdict
+from optsuite.judge.verdict import ALPHA, CRITERIA, Judgement, Verdict
 from optsuite.results.figures import GZIP_BYTES, Figure
 from optsuite.results.header import Trainings
 
@@ -84,9 +84,24 @@ def judgements(
             found = [_figure_against_spread(pair, figure, pair.spread, tolerances) for figure in varying]
             tests += [one for one in found if isinstance(one, SignificanceTest)]
             yield from (one for one in found if isinstance(one, Judgement))
-    worse, better = (holm([getattr(test, name) for test in tests]) for name in ("p_worse", "p_better"))
-    for test, p_worse, p_better in zip(tests, worse, better, strict=True):
-        yield test.judge(p_worse, p_better, ALPHA / len(tests))
+    yield from _corrected(tests)
+
+
+def _corrected(tests: Sequence[SignificanceTest]) -> Iterator[Judgement]:
+    """Correct the tests together. Those of targets, which are many, have half of `ALPHA`, and the others the rest.
+
+    So a target more hides no accuracy drop that would have been found without it.
+    """
+    families = [
+        family
+        for of_targets in (False, True)
+        if (family := [test for test in tests if (test.metric not in CRITERIA) == of_targets])
+    ]
+    for family in families:
+        worse, better = (holm([getattr(test, name) for test in family]) for name in ("p_worse", "p_better"))
+        for test, p_worse, p_better in zip(family, worse, better, strict=True):
+            shares = [min(1.0, len(families) * p) for p in (p_worse, p_better)]
+            yield test.judge(shares[0], shares[1], ALPHA / len(families) / len(family))
 
 
 def _paired(pair: RowPair, tolerances: Tolerances) -> SignificanceTest:

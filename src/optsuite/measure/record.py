@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import optsuite
 from optsuite.catalog.selection import Selection, absence
 from optsuite.errors import OptsuiteError
-from optsuite.examine.examination import Examination
 from optsuite.measure.monitor import Monitor
 from optsuite.results.built import Built
 from optsuite.results.header import Absence, Examined, Header
@@ -48,7 +46,7 @@ class Record:
         self,
         monitor: Monitor,
         test: Split,
-        examinations: Iterable[Examination[Any]],
+        examinations: tuple[Examined, ...],
         *,
         build_s: float,
         examine_s: float,
@@ -59,7 +57,7 @@ class Record:
         Args:
             monitor: What watched the machine.
             test: The test split.
-            examinations: The examinations that this machine could do.
+            examinations: The examinations of the files.
             build_s: How long building took, in seconds.
             examine_s: How long examining took, in seconds.
             measure_s: How long measuring took, in seconds.
@@ -79,10 +77,7 @@ class Record:
             environment=monitor.environment,
             build_s=build_s,
             examine_s=examine_s,
-            examinations=tuple(
-                Examined(name=one.name, figures=tuple(figure.name for figure in one.figures), tools=one.tools())
-                for one in examinations
-            ),
+            examinations=examinations,
             measure_s=measure_s,
             reference_times=tuple(monitor.reference_times),
             labels=tuple(test.y.tolist()) if metric.classes else (),

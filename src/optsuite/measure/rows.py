@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from optsuite.build.examiner import Examiner, StoredFile
 from optsuite.catalog.examinations import ACCURACY, KERNELS, NEEDED, RUNTIME, SIZE
 from optsuite.errors import OptsuiteError, first_line
-from optsuite.examine.examination import Examination
+from optsuite.examine.examination import Examination, Found
 from optsuite.measure.startup import Startup
 from optsuite.results.examined import Answered, Contents, Graph, Sizes
 from optsuite.results.kernels import LayerWeights
@@ -34,9 +33,7 @@ class FileFindings:
         contents: Its kernels.
         graph: What the runtime makes of its graph.
         sizes: Its sizes.
-        figures: What the other examinations found.
-        notes: Their notes.
-        unexamined: The name of one that failed -> why.
+        others: What the other examinations found.
 
     """
 
@@ -44,6 +41,20 @@ class FileFindings:
     contents: Contents
     graph: Graph
     sizes: Sizes
+    others: Others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Others:
+    """What the examinations found of a file that not every row needs.
+
+    Attributes:
+        figures: The figures.
+        notes: Their notes.
+        unexamined: The name of one that failed -> why.
+
+    """
+
     figures: Mapping[str, int | float]
     notes: tuple[str, ...]
     unexamined: Mapping[str, str]
@@ -70,19 +81,28 @@ def model_info(artifact: Artifact, split: Callable[[str], Split]) -> ModelInfo:
     return info
 
 
-def findings(examiner: Examiner, file: StoredFile, examinations: Iterable[Examination[Any]]) -> FileFindings:
+def findings(examiner: Examiner, file: StoredFile) -> FileFindings:
     """Gather what was found of a file.
 
     Raises:
         OptsuiteError: One of the examinations that every row needs failed.
 
     """
+    return FileFindings(
+        answered=needed(examiner, file, ACCURACY),
+        contents=needed(examiner, file, KERNELS),
+        graph=needed(examiner, file, RUNTIME),
+        sizes=needed(examiner, file, SIZE),
+        others=others(examiner, file),
+    )
+
+
+def others(examiner: Examiner, file: StoredFile) -> Others:
+    """Gather what the examinations found of a file that not every row needs."""
     figures: dict[str, int | float] = {}
     notes: list[str] = []
     unexamined: dict[str, str] = {}
-    answered, contents = examiner.find(file, ACCURACY), examiner.find(file, KERNELS)
-    graph, sizes = examiner.find(file, RUNTIME), examiner.find(file, SIZE)
-    for examination in examinations:
+    for examination in examiner.available():
         if examination in NEEDED:
             continue
         try:
@@ -92,15 +112,15 @@ def findings(examiner: Examiner, file: StoredFile, examinations: Iterable[Examin
         else:
             figures |= found.figures
             notes.append(found.note)
-    return FileFindings(
-        answered=answered,
-        contents=contents,
-        graph=graph,
-        sizes=sizes,
-        figures=figures,
-        notes=tuple(notes),
-        unexamined=unexamined,
-    )
+    return Others(figures=figures, notes=tuple(notes), unexamined=unexamined)
+
+
+def needed(examiner: Examiner, file: StoredFile, examination: Examination[Found]) -> Found:
+    """Return what an examination found without which there is no row; OptsuiteError where it failed."""
+    try:
+        return examiner.find(file, examination)
+    except OptsuiteError as error:
+        raise OptsuiteError(f"could not be examined by {examination.name}: {first_line(error)}") from error
 
 
 def of_file(
@@ -151,9 +171,9 @@ def of_file(
         bytes=found.sizes.bytes,
         gzip_bytes=found.sizes.gzip_bytes,
         weights=weights,
-        note="; ".join(filter(None, [note, execution.note, found.answered.note, *found.notes])),
-        figures=found.figures,
-        unexamined=found.unexamined,
+        note="; ".join(filter(None, [note, execution.note, found.answered.note, *found.others.notes])),
+        figures=found.others.figures,
+        unexamined=found.others.unexamined,
     )
 
 

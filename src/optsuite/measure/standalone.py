@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from optsuite import litert
-from optsuite.catalog.examinations import EXAMINATIONS
+from optsuite.catalog.examinations import EXAMINATIONS, RUNTIME
 from optsuite.catalog.loaders import npz
 from optsuite.errors import OptsuiteError
 from optsuite.examine.size import gzip_bytes
+from optsuite.examine.target import Target
 from optsuite.litert import LiteRTRunner
 from optsuite.measure import rows, startup
 from optsuite.measure.monitor import Monitor
-from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name, examined, naming, stored
+from optsuite.measure.standalone_files import NO_DATA, RECIPE, VARIANT, by_name, examined, naming, stored
 from optsuite.results.examined import Contents
+from optsuite.results.header import Examined
 from optsuite.results.measured import Measured
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.metric import ACCURACY, MeanAbsoluteError, Metric, TopK
@@ -47,9 +49,23 @@ class MeasuredFile:
     rounds_s: np.ndarray
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasuredFiles:
+    """Files measured on data, the monitor of the machine, and the records of the examinations."""
+
+    files: Sequence[MeasuredFile]
+    monitor: Monitor
+    examinations: tuple[Examined, ...]
+
+
 def measure(
-    contents: Mapping[str, bytes], data: Path, metric: Metric, splits: Mapping[str, Split], load: float | None
-) -> tuple[list[MeasuredFile], Monitor]:
+    contents: Mapping[str, bytes],
+    data: Path,
+    metric: Metric,
+    splits: Mapping[str, Split],
+    targets: Sequence[Target],
+    load: float | None,
+) -> MeasuredFiles:
     """Examine files on data, then time one after the other.
 
     Args:
@@ -57,10 +73,8 @@ def measure(
         data: An .npz file, as `loaders.npz.to_evaluate` takes it.
         metric: What the files' answers are judged by.
         splits: The "test" and "validation" split of the data.
+        targets: The targets that the files are examined for.
         load: The load of the machine before.
-
-    Returns:
-        The measured files, and the monitor of the machine.
 
     Raises:
         OptsuiteError: A file can't be run on the data.
@@ -77,11 +91,13 @@ def measure(
         with naming(name):
             _check(content, metric, splits)
     found = {}
+    examinations = [*EXAMINATIONS.values(), *(one for target in targets for one in target.examinations)]
     with stored(contents) as (store, files):
-        examiner = examined(EXAMINATIONS.values(), dataset, splits, store, files)
+        examiner = examined(examinations, dataset, splits, store, files)
+        records = examiner.records(targets)
         for name, file in files.items():
             with naming(name):
-                found[name] = rows.findings(examiner, file, EXAMINATIONS.values())
+                found[name] = rows.findings(examiner, file)
     monitor = Monitor(load)
     measured = []
     for name, content in contents.items():
@@ -100,7 +116,7 @@ def measure(
             with monitor.watch(row.experiment, VARIANT):
                 rounds_s = _timed_rounds(runner)
         measured.append(MeasuredFile(name=name, measured=row, contents=found[name].contents, rounds_s=rounds_s))
-    return measured, monitor
+    return MeasuredFiles(files=measured, monitor=monitor, examinations=records)
 
 
 def _load(data: Path, metric: Metric, split: str) -> Split:
@@ -109,15 +125,27 @@ def _load(data: Path, metric: Metric, split: str) -> Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """A file without data: its sizes, and the median seconds of a call on inputs drawn by chance."""
+    """A file without data.
+
+    Attributes:
+        name: The name of the file without its ending.
+        bytes: The size of the file.
+        gzip_bytes: The size of the file after gzip -9.
+        median_s: The median seconds of a call on inputs drawn by chance.
+        figures: What examinations of targets found that need no data.
+        unexamined: The name of one of these that failed, or that this machine can't do -> why.
+
+    """
 
     name: str
     bytes: int
     gzip_bytes: int
     median_s: float
+    figures: Mapping[str, int | float]
+    unexamined: Mapping[str, str]
 
 
-def timed(files: Sequence[Path]) -> list[Timed]:
+def timed(files: Sequence[Path], targets: Sequence[Target]) -> list[Timed]:
     """Time the files one after the other; they may have several inputs and outputs.
 
     Raises:
@@ -125,6 +153,11 @@ def timed(files: Sequence[Path]) -> list[Timed]:
 
     """
     contents_by_name = by_name(files)
+    examinations = [one for target in targets for one in target.examinations if not one.needs]
+    with stored(contents_by_name) as (store, kept):
+        examiner = examined([RUNTIME, *examinations], NO_DATA, {}, store, kept)
+        found = {name: rows.others(examiner, file) for name, file in kept.items()}
+        absent = {record.name: record.absent for record in examiner.records(targets) if record.absent}
     runners = {}
     for name, content in contents_by_name.items():
         with naming(name):
@@ -136,6 +169,8 @@ def timed(files: Sequence[Path]) -> list[Timed]:
             bytes=len(content),
             gzip_bytes=gzip_bytes(content),
             median_s=float(np.median(_timed_rounds(runners[name]))),
+            figures=found[name].figures,
+            unexamined={**absent, **found[name].unexamined},
         )
         for name, content in contents_by_name.items()
     ]

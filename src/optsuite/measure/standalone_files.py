@@ -18,6 +18,7 @@ from optsuite.catalog.profiles import PROFILES
 from optsuite.cpu import cores
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.examine.examination import Examination
+from optsuite.measure import rows
 from optsuite.spec.artifact import TFLITE
 from optsuite.spec.data import Dataset, Split
 from optsuite.store.store import Store
@@ -35,8 +36,7 @@ def contents(files: Sequence[Path]) -> list[bytes]:
     except OSError as error:
         raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a .tflite file") from error
     with stored({str(path): content for path, content in zip(files, found, strict=True)}) as (store, kept):
-        no_data = Dataset(name="none", input_shape=(1,), fingerprint="", load=_no_data)
-        examined([RUNTIME], no_data, {}, store, kept)
+        examined([RUNTIME], NO_DATA, {}, store, kept)
     return found
 
 
@@ -59,6 +59,10 @@ def naming(name: str) -> Iterator[None]:
 
 def _no_data(split: str) -> Split:
     raise OptsuiteError(f"expected an examination that needs no data, got one that needs the {split} split")
+
+
+NO_DATA = Dataset(name="none", input_shape=(1,), fingerprint="", load=_no_data)
+"""The dataset of examinations that need none."""
 
 
 @contextmanager
@@ -93,7 +97,7 @@ def examined(
     examiner.examine(files.values(), partial(local_workers, cores()), io.StringIO())
     for name, file in files.items():
         with naming(name):
-            examiner.find(file, RUNTIME)
+            rows.needed(examiner, file, RUNTIME)
     return examiner
 
 

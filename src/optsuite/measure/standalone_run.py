@@ -10,9 +10,9 @@ from typing import Any
 
 import optsuite
 from optsuite.catalog.loaders import npz
+from optsuite.examine.target import Target
 from optsuite.measure import host, standalone
-from optsuite.measure.monitor import Monitor
-from optsuite.measure.standalone import MeasuredFile
+from optsuite.measure.standalone import MeasuredFile, MeasuredFiles
 from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name
 from optsuite.results.built import Built
 from optsuite.results.figures import FIGURES
@@ -24,7 +24,7 @@ from optsuite.spec.invariant import Invariant
 from optsuite.spec.metric import Metric
 
 
-def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
+def run(files: Sequence[Path], data: Path, metric: Metric, targets: Sequence[Target] = ()) -> dict[str, Any]:
     """Measure the files on the data, and return the content of a run's JSON.
 
     Each file is an experiment of its own, named after the file.
@@ -33,6 +33,7 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
         files: The .tflite files.
         data: An .npz file, as `loaders.npz.to_evaluate` takes it.
         metric: What the files' answers are judged by.
+        targets: The targets that the files are examined for.
 
     Raises:
         OptsuiteError: A file can't be run on the data, or two have one name.
@@ -40,8 +41,8 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     """
     load = host.load()
     splits = npz.to_evaluate(data, metric)
-    measured, monitor = standalone.measure(by_name(files), data, metric, splits, load)
-    header = _header(measured, data.stem, metric, splits["test"], monitor)
+    measured = standalone.measure(by_name(files), data, metric, splits, targets, load)
+    header = _header(measured, data.stem, metric, splits["test"], targets)
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
     from pytest_benchmark.utils import get_commit_info
@@ -49,14 +50,15 @@ def run(files: Sequence[Path], data: Path, metric: Metric) -> dict[str, Any]:
     return {
         "machine_info": pytest_benchmark_generate_machine_info(),  # type: ignore[no-untyped-call]
         "commit_info": get_commit_info(),  # type: ignore[no-untyped-call]
-        "benchmarks": [_benchmark(file) for file in measured],
+        "benchmarks": [_benchmark(file) for file in measured.files],
         "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
         "version": version("pytest-benchmark"),
         SECTION: plain(header),
     }
 
 
-def _header(files: Sequence[MeasuredFile], dataset: str, metric: Metric, test: Split, monitor: Monitor) -> Header:
+def _header(measured: MeasuredFiles, dataset: str, metric: Metric, test: Split, targets: Sequence[Target]) -> Header:
+    files, monitor = measured.files, measured.monitor
     names = tuple(file.name for file in files)
     return Header(
         schema=SCHEMA,
@@ -69,9 +71,10 @@ def _header(files: Sequence[MeasuredFile], dataset: str, metric: Metric, test: S
             recipes=(RECIPE,),
             variants=(VARIANT,),
             seeds=(0,),
+            targets=tuple(target.name for target in targets),
         ),
         catalog=CatalogNames(models=names, recipes=(RECIPE,), variants=(VARIANT,)),
-        figures=FIGURES,
+        figures=(*FIGURES, *(figure for one in targets for found in one.examinations for figure in found.figures)),
         experiments=tuple(file.measured.experiment for file in files),
         variants=(VARIANT,),
         environment=monitor.environment,
@@ -81,6 +84,7 @@ def _header(files: Sequence[MeasuredFile], dataset: str, metric: Metric, test: S
         labels=tuple(test.y.tolist()) if metric.classes else (),
         built=tuple(_built(file, dataset) for file in files),
         absences=(),
+        examinations=measured.examinations,
         metric=metric.name,
         data_sha256=test.sha256,
     )

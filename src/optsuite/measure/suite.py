@@ -57,9 +57,8 @@ class Suite:
         self._config = config
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._splits: dict[str, Split] = {}
-        self._examinations = selection.examinations()
         self._examiner = Examiner(
-            self._examinations,
+            selection.examinations(),
             selection.experiments[0].dataset,
             selection.profile,
             self.split,
@@ -206,7 +205,7 @@ class Suite:
             if file is None:
                 self.artifacts.get(experiment, variant)  # says why
                 raise OptsuiteError(f"{experiment.id} {variant.name} has no .tflite file")
-            self._found[pair] = file, rows.findings(self._examiner, file, self._examinations)
+            self._found[pair] = file, rows.findings(self._examiner, file)
         return self._found[pair]
 
     def split(self, name: str) -> Split:
@@ -232,7 +231,7 @@ class Suite:
         return self.record.header(
             self.monitor,
             self.split("test"),
-            self._examiner.available(),
+            self._examiner.records(self.selection.targets),
             build_s=self._build_s,
             examine_s=self._examine_s,
             measure_s=self._measure_s(),

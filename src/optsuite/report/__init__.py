@@ -10,7 +10,19 @@ import pandas as pd
 
 from optsuite.files import written
 from optsuite.judge.steadiness import steadiness
-from optsuite.report import about, escape, figures, kernels, page, payoff, pipelines, results_table, tables, timing
+from optsuite.report import (
+    about,
+    escape,
+    examined,
+    figures,
+    kernels,
+    page,
+    payoff,
+    pipelines,
+    results_table,
+    tables,
+    timing,
+)
 from optsuite.results.calibration import Calibration
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
@@ -33,8 +45,8 @@ def write(run: Run, out: Path, calibration: Calibration | None = None, test: Spl
             # The published table is of the tutorial's network; its name goes without saying.
             name = "pipelines.csv" if model == "tutorial" else f"pipelines-{escape.file_name(model)}.csv"
             escape.write_csv(table, made / name, float_format="%.2f")
-        if not (examined := tables.examined(run)).empty:
-            escape.write_csv(examined, made / "examined.csv")
+        if not (found := examined.all_files(run)).empty:
+            escape.write_csv(found, made / "examined.csv")
         executed = timing.execution(run)
         escape.write_csv(executed, made / "execution.csv")
         drawn = figures.draw(run, merged, made / "figures")
@@ -43,7 +55,8 @@ def write(run: Run, out: Path, calibration: Calibration | None = None, test: Spl
         (made / "report.html").write_text(page.render(run, test), "utf-8")
         # What only an earlier run had must not be taken for this one's.
         figure_files = (out / "figures" / f"{name}.{kind}" for name in figures.FIGURES for kind in ("png", "svg"))
-        for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", out / "examined.csv", *figure_files):
+        of_targets = (out / "figures").glob("acc_on_*")
+        for old in (*out.glob("pipelines*.csv"), out / "seeds.csv", out / "examined.csv", *figure_files, *of_targets):
             if not (made / old.relative_to(out)).exists():
                 old.unlink(missing_ok=True)
     return merged
@@ -63,19 +76,20 @@ def _markdown(
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"tries": timing.tries, "cell": escape.cell}
+    environment.filters |= {"tries": timing.tries, "markdown": tables.markdown}
+    environment.filters |= {"cell": escape.cell, "file_name": escape.file_name}
     text: str = environment.get_template("report.md.j2").render(
         run=run,
         several_seeds=merged is not results,
         summary=about.summary(run),
         frontiers={cost: tables.markdown(tables.frontier(merged, cost)) for cost in tables.FRONTIERS},
-        results=tables.markdown(results),
+        results=tables.markdown(results_table.of_every_run(run, results)),
         comparison=tables.markdown(tables.comparison(merged)),
         recipes=tables.markdown(tables.recipes(run)),
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(kernels.invariants(run)),
-        payoff="" if (pays := payoff.table(run)).empty else tables.markdown(pays),
-        examinations={name: tables.markdown(table) for name, table in tables.examinations(run).items()},
+        payoff={where: tables.markdown(table) for where, table in payoff.tables(run).items()},
+        places=examined.places(run),
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),

@@ -7,10 +7,11 @@ from collections import Counter
 import pandas as pd
 
 from optsuite.judge import intervals
-from optsuite.judge.limits import Limit, Limits, OtherLimit
+from optsuite.judge.limits import KnownFigure, Limit, Limits
 from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Near, Preference, RankedRow
+from optsuite.results.figures import BYTES
 from optsuite.results.run import Row
-from optsuite.units import kilobytes, microseconds, number
+from optsuite.units import kilobytes, microseconds
 
 _RUNNERS_UP = 5
 
@@ -29,17 +30,32 @@ def text(choice: Choice, *, everything: bool) -> str:
     """The best and the runners-up, how sure that is, and why the others fell out."""
     limits = ", ".join(_limits(choice.limits).values()) or "none given"
     parts = [
-        f"{len(choice.ranked)} of {len(choice.ranked) + len(choice.fallen)} variants are within the limits: {limits}."
+        f"{len(choice.ranked)} of {len(choice.ranked) + len(choice.fallen)} variants{_where(choice)} are within the "
+        f"limits: {limits}."
     ]
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
         rule = f"The best on the validation images is {RULES[choice.preference]} (--prefer={choice.preference})."
-        parts += [rule, _table(shown, choice.limits), _certainty(choice)]
+        parts += [rule + _costs(choice), _table(shown, choice), _certainty(choice)]
     else:
         parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
     if choice.fallen:
         parts.append(_fallen(choice, everything=everything))
+    if choice.place and choice.misplaced:
+        parts.append(f"{len(choice.misplaced)} more have an operator that does not run on {choice.place.name}.")
     return "\n\n".join(parts)
+
+
+def _where(choice: Choice) -> str:
+    return f" that run on {choice.place.name}" if choice.place else ""
+
+
+def _costs(choice: Choice) -> str:
+    """What size and latency are on a target."""
+    if choice.place is None:
+        return ""
+    size = "size of the file" if choice.place.size.figure == BYTES else choice.place.size.figure.label
+    return f"\nSize is the {size}; what counts as latency is the {choice.place.second.figure.label}."
 
 
 def name(row: Row) -> str:
@@ -57,16 +73,17 @@ def _limits(limits: Limits) -> dict[Limit, str]:
         found["accuracy"] = f"validation accuracy at least {limits.min_accuracy:g}"
     for name, other in limits.others.items():
         at = "most" if other.figure.better == "lower" else "least"
-        found[name] = f"{other.figure.label} at {at} {_valued(other, other.bound)}"
+        found[name] = f"{other.figure.label} at {at} {other.figure.text(other.bound)}"
     return found
 
 
-def _valued(other: OtherLimit, value: float) -> str:
-    return f"{number(value)} {other.figure.unit}".strip()
-
-
-def _table(candidates: tuple[RankedRow, ...], limits: Limits) -> str:
+def _table(candidates: tuple[RankedRow, ...], choice: Choice) -> str:
+    """What is known of the candidates: their costs on the target, or else here, and what is limited."""
     lines = []
+    place, limits = choice.place, choice.limits
+    others: dict[str, KnownFigure] = {one.figure.resource: one for one in place.resources} if place else {}
+    shown = {one.figure.name for one in others.values()}
+    others |= {name: one for name, one in limits.others.items() if name not in shown}
     for candidate in candidates:
         measured = candidate.row.measured
         low, high = intervals.accuracy(measured.test)
@@ -78,18 +95,25 @@ def _table(candidates: tuple[RankedRow, ...], limits: Limits) -> str:
                 "test": f"{measured.test.accuracy:.4f}",
                 "95 % interval": f"{low:.4f} to {high:.4f}",
                 "size": kilobytes(measured.bytes),
-                "gzip": kilobytes(measured.gzip_bytes),
-                "median": microseconds(candidate.row.timing.median_s),
             }
-            | {name: _figure(candidate.row, name, limits) for name in limits.others}
+            | (
+                {}
+                if place
+                else {
+                    "gzip": kilobytes(measured.gzip_bytes),
+                    "median": microseconds(candidate.row.timing.median_s),
+                }
+            )
+            | {name: _known(one, candidate.row) for name, one in others.items()}
         )
     return pd.DataFrame(lines).to_markdown(index=False, tablefmt="plain", disable_numparse=True)
 
 
 def _certainty(choice: Choice) -> str:
-    what = "the validation images and of the rounds" if choice.timed else "the validation images"
+    here = choice.place is None or choice.limits.max_latency_s is not None
+    what = "the validation images and of the rounds" if choice.timed and here else "the validation images"
     text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
-    if not choice.timed:
+    if not choice.timed and here:
         text += "; the run has no single rounds, so the uncertainty of latencies is not in it"
     nothing = 1 - sum(candidate.certainty for candidate in (*choice.ranked, *choice.fallen))
     if nothing > 1e-9:
@@ -110,13 +134,17 @@ def _beyond(near: Near, limits: Limits) -> str:
 
 def _figure(row: Row, limit: Limit, limits: Limits) -> str:
     if limit in limits.others:
-        value = limits.others[limit].value(row)
-        return "no such figure" if value is None else _valued(limits.others[limit], value)
+        return _known(limits.others[limit], row)
     return {
         "size": f"{row.measured.bytes:,} bytes",
         "latency": microseconds(row.timing.median_s),
         "accuracy": f"{row.measured.validation.accuracy:.4f}",
     }[limit]
+
+
+def _known(known: KnownFigure, row: Row) -> str:
+    value = known.value(row)
+    return "no such figure" if value is None else known.figure.text(value)
 
 
 def _missed(limit: Limit) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,7 +14,8 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from optsuite.judge import intervals
 from optsuite.judge.accuracy import paired
 from optsuite.judge.pareto import frontier
-from optsuite.report import escape, tables
+from optsuite.report import escape, tables, target_figures
+from optsuite.report.target_figures import Plot
 from optsuite.results.run import Run
 
 mpl.use("Agg")
@@ -27,8 +27,6 @@ _LINES = ("-", "--", ":")
 _DPI = 150
 _LABEL_HEIGHT = 0.03
 """The height of a line of text, as a share of the height of the axes."""
-Plot = Callable[[Run, pd.DataFrame, Figure], bool]
-"""Draws a run and its results into a figure, or returns False if there is nothing to draw."""
 
 
 def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
@@ -39,8 +37,8 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
     folder.mkdir()
     table = table.assign(**{name: table[name].map(escape.label, na_action="ignore") for name in ("model", "recipe")})
     drawn = []
-    for name, plot in FIGURES.items():
-        figure = Figure(figsize=(10, 7), layout="constrained")
+    for name, plot in {**FIGURES, **target_figures.plots(run, _COLOURS)}.items():
+        figure = Figure(figsize=(10, 7) if name in FIGURES else (12, 6), layout="constrained")
         if plot(run, table, figure):
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,19 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optsuite.files import written
-from optsuite.judge.history import SERIES, Change, Point, changes, models_of
+from optsuite.judge.history import SERIES, Change, Point, changes, labels, models_of
 from optsuite.judge.verdict import Judgement
 from optsuite.report import escape, tables
 from optsuite.results.run import Run
 
 mpl.use("Agg")
-
-_LABELS = {
-    "hypervolume": "hypervolume",
-    "accuracy": "best int8 accuracy",
-    "bytes": "smallest int8, bytes",
-    "latency_us": "fastest int8, µs",
-}
 
 
 def table(runs: Sequence[Run], points: Sequence[Point], regressed: Mapping[int, Sequence[Judgement]]) -> pd.DataFrame:
@@ -33,7 +26,9 @@ def table(runs: Sequence[Run], points: Sequence[Point], regressed: Mapping[int, 
     for point in points:
         run = runs[point.run]
         failed = [one for one in regressed.get(point.run, ()) if models[one.experiment] == point.model]
-        lines.append({"date": run.date[:19], "commit": run.commit, **asdict(point), "regressed": len(failed)})
+        named = {"date": run.date[:19], "commit": run.commit, "run": point.run, "model": point.model}
+        series = {name: point.values.get(name, pd.NA) for name in labels(runs)}
+        lines.append({**named, **series, "regressed": len(failed)})
     return pd.DataFrame(lines)
 
 
@@ -51,7 +46,7 @@ def write(
         escape.write_csv(lines, made / "history.csv")
         names = [f"history_{escape.file_name(model)}.png" for model in parts]
         for name, (model, part) in zip(names, parts.items(), strict=True):
-            _figure(model, part, changed).savefig(made / name, dpi=120)
+            _figure(model, part, labels(runs), changed).savefig(made / name, dpi=120)
         (made / "history.md").write_text(_markdown(runs, lines, regressed, changed, names), "utf-8")
     return lines
 
@@ -63,8 +58,10 @@ def _markdown(
     changed: Mapping[tuple[str, str], Change],
     names: Sequence[str],
 ) -> str:
+    named = labels(runs)
+    machines = "Latency and hypervolume are of the runs on the newest one's machine; the other series are of all runs."
     found = [
-        f"- {escape.cell(model)}, {_LABELS[name]}: {change.before:.6g} -> {change.after:.6g} since "
+        f"- {escape.cell(model)}, {escape.cell(named[name])}: {change.before:.6g} -> {change.after:.6g} since "
         f"{_when(runs[change.run])} (p {change.p:.2g})"
         for (model, name), change in changed.items()
     ]
@@ -77,7 +74,8 @@ def _markdown(
     ]
     parts = [
         "# History",
-        tables.markdown(lines.drop(columns="run")),
+        machines,
+        tables.markdown(shown(lines)),
         *(f"![{name}]({name})" for name in names),
         "## Where a series changed",
         "\n".join(found) or "No series changed that much (permutation test, p 0.05).",
@@ -91,24 +89,38 @@ def _when(run: Run) -> str:
     return escape.cell(f"{run.commit or 'no commit'} ({run.date[:10]})")
 
 
-def _figure(model: str, lines: pd.DataFrame, changed: Mapping[tuple[str, str], Change]) -> Figure:
+def shown(lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the table for people: without what no run has, and without what targets use, which has figures."""
+    series = [name for name in lines if name in SERIES and lines[name].notna().any()]
+    return lines[["date", "commit", "model", *series, "regressed"]]
+
+
+def _figure(
+    model: str, lines: pd.DataFrame, named: Mapping[str, str], changed: Mapping[tuple[str, str], Change]
+) -> Figure:
     """A panel a series over the runs; red marks where something of the model regressed, a line where it changed."""
-    figure = Figure(figsize=(10, 8), layout="constrained")
-    panels = figure.subplots(len(SERIES), 1, sharex=True)
-    for axes, name in zip(panels, SERIES, strict=True):
-        values = lines[name].astype(float)
+    drawn = [name for name in named if name in SERIES or lines[name].notna().any()]
+    columns = 1 if len(drawn) <= len(SERIES) else 2
+    height = -(-len(drawn) // columns)
+    figure = Figure(figsize=(10 * columns, 2 * height), layout="constrained")
+    panels = figure.subplots(height, columns, sharex=True, squeeze=False).T.ravel()
+    for axes, name in zip(panels, drawn, strict=False):
+        values = lines[name].astype("Float64").astype(float)
         axes.plot(lines["run"], values, "o-", color="#0072B2", ms=4)
         worse = lines["regressed"] > 0
         axes.plot(lines["run"][worse], values[worse], "o", color="#D55E00", ms=8, mfc="none", label="regressed")
         if change := changed.get((model, name)):
             axes.axvline(change.run - 0.5, color="0.4", ls="--", label="changed here")
-        axes.set_ylabel(_LABELS[name])
+        axes.set_ylabel(textwrap.fill(escape.label(named[name]), 24), fontsize=8)
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.grid(alpha=0.3)
-    panels[0].set_title(escape.label(model))
-    panels[-1].set_xticks(
-        lines["run"], lines["commit"].str.slice(0, 8).map(escape.label), rotation=60, ha="right", fontsize=8
-    )
+    for axes in panels[len(drawn) :]:
+        axes.set_axis_off()
+    figure.suptitle(escape.label(model))
+    for axes in panels[height - 1 :: height]:
+        axes.set_xticks(
+            lines["run"], lines["commit"].str.slice(0, 8).map(escape.label), rotation=60, ha="right", fontsize=8
+        )
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }

@@ -1,40 +1,43 @@
-"""When a recipe pays: its int8 files relative to those of its baseline, on each target."""
+"""When a recipe pays: its int8 files relative to those of its baseline, on this machine and on each target."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from optsuite.report.tables import selected
-from optsuite.results.figures import GZIP_BYTES, MEDIAN_S, Figure
+from optsuite.results.figures import BYTES, GZIP_BYTES, MEDIAN_S, Figure
 from optsuite.results.run import Row, Run
 
-_VARIANT = "int8"
+VARIANT = "int8"
+HERE = "this machine's CPU"
+_COLUMNS = {MEDIAN_S: "latency", BYTES: "file", GZIP_BYTES: "gzip"}
 
 
-def table(run: Run) -> pd.DataFrame:
-    """Return one line per recipe, and one column per figure: its value over that of the baseline.
+def tables(run: Run) -> dict[str, pd.DataFrame]:
+    """Return, for this machine's CPU and for each target, a table of one line per recipe.
 
-    The first figures are the accuracy, which is not relative, the latency on this CPU and the size after gzip. The
-    others are those that examinations of targets declare as headlines. With several seeds, means are compared. The
-    table is empty where no target was examined.
+    The columns are the accuracy, which is not relative, and what the recipe's int8 files use relative to those of its
+    baseline: on this machine latency, size and size after gzip; on a target what its examinations declare as resources
+    (`results.figures.Resource`). With several seeds, means are compared.
     """
-    headlines = [figure for figure in run.header.figures if figure.headline]
-    if not headlines:
-        return pd.DataFrame()
+    resources = {HERE: list(_COLUMNS), **run.resources()}
     rows = _rows(run)
+    found = {where: _table(run, rows, figures) for where, figures in resources.items()}
+    return {where: table for where, table in found.items() if not table.empty}
+
+
+def _table(run: Run, rows: dict[tuple[str, str], list[Row]], figures: Sequence[Figure]) -> pd.DataFrame:
     lines = []
     for (model, recipe), found in rows.items():
         before = rows.get((model, "baseline"), [])
-        line: dict[str, Any] = {
-            "experiment": f"{model}_{recipe}",
-            "acc": f"{fmean(row.measured.test.accuracy for row in found):.4f}",
-        }
-        for figure in (MEDIAN_S, GZIP_BYTES, *headlines):
-            line[_column(figure)] = _ratio(run, before, found, figure)
-        lines.append(line)
+        ratios = {_COLUMNS.get(one, one.resource): _ratio(run, before, found, one) for one in figures}
+        if any(not pd.isna(ratio) for ratio in ratios.values()):
+            accuracy = fmean(row.measured.test.accuracy for row in found)
+            lines.append({"experiment": f"{model}_{recipe}", "acc": f"{accuracy:.4f}", **ratios})
     return pd.DataFrame(lines)
 
 
@@ -42,13 +45,9 @@ def _rows(run: Run) -> dict[tuple[str, str], list[Row]]:
     """Model and recipe -> the int8 files of all its seeds."""
     found: dict[tuple[str, str], list[Row]] = {}
     for built in selected(run):
-        if row := run.row(built.id, _VARIANT):
+        if row := run.row(built.id, VARIANT):
             found.setdefault((built.model, built.recipe), []).append(row)
     return found
-
-
-def _column(figure: Figure) -> str:
-    return {"median_s": "latency here", "gzip_bytes": "gzip"}.get(figure.name, figure.name)
 
 
 def _ratio(run: Run, before: list[Row], after: list[Row], figure: Figure) -> Any:

@@ -54,6 +54,12 @@ def results(run: Run) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def of_every_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of results without the figures that examinations declare, which are many."""
+    endings = tuple(f"_{figure.name}" for figure in figures.found(run.header.figures))
+    return table.drop(columns=[name for name in map(str, table) if name.endswith(endings)])
+
+
 def _not_built(run: Run, experiment: str) -> dict[str, Any]:
     """The columns of an experiment that has no model: its name and the reason."""
     reasons = dict.fromkeys(run.absence(experiment, variant) for variant in run.header.variants)

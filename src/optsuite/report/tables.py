@@ -11,10 +11,8 @@ import pandas as pd
 from optsuite.judge.accuracy import pooled
 from optsuite.judge.pareto import frontier as pareto_frontier
 from optsuite.report import escape
-from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.run import Run
-from optsuite.units import number
 
 _MISSING = "—"
 _SD = "_sd"
@@ -103,42 +101,6 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
         "sparsity_est": sum(one.sparsity for _, one in pairs) / len(pairs),
         "prunable": built.prunable,
     }
-
-
-def examined(run: Run) -> pd.DataFrame:
-    """Return the figures that examinations declare: one line per .tflite file, one column per figure."""
-    declared = figures.found(run.header.figures)
-    lines = []
-    for row in run.rows if declared else ():
-        if row.measured.execution is not None:
-            values = {figure.name: row.measured.figures.get(figure.name, pd.NA) for figure in declared}
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in row.measured.unexamined.items())
-            names = {"exp_id": row.measured.experiment, "variant": row.measured.variant}
-            lines.append(names | values | {"absent": reasons})
-    return pd.DataFrame(lines)
-
-
-def examinations(run: Run) -> dict[str, pd.DataFrame]:
-    """Return a table for each examination that declares figures: one line per file that has any of them.
-
-    Numbers are texts, as an examination's figures are of any size; seconds become microseconds.
-    """
-    lines = examined(run)
-    declared = {figure.name: figure for figure in run.header.figures}
-    tables = {}
-    for one in run.header.examinations:
-        names = [name for name in one.figures if name in lines]
-        if not names:
-            continue
-        found = lines.loc[lines[names].notna().any(axis=1)]
-        table = found[["exp_id", "variant"]].copy()
-        for name in names:
-            short, scale = name.removeprefix(f"{one.name}_"), 1.0
-            if declared[name].unit == "s":
-                short, scale = f"{short.removesuffix('_s')}_us", 1e6
-            table[short] = [pd.NA if pd.isna(value) else number(scale * value) for value in found[name]]
-        tables[one.name] = table
-    return tables
 
 
 def int8(results: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from optsuite.units import microseconds, number
+
 NAME = "^[a-z][a-z0-9_-]{0,59}$"
 """What the names of figures match: they become columns and settings."""
+
+Resource = Literal["", "flash", "sram", "arena", "cycles", "latency"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,8 @@ class Figure:
         tolerance: How much worse than in the reference run still counts as the same, by default: an accuracy drop as
             a fraction, or by what share of the reference run's a figure is worse. None for a figure that is not judged.
         varies: Whether it depends on the values of weights, so that it differs between two trainings of one model.
-        headline: Whether it is one of those by which recipes are compared on a target.
+        resource: What of a target it is the use of: recipes are compared by it there, and `recommend` limits it. An
+            empty string for a figure that is neither.
         setting: Its name in `[tool.optsuite.tolerances]`, where several figures share one; else it is `name`.
 
     """
@@ -35,8 +40,14 @@ class Figure:
     better: Literal["higher", "lower"]
     tolerance: float | None = None
     varies: bool = False
-    headline: bool = False
+    resource: Resource = ""
     setting: str = ""
+
+    def text(self, value: float) -> str:
+        """Return a value with its unit, for people."""
+        if self.unit == "s":
+            return microseconds(value)
+        return f"{number(value)} {self.unit}".strip()
 
     @property
     def tolerance_name(self) -> str:

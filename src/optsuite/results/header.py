@@ -114,11 +114,22 @@ class CatalogNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """An examination of a run: its name, the names of its figures, and its tools with their versions."""
+    """An examination of a run.
+
+    Attributes:
+        name: Its name.
+        figures: The names of its figures.
+        tools: Its tools, and their versions.
+        target: The target that its figures are of; an empty string where they are of none.
+        absent: Why this machine could not do it; an empty string where it could.
+
+    """
 
     name: str
     figures: tuple[str, ...]
     tools: Mapping[str, str]
+    target: str = ""
+    absent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +149,7 @@ class Header:
         build_s: How long building took, in seconds.
         measure_s: How long measuring took, in seconds.
         examine_s: How long examining the files took, in seconds.
-        examinations: The examinations that this machine could do.
+        examinations: The examinations of the files.
         reference_times: The times of the reference model around each timed row.
         labels: The labels of the test images; none where the metric is not one of classes.
         built: The Keras models, those of references included.
@@ -176,10 +187,14 @@ class Header:
         named = {"profile": self.profile, "dataset": self.requested.dataset}
         return named | {"metric": self.metric, "test split": self.data_sha256[:12]}
 
+    def examined(self, figure: str) -> Examined:
+        """Return the examination that finds a figure; one without a name where none does."""
+        found = (one for one in self.examinations if figure in one.figures)
+        return next(found, Examined(name="", figures=(), tools={}))
+
     def tools(self, figure: str) -> str:
         """Return the tools that found a figure, in words; an empty string where they are not known."""
-        found = (one.tools for one in self.examinations if figure in one.figures)
-        return ", ".join(f"{name} {version}" for tools in found for name, version in tools.items())
+        return ", ".join(f"{name} {version}" for name, version in self.examined(figure).tools.items())
 
     def absence(self, experiment: str, variant: str) -> str:
         """Return why there is no such row."""

@@ -98,7 +98,10 @@ class Measured:
     @property
     def remarks(self) -> str:
         """The note, and why figures are missing."""
-        missing = (f"no figures of {name}: {reason}" for name, reason in self.unexamined.items())
+        names: dict[str, list[str]] = {}
+        for name, reason in self.unexamined.items():
+            names.setdefault(reason, []).append(name)
+        missing = (f"no figures of {', '.join(which)}: {reason}" for reason, which in names.items())
         return "; ".join(filter(None, [self.note, *missing]))
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optsuite.results.built import Built
+from optsuite.results.figures import Figure
 from optsuite.results.header import Header
 from optsuite.results.measured import Measured
 from optsuite.results.timing import Timing
@@ -39,6 +40,16 @@ class Run:
     def absence(self, experiment: str, variant: str) -> str:
         """Return why there is no row."""
         return self.header.absence(experiment, variant)
+
+    def resources(self) -> dict[str, list[Figure]]:
+        """Return the declarations of the figures that tell what a file uses on each target, by the target's name."""
+        declared = {figure.name: figure for figure in self.header.figures}
+        found: dict[str, list[Figure]] = {}
+        for one in self.header.examinations:
+            figures = [declared[name] for name in one.figures if declared[name].resource]
+            if one.target and figures:
+                found.setdefault(one.target, []).extend(figures)
+        return found
 
     def figure(self, row: Row, name: str) -> float | None:
         """Return a figure of a row, as `header.figures` declares it; None for one that the row does not have."""

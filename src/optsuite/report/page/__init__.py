@@ -38,6 +38,7 @@ def render(run: Run, test: Split | None) -> str:
             resamples=recommend.RESAMPLES,
             content=content,
             examined=figures.found(run.header.figures),
+            targets=list(run.resources()),
             absences=about.absences(run),
             known={built.id: built for built in run.header.built},
             pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},

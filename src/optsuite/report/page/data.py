@@ -42,7 +42,7 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
                 rows.append(_row(run, built, row, unstable=name in unstable_rows))
                 details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
-        "metrics": [_metric(figure) for figure in run.header.figures],
+        "metrics": [_metric(figure) | {"of": run.header.examined(figure.name).target} for figure in run.header.figures],
         "examined": [_examined_key(figure) for figure in figures.found(run.header.figures)],
         "rows": rows,
         "details": details,

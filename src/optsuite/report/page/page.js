@@ -17,6 +17,9 @@ function element(tag, text = "", attributes = {}) {
   return made;
 }
 
+// Figures of targets are many: only those of the target that was chosen are in tables.
+const shownFigures = () => data.examined.filter((key) => !metrics[key].of || metrics[key].of === $("target")?.value);
+
 function options(select, names, chosen) {
   select.replaceChildren(...names.map(([value, text]) => element("option", text, { value })));
   select.value = chosen;
@@ -75,7 +78,9 @@ function bars(rows, key, colour) {
 const number = (value) => value.toLocaleString("en", Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 });
 
 function described(row) {
-  const lines = data.metrics.filter(({ key }) => row[key] !== null).map(({ key, label, unit }) => {
+  const axes = [$("x").value, $("y").value];
+  const told = ({ key, of }) => row[key] !== null && row[key] !== undefined && (!of || axes.includes(key));
+  const lines = data.metrics.filter(told).map(({ key, label, unit }) => {
     const ends = row[key + "_interval"];
     return `${plain(label)}: ${number(row[key])}` + (unit && ` ${plain(unit)}`) + (ends?.length ? ` (${number(ends[0])} to ${number(ends[1])})` : "");
   });
@@ -162,7 +167,16 @@ function filter(controls) {
   controls.querySelector("output").textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} lines`;
 }
 
+function showTarget() {
+  const { value } = $("target");
+  for (const cell of document.querySelectorAll("#results-table [data-of]")) cell.hidden = !["", value].includes(cell.dataset.of);
+}
+
 function startTables() {
+  if ($("target")) {
+    $("target").addEventListener("change", showTarget);
+    showTarget();
+  }
   for (const table of document.querySelectorAll("table.sortable")) {
     [...table.tHead.rows[0].cells].forEach((head, column) =>
       head.querySelector("button").addEventListener("click", () => sort(table, column)));
@@ -225,14 +239,14 @@ function drawDetail() {
 
 function drawVariants(rows, detail) {
   const heads = ["variant", "accuracy", "accuracy drop", "bytes", "gzip", "median, µs", "p90, µs", "load, ms", "first, ms", "heap, bytes", "kernels",
-    ...data.examined.map((key) => metrics[key].label + (metrics[key].unit && `, ${metrics[key].unit}`))];
+    ...shownFigures().map((key) => metrics[key].label + (metrics[key].unit && `, ${metrics[key].unit}`))];
   $("detail-variants").replaceChildren(table(heads, rows.map((row) => {
     const ran = detail(row).execution;
     return [row.variant, ...[row.accuracy.toFixed(4), row.drop === null ? "–" : row.drop.toFixed(4), row.bytes.toLocaleString("en"),
       row.gzip_bytes.toLocaleString("en"), row.median_us.toFixed(2), row.p90_us?.toFixed(2),
       ran?.load_ms.toFixed(2), ran?.first_ms.toFixed(3),
       ran?.heap_bytes?.toLocaleString("en")].map(figure), ran?.delegate,
-      ...data.examined.map((key) => figure(row[key]?.toLocaleString("en")))];
+      ...shownFigures().map((key) => figure(row[key]?.toLocaleString("en")))];
   })));
   const traces = rows.filter((row) => detail(row).quantiles_us.length).map((row) => {
     const times = detail(row).quantiles_us;
