@@ -28,7 +28,7 @@ from optsuite.build.examination_step import ExaminationStep
 from optsuite.build.step import Done, Step, timed
 from optsuite.build.workers.local import LocalWorkers
 from optsuite.catalog.examinations import RUNTIME
-from optsuite.catalog.models import MODELS, build_dscnn
+from optsuite.catalog.models import MODELS, build_dscnn, build_tutorial
 from optsuite.catalog.recipes import RECIPES
 from optsuite.spec.artifact import TFLITE, Artifact
 from optsuite.spec.invariant import InvariantName
@@ -109,15 +109,25 @@ class FalsePQAT(Stage):
         return QAT().apply(model, task)
 
 
-def halved_dscnn() -> Any:
-    """The network with half of its filters."""
+def _with_filters(model: Any, factor: float) -> Any:
+    """The network with so many times its filters."""
     from optsuite.keras import keras
 
-    config = build_dscnn().get_config()
+    config = model.get_config()
     for layer in config["layers"]:
         if "filters" in layer["config"]:
-            layer["config"]["filters"] //= 2
+            layer["config"]["filters"] = int(factor * layer["config"]["filters"])
     return keras.Sequential.from_config(config)
+
+
+def halved_dscnn() -> Any:
+    """The network with half of its filters."""
+    return _with_filters(build_dscnn(), 0.5)
+
+
+def widened_tutorial() -> Any:
+    """The network with twice its filters."""
+    return _with_filters(build_tutorial(), 2)
 
 
 DONE = os.environ.get("SABOTAGE", "").split(",")
@@ -139,6 +149,10 @@ for _, stage, factor in (what.split() for what in DONE if what.startswith("hurry
         MODELS[name] = replace(model, stages={**model.stages, stage: hurried})
 if "halve filters" in DONE:
     MODELS["dscnn"] = replace(MODELS["dscnn"], build=halved_dscnn)
+if "widen" in DONE:
+    MODELS["tutorial"] = replace(MODELS["tutorial"], build=widened_tutorial)
+if "prune less" in DONE:
+    RECIPES["prune-0.8"] = replace(RECIPES["prune-0.8"], stages=(Prune(sparsity=0.5),))
 if "trust" in DONE:
     for name, model in MODELS.items():
         MODELS[name] = replace(model, trust=True)

@@ -612,7 +612,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert re.fullmatch(r"conv: hypervolume 0\.\d+ -> 0\.\d+, by each run's own times", printed[3])
     assert printed[4] == (
         "tolerances: accuracy 0.001 for *; latency 0.05 for *; size 0.01 for *; "
-        "accuracy, and the gzip size of other trainings, at p 0.01 (Holm)"
+        "accuracy, and what varies with other trainings, at p 0.01 (Holm)"
     )
     text = (tmp_path / "verdicts.md").read_text()
     assert text.startswith("## optsuite: something got worse\n")

@@ -66,13 +66,20 @@ def _rest(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances)
             f"{model}: hypervolume {' -> '.join(map(_volume, both))}, by each run's own times"
             for model, both in volumes.items()
         ),
-        "tolerances: "
-        + "; ".join(
-            f"{name} {', '.join(f'{value:g} for {pattern}' for pattern, value in patterns.items())}"
-            for name, patterns in tolerances.effective().items()
-        )
-        + f"; accuracy, and the gzip size of other trainings, at p {ALPHA:g} (Holm)",
+        f"tolerances: {_tolerances(tolerances)}; accuracy, and what varies with other trainings, at p {ALPHA:g} (Holm)",
     ]
+
+
+def _tolerances(tolerances: Tolerances) -> str:
+    """The tolerances, those that are the same together: figures of targets are many."""
+    names: dict[str, list[str]] = {}
+    for name, patterns in tolerances.effective().items():
+        text = ", ".join(f"{value:g} for {pattern}" for pattern, value in patterns.items())
+        names.setdefault(text, []).append(name)
+    return "; ".join(
+        f"{same[0]} and {len(same) - 1} others {text}" if len(same) > 3 else f"{', '.join(same)} {text}"
+        for text, same in names.items()
+    )
 
 
 def _volume(value: float | None) -> str:

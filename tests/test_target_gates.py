@@ -1,0 +1,86 @@
+"""Gates on what a file uses of a target, through the real commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from runs import SMOKE, Smoke, run_pytest, run_sabotaged
+
+from optsuite.__main__ import main
+from optsuite.results import reader
+
+pytestmark = pytest.mark.slow
+
+ROWS = (*SMOKE, "--optsuite-recipes=baseline,prune-0.8", "--optsuite-variants=int8")
+TARGETS = "--optsuite-targets=ethos-u55-128"
+WITH_TFLM = importlib.util.find_spec("tflite_micro") is not None
+"""tflite-micro has development releases only, which may vanish."""
+
+
+@pytest.fixture(scope="module")
+def store(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the store, to which these tests add."""
+    return shutil.copytree(smoke.cache, tmp_path_factory.mktemp("gates") / "store")
+
+
+@pytest.mark.skipif(not WITH_TFLM, reason="tflite-micro is not installed")
+def test_a_wider_layer_fails_the_gate_on_the_arena(
+    smoke: Smoke, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `compare`, and as a test of the run; the figure, both values and the tolerance are named."""
+    done = run_sabotaged(
+        "widen",
+        *ROWS,
+        "--optsuite-targets=tflm",
+        "--optsuite-recipes=baseline",
+        f"--optsuite-cache={store}",
+        f"--optsuite-reference={smoke.json}",
+        f"--benchmark-json={tmp_path / 'wider.json'}",
+    )
+    assert done.returncode == 1, done.stdout
+    assert "tutorial_baseline_s0-int8-tflm_arena_bytes  test_not_worse: REGRESSED: 11872 -> " in done.stdout
+    assert main(["compare", str(smoke.json), str(tmp_path / "wider.json")]) == 1
+    assert "REGRESSED  tutorial_baseline int8 tflm_arena_bytes: 11872 -> " in capsys.readouterr().out
+
+
+def test_a_recipe_that_prunes_less_fails_the_gate_on_flash(
+    smoke: Smoke, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file has as many bytes as before, but no longer in flash: what Vela compresses is less sparse."""
+    path = tmp_path / "less.json"
+    done = run_sabotaged("prune less", *ROWS, TARGETS, f"--optsuite-cache={store}", f"--benchmark-json={path}")
+    assert done.returncode == 0, done.stdout
+    assert main(["compare", str(smoke.json), str(path), "--all"]) == 1
+    shown = capsys.readouterr().out
+    assert re.search(r"REGRESSED +tutorial_prune-0.8 int8 ethos-u55-128_flash_bytes: ", shown)
+    assert not re.search(r"REGRESSED +tutorial_baseline", shown)
+    (same,) = (line for line in shown.splitlines() if " tutorial_prune-0.8 int8 bytes: " in line)
+    assert same.startswith("SAME")
+
+
+def test_the_same_code_in_another_arithmetic_fails_no_gate(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flash and cycles are judged against the spread over trainings; SRAM and the arena are exact."""
+    seeds, other = tmp_path / "seeds.json", tmp_path / "other.json"
+    every = (*ROWS, "--optsuite-targets=ethos-u55-128,tflm" if WITH_TFLM else TARGETS)
+    here, elsewhere = (f"--optsuite-cache={folder}" for folder in (store, tmp_path / "elsewhere"))
+    done = run_pytest(*every, here, "--optsuite-seeds=0,1,2,3,4,5", f"--benchmark-json={seeds}")
+    assert done.returncode == 0, done.stdout
+    done = run_pytest(*every, elsewhere, f"--benchmark-json={other}", TF_ENABLE_ONEDNN_OPTS="0")
+    assert done.returncode == 0, done.stdout
+    built = [reader.read(path).header.built[0].info for path in (seeds, other)]
+    assert built[0].arithmetic != built[1].arithmetic
+    assert main(["compare", str(seeds), str(other), "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for figure, exact in (("flash_bytes", False), ("weight_bytes", False), ("cycles", False), ("sram_bytes", True)):
+        judged = [line for line in lines if f"int8 ethos-u55-128_{figure}: " in line]
+        assert len(judged) == 2
+        assert all(line.startswith("SAME") for line in judged)
+        assert all(("against the mean of 6 trainings" in line) != exact for line in judged)
+    if WITH_TFLM:
+        assert sum(line.startswith("SAME") and "tflm_arena_bytes" in line for line in lines) == 2
