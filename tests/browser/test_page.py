@@ -273,3 +273,39 @@ def test_figures_of_examinations(shown_run: Run, show: Show) -> None:
     heads = [one.text for one in page.find_elements(By.CSS_SELECTOR, "#detail-variants th")]
     assert heads[-1] == "<b>cycles</b>"
     _quiet(page)
+
+
+def test_figures_of_targets_are_shown_when_their_target_is_chosen(shown_run: Run, show: Show) -> None:
+    """In the table and in the view of an experiment; they are axes at any time, and told of a point on such an axis."""
+    header = shown_run["optsuite"]
+    for name in ("npu", "board"):
+        declared = {"name": f"{name}_flash", "label": f"flash on {name}", "unit": "bytes", "better": "lower"}
+        header["figures"].append({**declared, "resource": "flash"})
+    header["examinations"] = [
+        {"name": name, "figures": [f"{name}_flash"], "tools": {"compiler": "1"}, "target": name}
+        for name in ("npu", "board")
+    ]
+    for one in shown_run["benchmarks"]:
+        if measured := one["extra_info"].get("optsuite"):
+            measured["figures"] = {"npu_flash": 2_345, "board_flash": 6_789}
+    page = show(shown_run)
+
+    def heads(place: str) -> list[str]:
+        return [one.text for one in page.find_elements(By.CSS_SELECTOR, f"{place} th") if one.is_displayed()]
+
+    assert not {"flash on npu", "flash on board"} & set(heads("#results-table"))
+    Select(page.find_element(By.ID, "target")).select_by_value("npu")
+    assert {"flash on npu", "flash on board"} & set(heads("#results-table")) == {"flash on npu"}
+    (column,) = (place for place, text in enumerate(heads("#results-table"), 1) if text == "flash on npu")
+    _click(page, f"#results-table th:nth-child({column}) button")
+    assert set(_column(page, "results-table", column - 1)) == {"2,345", "—"}
+    Select(page.find_element(By.ID, "x")).select_by_visible_text("flash on board")
+    point = page.find_elements(By.CSS_SELECTOR, "#plot .point")[0]
+    ActionChains(page).move_to_element(point).pause(0.3).perform()
+    said = page.find_element(By.CSS_SELECTOR, "#plot .hoverlayer").text
+    assert "flash on board: 6,789 bytes" in said
+    assert "flash on npu" not in said
+    _click(page, "#results-table tbody tr td button")
+    assert "flash on npu, bytes" in heads("#detail-variants")
+    assert "flash on board, bytes" not in heads("#detail-variants")
+    _quiet(page)

@@ -29,9 +29,12 @@ def command(seeds_path: Path, run_path: Path | None) -> int:
     seeds = read(seeds_path)
     extended_run = training_spread.add(run_path, seeds, seeds_path) if run_path else b""
     from optsuite.report import tables
-    from optsuite.report.spread import table
+    from optsuite.report.spread import of_targets, table
 
-    print(tables.markdown(table(training_spread.of_run(seeds))))
+    rows = training_spread.of_run(seeds)
+    print(tables.markdown(table(rows)))
+    if not (targets := of_targets(rows, seeds)).empty:
+        print(f"\n{tables.markdown(targets)}")
     if run_path:
         write_file(run_path, extended_run)
         print(f"{run_path} has the seeds of {seeds_path} now")

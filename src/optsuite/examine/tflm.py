@@ -120,8 +120,7 @@ class TflmRunner:
         made: list[Any] = []
         said = printed_by(lambda: made.append(_made(Interpreter, content)))
         if isinstance(made[0], Exception):
-            reasons = [line for line in said.splitlines() if line.strip()] or [str(made[0])]
-            raise OptsuiteError(f"TFLM can't run it: {'; '.join(reasons)[:300]}")
+            raise OptsuiteError(_reason(said) or f"TFLM can't run it: {made[0]!s:.200}")
         self.interpreter = made[0]
         self._input, self._output = (
             _details(getattr(self.interpreter, f"get_{side}_details")(0)) for side in ("input", "output")
@@ -149,6 +148,16 @@ def _made(interpreter: Any, content: bytes) -> Any:
         return interpreter.from_bytes(content, arena_size=_ARENA_BYTES)
     except Exception as error:  # TFLM raises RuntimeError, and prints why
         return error
+
+
+def _reason(said: str) -> str:
+    """Return why TFLM does not run a model, of what it printed: the operator, and what TFLM says of it."""
+    lines = [re.sub(r"^\S+\.cc(:\d+)? ", "", line.strip()) for line in said.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    operator = re.search(r"Node (\S+) \(number|builtin opcode '(\S+)'", said)
+    name = f"its operator {operator[1] or operator[2]}" if operator else "it"
+    return f"TFLM can't run {name}: {lines[0][:200]}"
 
 
 def _details(found: Mapping[str, Any]) -> dict[str, Any]:

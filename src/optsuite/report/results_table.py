@@ -123,8 +123,8 @@ def _size_ratio_int8(experiment: _Experiment) -> Any:
 
 
 def _notes(experiment: _Experiment) -> str:
-    noted = [(name, row.measured.remarks) for name, row in experiment.rows.items() if row and row.measured.remarks]
-    return "; ".join(f"{name}: {note}" for name, note in noted)
+    noted = {name: experiment.run.remarks(row) for name, row in experiment.rows.items() if row}
+    return "; ".join(f"{name}: {note}" for name, note in noted.items() if note)
 
 
 def _absent(experiment: _Experiment) -> str:

@@ -1,11 +1,16 @@
-"""The table of `optsuite spread`: how much trainings differ."""
+"""The tables of `optsuite spread`: how much trainings differ."""
 
 from __future__ import annotations
 
+from statistics import fmean
+
+import numpy as np
 import pandas as pd
 
 from optsuite.judge.training_spread import LEAST, Rows, Spread
 from optsuite.judge.verdict import ALPHA
+from optsuite.results.run import Run
+from optsuite.units import number
 
 
 def table(rows: Rows) -> pd.DataFrame:
@@ -33,5 +38,31 @@ def table(rows: Rows) -> pd.DataFrame:
             gzip = found["gzip_bytes"] / mean["gzip_bytes"]
             line["drop_found"] = Spread.of(found["accuracy"].tolist(), resolution=0).least(p, count, 1)
             line["growth_found"] = Spread.of(gzip.tolist(), resolution=0).least(p, count, 1)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def of_targets(rows: Rows, run: Run) -> pd.DataFrame:
+    """One line per row and figure that varies with the weights, of what files use on targets.
+
+    `sd` is a share of the mean; `growth_found` is as in `table`, where all these are compared together.
+    """
+    varying = [one for found in run.resources().values() for one in found if one.varies]
+    known = [(row, one, values) for row in rows.values() for one in varying if (values := row.values(one.name))]
+    lines = []
+    for row, figure, values in known:
+        mean = fmean(values)
+        line = {
+            "experiment": row.experiment,
+            "variant": row.variant,
+            "trainings": str(len(values)),
+            "figure": figure.name,
+            "mean": number(round(mean)),
+        }
+        if len(values) > 1:
+            line["sd"] = f"{float(np.std(values, ddof=1)) / mean:.4f}"
+        if len(values) >= LEAST:
+            shares = Spread.of([value / mean for value in values], resolution=1 / mean)
+            line["growth_found"] = f"{shares.least(ALPHA / 2 / len(known), len(values), 1):.4f}"
         lines.append(line)
     return pd.DataFrame(lines)

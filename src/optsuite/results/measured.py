@@ -96,15 +96,6 @@ class Measured:
         return self.test.accuracy if name == "accuracy" else self.figures.get(name)
 
     @property
-    def remarks(self) -> str:
-        """The note, and why figures are missing."""
-        names: dict[str, list[str]] = {}
-        for name, reason in self.unexamined.items():
-            names.setdefault(reason, []).append(name)
-        missing = (f"no figures of {', '.join(which)}: {reason}" for reason, which in names.items())
-        return "; ".join(filter(None, [self.note, *missing]))
-
-    @property
     def entropy_bytes(self) -> float:
         """The least that its kernels take when every weight is coded by itself: the sum of n x H bits."""
         return sum(layer.entropy_bits for layer in self.weights) / 8

@@ -61,6 +61,13 @@ class Run:
             return value
         return row.measured.figure(name)
 
+    def remarks(self, row: Row) -> str:
+        """Return the note of a row, and why figures are missing that belong to no target: of these, many miss some."""
+        targets = {one.name for one in self.header.examinations if one.target}
+        reasons = row.measured.unexamined.items()
+        missing = (f"no figures of {name}: {reason}" for name, reason in reasons if name not in targets)
+        return "; ".join(filter(None, [row.measured.note, *missing]))
+
     def baseline(self, built: Built) -> Built | None:
         """Return the baseline of the same dataset, model and seed."""
         same = (built.dataset, built.model, built.seed)

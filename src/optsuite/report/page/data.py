@@ -88,9 +88,16 @@ def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
         "parameters": built.info.parameters,
         "macs": built.info.macs,
         "sparsity": built.sparsity,
-        "note": measured.remarks,
+        "note": run.remarks(row),
+        "unexamined": _unexamined(run, measured),
         **{_examined_key(figure): measured.figures.get(figure.name) for figure in figures.found(run.header.figures)},
     }
+
+
+def _unexamined(run: Run, measured: Measured) -> dict[str, str]:
+    """Return why a file has no figures of a target, by the name of the target."""
+    reasons = {**{one.name: one.absent for one in run.header.examinations if one.absent}, **measured.unexamined}
+    return {one.target: reasons[one.name] for one in run.header.examinations if one.target and one.name in reasons}
 
 
 def _experiment(run: Run, built: Built) -> dict[str, Any]:
