@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from optsuite.judge.criteria import criteria
 from optsuite.judge.verdict import Judgement, Verdict, passes
+from optsuite.measure.suite import Suite
 from optsuite.spec.experiment import Experiment
 from optsuite.spec.variant import Variant
 
 
 def test_not_worse(
+    suite: Suite,
     judgements: Sequence[Judgement],
     experiment: Experiment,
     variant: Variant,
@@ -22,13 +25,17 @@ def test_not_worse(
     pytestconfig: pytest.Config,
 ) -> None:
     """What is judged of a variant of an experiment, over all its seeds, has not regressed."""
-    row = f"{experiment.model.name}_{experiment.recipe.name}", variant.name, criterion
-    found = [one for one in judgements if (one.experiment, one.variant, one.metric) == row]
+    row = f"{experiment.model.name}_{experiment.recipe.name}", variant.name
+    metrics = criteria(suite.selection)[criterion]
+    found = [one for one in judgements if (one.experiment, one.variant) == row and one.metric in metrics]
     if not found:
         pytest.skip("no invariant is in force" if criterion == "invariants" else "not measured in this run")
-    if not passes(found, allow_not_comparable=pytestconfig.getoption("optsuite_allow_not_comparable")):
-        pytest.fail(f"{found[0].verdict}: {found[0].reason}", pytrace=False)
-    if found[0].verdict is Verdict.NOT_COMPARABLE:
+    allow = pytestconfig.getoption("optsuite_allow_not_comparable")
+    if failed := [one for one in found if not passes([one], allow_not_comparable=allow)]:
+        named = [f"{one.metric} " if one.metric != criterion else "" for one in failed]
+        lines = [f"{name}{one.verdict}: {one.reason}" for name, one in zip(named, failed, strict=True)]
+        pytest.fail("\n".join(lines), pytrace=False)
+    if all(one.verdict is Verdict.NOT_COMPARABLE for one in found):
         pytest.skip(found[0].detail)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -21,6 +22,11 @@ from optsuite.results.answers import Answers
 ROOT = Path(__file__).parents[1]
 HANGS_S = 1_200
 """A process that is not done by then hangs: no machine is so slow."""
+WITH_TFLM = importlib.util.find_spec("tflite_micro") is not None
+"""tflite-micro has development releases only, which may vanish."""
+NPUS = 4
+EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS
+"""How many examinations a file has by default."""
 FAULTS = os.environ.get("OPTSUITE_FAULTS", "")
 """Where the counts of the long form of tests/faults go; empty for the short form."""
 

@@ -16,7 +16,19 @@ from typing import Any
 import pandas as pd
 import pytest
 from catalogs import BUILTIN
-from runs import HANGS_S, ROOT, SMOKE, SMOKE_KINDS, Smoke, group_ends, run_pytest, run_sabotaged
+from runs import (
+    EXAMINATIONS,
+    HANGS_S,
+    NPUS,
+    ROOT,
+    SMOKE,
+    SMOKE_KINDS,
+    WITH_TFLM,
+    Smoke,
+    group_ends,
+    run_pytest,
+    run_sabotaged,
+)
 
 from optsuite import report
 from optsuite.__main__ import main
@@ -104,7 +116,7 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     assert str(tmp_path / "report" / "report.md") in done.stdout
     table = pd.read_csv(tmp_path / "report" / "results.csv")
     assert set(table["recipe"]) == set(SMOKE_KINDS)
-    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * 6
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (6 + NPUS + WITH_TFLM)
     assert (tmp_path / "report" / "report.html").stat().st_size < 8e6
 
 
@@ -199,13 +211,14 @@ def test_a_copied_store_is_examined_by_the_runtime_of_its_machine(smoke: Smoke, 
     board = "hide tensorflow,uninstall tensorflow,another cpu"
     done = run_sabotaged(f"{board},die at the fifth", *few, EXAMINED=str(tmp_path / "examined"))
     assert done.returncode == -signal.SIGKILL
-    # Answers and graphs of six files: kernels and sizes are the same on any CPU, and came with the bundle.
-    assert "examining 12 steps" in done.stdout
+    # Answers, on TFLM too, and graphs of six files: the rest is the same on any CPU, and came with the bundle.
+    todo = 6 * (2 + WITH_TFLM)
+    assert f"examining {todo} steps" in done.stdout
     done = run_sabotaged(board, *few, EXAMINED=str(tmp_path / "examined"))
     assert done.returncode == 0, done.stdout
     left = re.search(r"examining (\d+) steps", done.stdout)
     assert left is not None
-    assert 12 - 5 <= int(left[1]) <= 12 - 4
+    assert todo - 5 <= int(left[1]) <= todo - 4
     here, there = reader.read(tmp_path / "run.json"), reader.read(smoke.json)
     assert len(here.rows) == 6
     for row in here.rows:
@@ -238,8 +251,8 @@ def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) 
     )
     assert done.returncode == 0, done.stdout
     keys = [folder.name for folder in (tmp_path / "objects").iterdir()]
-    # The baseline and its six files, two stages, a quantised model and its five files; four examinations of each file.
-    assert len(keys) == 7 + 2 + 6 + 4 * (6 + 5)
+    # The baseline and its six files, two stages, a quantised model and its five files; the examinations of each file.
+    assert len(keys) == 7 + 2 + 6 + EXAMINATIONS * (6 + 5)
     first, second = Store(smoke.cache, pytest.fail), Store(tmp_path, pytest.fail)
     for key in keys:
         assert second.get(key) == first.get(key)
@@ -377,11 +390,13 @@ def test_a_killed_worker_costs_one_retry(sabotaged: tuple[str, dict[str, Any]]) 
 def test_a_run_is_not_worse_than_itself(smoke: Smoke) -> None:
     """The gate inside pytest: each judgement a test, all of them the same by their bytes."""
     paths = (f"--optsuite-cache={smoke.cache}", f"--optsuite-reference={smoke.json}")
-    done = run_pytest(*SMOKE, LITERT_ONLY, "-k", "not_worse or missing", *paths)
+    done = run_pytest(*SMOKE, LITERT_ONLY, "-k", "not_worse or missing", *paths, "--optsuite-targets=ethos-u55-128")
     assert done.returncode == 0, done.stdout
     rows = 6 * 6 - 2
     promised = 3 * 6 - 1  # prune, cluster, and pcqat, which has no int16x8
-    assert f"{4 * rows + promised + 1} passed, {rows - promised} skipped" in done.stdout
+    on_npu = 3 * 6 - 2 + 2 * 2  # int8, uint8 and int16x8, and of the two QAT models fp16 and dynamic, which are int8
+    passed = 4 * rows + promised + on_npu
+    assert f"{passed + 1} passed, {6 * rows - passed} skipped" in done.stdout
 
 
 def test_a_broken_recipe_is_found_with_all_that_descends_from_it(smoke: Smoke, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def run(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run_pytest(
         *SMOKE,
         "--optsuite-recipes=baseline,qat",
+        "--optsuite-targets=none",
         f"--optsuite-catalog={folder / 'kernel_count.py'}",
         f"--optsuite-cache={smoke.cache}",
         f"--benchmark-json={folder / 'run.json'}",
@@ -67,7 +68,8 @@ def test_it_is_in_the_report(run: Path, tmp_path: Path) -> None:
     examined = pd.read_csv(tmp_path / "examined.csv")
     assert set(examined["variant"]) == VARIANTS
     text = (tmp_path / "report.md").read_text()
-    assert "## Found by kernel-count" in text
+    assert "## Examinations" in text
+    assert "### kernel-count\n\nBy optsuite." in text
     page = (tmp_path / "report.html").read_text()
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[0])
     metric = data["metrics"][-1]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from runs import SMOKE, Smoke, run_pytest, run_sabotaged
+from runs import SMOKE, WITH_TFLM, Smoke, run_pytest, run_sabotaged
 
 from optsuite.__main__ import main
 from optsuite.results import reader
@@ -17,8 +16,6 @@ pytestmark = pytest.mark.slow
 
 ROWS = (*SMOKE, "--optsuite-recipes=baseline,prune-0.8", "--optsuite-variants=int8")
 TARGETS = "--optsuite-targets=ethos-u55-128"
-WITH_TFLM = importlib.util.find_spec("tflite_micro") is not None
-"""tflite-micro has development releases only, which may vanish."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +39,7 @@ def test_a_wider_layer_fails_the_gate_on_the_arena(
         f"--benchmark-json={tmp_path / 'wider.json'}",
     )
     assert done.returncode == 1, done.stdout
-    assert "tutorial_baseline_s0-int8-tflm_arena_bytes  test_not_worse: REGRESSED: 11872 -> " in done.stdout
+    assert "tutorial_baseline_s0-int8-tflm  test_not_worse: tflm_arena_bytes REGRESSED: 11872 -> " in done.stdout
     assert main(["compare", str(smoke.json), str(tmp_path / "wider.json")]) == 1
     assert "REGRESSED  tutorial_baseline int8 tflm_arena_bytes: 11872 -> " in capsys.readouterr().out
 

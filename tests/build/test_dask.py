@@ -21,7 +21,7 @@ from pathlib import Path, PurePath
 import pytest
 from catalogs import BUILTIN
 from distributed import Client, LocalCluster
-from runs import HANGS_S, ROOT, SMOKE, Smoke, run_pytest
+from runs import EXAMINATIONS, HANGS_S, ROOT, SMOKE, Smoke, run_pytest
 
 from optsuite import cpu
 from optsuite.build import scheduler
@@ -243,7 +243,7 @@ def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smo
     assert run.returncode == 0, output
     assert "on 2 workers of the Dask scheduler" in output
     built, local = Store(tmp_path, print), Store(smoke.cache, print)
-    assert len(built.stored()) == 6 + 4 * 4  # four files, and four examinations of each
+    assert len(built.stored()) == 6 + 4 * EXAMINATIONS  # four of them are files
     assert [built.get(key) for key in built.stored()] == [local.get(key) for key in built.stored()]
 
 
@@ -320,7 +320,7 @@ def test_workers_examine_the_answers_of_a_run(address: str, smoke: Smoke, tmp_pa
         *SMOKE, "--optsuite-recipes=baseline,qat", f"--optsuite-builders=dask://{address}", f"--optsuite-cache={cache}"
     )
     assert done.returncode == 0, done.stdout
-    assert "examining 44 steps, on 2 workers of the Dask scheduler" in done.stdout, done.stdout
+    assert f"examining {11 * EXAMINATIONS} steps, on 2 workers of the Dask scheduler" in done.stdout, done.stdout
     after = {path.parent.name: path.read_bytes() for path in cache.glob("objects/*/findings.json")}
-    assert len(after) == 44
+    assert 11 * 4 < len(after) < 11 * EXAMINATIONS  # floats have a reason instead of findings of an NPU
     assert all(before[key] == content for key, content in after.items())

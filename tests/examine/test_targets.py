@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from catalogs import BUILTIN
-from runs import ROOT, SMOKE, Smoke, run_pytest
+from runs import ROOT, SMOKE, WITH_TFLM, Smoke, run_pytest
 
 from optsuite.__main__ import main
 from optsuite.catalog import user_file
@@ -31,9 +30,7 @@ from optsuite.results import reader
 from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
 
-needs_tflm = pytest.mark.skipif(
-    importlib.util.find_spec("tflite_micro") is None, reason="tflite-micro has development releases only"
-)
+needs_tflm = pytest.mark.skipif(not WITH_TFLM, reason="tflite-micro is not installed")
 ARENA, ANSWERS = TARGETS["tflm"].examinations
 (U55,), (U85,) = (TARGETS[name].examinations for name in ("ethos-u55-128", "ethos-u85-256"))
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -447,9 +448,11 @@ def test_the_gate_inside_pytest_does_not_pass_in_silence_either(
     base: Run, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, metric: Any, allow: bool
 ) -> None:
     """A latency that can't be judged is skipped, an accuracy or a size fails unless --optsuite-allow-not-comparable."""
-    (experiment,) = select(BUILTIN, models=["conv"], recipes=["qat"]).experiments
+    selection = select(BUILTIN, models=["conv"], recipes=["qat"])
+    suite: Any = SimpleNamespace(selection=selection)
+    (experiment,) = selection.experiments
     found = judged(base, trained(base, "there"))
     monkeypatch.setattr(pytestconfig.option, "optsuite_allow_not_comparable", allow)
     outcome = pytest.skip.Exception if allow or metric == "latency" else pytest.fail.Exception
     with pytest.raises(outcome):
-        gate.test_not_worse(found, experiment, VARIANTS["int8"], metric, pytestconfig)
+        gate.test_not_worse(suite, found, experiment, VARIANTS["int8"], metric, pytestconfig)
