@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def run(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--optsuite-recipes=baseline,qat",
         "--optsuite-targets=none",
         f"--optsuite-catalog={folder / 'kernel_count.py'}",
-        f"--optsuite-cache={smoke.cache}",
+        f"--optsuite-cache={shutil.copytree(smoke.cache, folder / 'cache')}",  # another process may run this, too
         f"--benchmark-json={folder / 'run.json'}",
     )
     assert done.returncode == 0, done.stdout
@@ -56,7 +57,7 @@ def test_it_is_in_the_json(run: Path) -> None:
         )
         assert measured.figures == ({} if refused else {"kernel_count": 2})
     (reason,) = (row.measured.unexamined for row in found.rows if row.measured.unexamined)
-    assert reason == {"kernel-count": "could not be examined by kernel-count: expected no float16"}
+    assert reason == {"kernel-count": "expected no float16"}
 
 
 def test_it_is_in_the_report(run: Path, tmp_path: Path) -> None:

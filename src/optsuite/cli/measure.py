@@ -53,7 +53,8 @@ def command(
     from optsuite.measure import standalone, standalone_run
 
     metric = standalone.metric(metric_name)
-    places = pick_targets(Catalog.builtin(), [] if targets is None else targets.split(","))
+    requested = [] if targets is None else targets.split(",")
+    places = pick_targets(Catalog.builtin(), requested)
     if data is None:
         if json_path:
             raise OptsuiteError("--json: expected --data, too, because each row of a run has an accuracy")
@@ -63,7 +64,7 @@ def command(
         return 0
     if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
         raise OptsuiteError(f"{json_path.parent}: no such folder; expected a file in a folder that exists")
-    content = msgspec.json.encode(standalone_run.run(files, data, metric, places))
+    content = msgspec.json.encode(standalone_run.run(files, data, metric, places, requested))
     from optsuite.results.reader import decode
 
     run = decode(content, json_path or Path("run.json"))

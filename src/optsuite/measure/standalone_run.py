@@ -24,7 +24,13 @@ from optsuite.spec.invariant import Invariant
 from optsuite.spec.metric import Metric
 
 
-def run(files: Sequence[Path], data: Path, metric: Metric, targets: Sequence[Target] = ()) -> dict[str, Any]:
+def run(
+    files: Sequence[Path],
+    data: Path,
+    metric: Metric,
+    targets: Sequence[Target] = (),
+    requested: Sequence[str] = (),
+) -> dict[str, Any]:
     """Measure the files on the data, and return the content of a run's JSON.
 
     Each file is an experiment of its own, named after the file.
@@ -34,6 +40,7 @@ def run(files: Sequence[Path], data: Path, metric: Metric, targets: Sequence[Tar
         data: An .npz file, as `loaders.npz.to_evaluate` takes it.
         metric: What the files' answers are judged by.
         targets: The targets that the files are examined for.
+        requested: The names of those that were requested by name.
 
     Raises:
         OptsuiteError: A file can't be run on the data, or two have one name.
@@ -42,7 +49,7 @@ def run(files: Sequence[Path], data: Path, metric: Metric, targets: Sequence[Tar
     load = host.load()
     splits = npz.to_evaluate(data, metric)
     measured = standalone.measure(by_name(files), data, metric, splits, targets, load)
-    header = _header(measured, data.stem, metric, splits["test"], targets)
+    header = _header(measured, data.stem, metric, splits["test"], targets, requested)
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
     from pytest_benchmark.utils import get_commit_info
@@ -57,7 +64,14 @@ def run(files: Sequence[Path], data: Path, metric: Metric, targets: Sequence[Tar
     }
 
 
-def _header(measured: MeasuredFiles, dataset: str, metric: Metric, test: Split, targets: Sequence[Target]) -> Header:
+def _header(
+    measured: MeasuredFiles,
+    dataset: str,
+    metric: Metric,
+    test: Split,
+    targets: Sequence[Target],
+    requested: Sequence[str],
+) -> Header:
     files, monitor = measured.files, measured.monitor
     names = tuple(file.name for file in files)
     return Header(
@@ -71,7 +85,7 @@ def _header(measured: MeasuredFiles, dataset: str, metric: Metric, test: Split, 
             recipes=(RECIPE,),
             variants=(VARIANT,),
             seeds=(0,),
-            targets=tuple(target.name for target in targets),
+            targets=tuple(requested),
         ),
         catalog=CatalogNames(models=names, recipes=(RECIPE,), variants=(VARIANT,)),
         figures=(*FIGURES, *(figure for one in targets for found in one.examinations for figure in found.figures)),

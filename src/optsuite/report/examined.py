@@ -19,7 +19,8 @@ class Place:
     Attributes:
         name: Its name.
         is_target: Whether it is a target.
-        tools: The tools and their versions, in words; or why there are none.
+        tools: The tools and their versions, in words.
+        absent: Why this machine could not examine; an empty string where it could.
         table: One line per file that has any of the figures.
 
     """
@@ -27,6 +28,7 @@ class Place:
     name: str
     is_target: bool
     tools: str
+    absent: str
     table: pd.DataFrame
 
 
@@ -51,7 +53,13 @@ def places(run: Run) -> list[Place]:
             groups.setdefault(one.target or one.name, []).append(one)
     lines = all_files(run)
     return [
-        Place(name=name, is_target=bool(group[0].target), tools=_tools(group), table=_table(run, lines, name, group))
+        Place(
+            name=name,
+            is_target=bool(group[0].target),
+            tools=_tools(group),
+            absent="; ".join(dict.fromkeys(one.absent for one in group if one.absent)),
+            table=_table(run, lines, name, group),
+        )
         for name, group in groups.items()
     ]
 
@@ -59,8 +67,7 @@ def places(run: Run) -> list[Place]:
 def _tools(group: list[Examined]) -> str:
     """The tools of examinations; the CPU, which is a long list, is that of the run."""
     found = {name: version for one in group for name, version in one.tools.items() if name != "cpu"}
-    reasons = dict.fromkeys(one.absent for one in group if one.absent)
-    return "; ".join(filter(None, [", ".join(f"{name} {version}" for name, version in found.items()), *reasons]))
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def _table(run: Run, lines: pd.DataFrame, prefix: str, group: list[Examined]) -> pd.DataFrame:
