@@ -42,12 +42,12 @@ class Run:
         return self.header.absence(experiment, variant)
 
     def resources(self) -> dict[str, list[Figure]]:
-        """Return the declarations of the figures that tell what a file uses on each target, by the target's name."""
+        """Return the declarations of what files use on each target that was examined, by the target's name."""
         declared = {figure.name: figure for figure in self.header.figures}
         found: dict[str, list[Figure]] = {}
         for one in self.header.examinations:
             figures = [declared[name] for name in one.figures if declared[name].resource]
-            if one.target and figures:
+            if one.target and figures and not one.absent:
                 found.setdefault(one.target, []).extend(figures)
         return found
 
