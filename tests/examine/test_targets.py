@@ -131,6 +131,45 @@ def test_targets_are_named() -> None:
         select(BUILTIN, targets=["m4"])
 
 
+ABSENT = """
+from dataclasses import dataclass
+
+from optsuite.catalog import Target
+from optsuite.examine.ethos_u import EthosU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere(EthosU):
+    packages = ("no-such-package",)
+
+
+NPU = Elsewhere(name="board", accelerator="ethos-u55-128", system_config="x", memory_mode="y")
+TARGETS = [Target(name="board", examinations=(NPU,))]
+"""
+
+
+@pytest.mark.slow
+def test_a_target_whose_tool_is_not_installed_is_a_marked_absence(smoke: Smoke, tmp_path: Path) -> None:
+    """The run says so, as the report does, with the command that installs it; the rest is measured."""
+    (tmp_path / "catalog_with_board.py").write_text(ABSENT)
+    done = run_pytest(
+        *SMOKE,
+        "--optsuite-recipes=baseline",
+        "--optsuite-variants=int8",
+        f"--optsuite-catalog={tmp_path / 'catalog_with_board.py'}",
+        f"--optsuite-cache={smoke.cache}",
+        f"--benchmark-json={tmp_path / 'run.json'}",
+    )
+    assert done.returncode == 0, done.stdout
+    reason = "no-such-package is not installed: pip install no-such-package"
+    assert f"optsuite: no figures of board: {reason}" in done.stdout
+    run = reader.read(tmp_path / "run.json")
+    assert [(one.target, one.absent) for one in run.header.examinations][-1] == ("board", reason)
+    assert run.resources() == {}
+    assert main(["report", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
+    assert f"### board\n\nAbsent: {reason}\n" in (tmp_path / "out" / "report.md").read_text()
+
+
 @pytest.mark.slow
 def test_what_pruning_brings_on_an_npu(smoke: Smoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The real command: a pruned file of the same bytes is smaller in flash there, and takes fewer cycles."""

@@ -55,6 +55,7 @@ class Suite:
         self.record = Record(selection)
         self.requested: list[Candidate] = []
         self._config = config
+        self._log = log
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._splits: dict[str, Split] = {}
         self._examiner = Examiner(
@@ -88,11 +89,21 @@ class Suite:
         """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
+        for reason, names in self._absent_targets().items():
+            self._log(f"no figures of {', '.join(names)}: {reason}")
         self.artifacts.build(self.requested, open_workers, stream)
         built_at = time.monotonic()
         self._examiner.examine(self._files(self.requested), open_workers, stream)
         self._ready_at = time.monotonic()
         self._build_s, self._examine_s = built_at - start, self._ready_at - built_at
+
+    def _absent_targets(self) -> dict[str, list[str]]:
+        """Return why targets can't be examined on this machine -> their names."""
+        found: dict[str, list[str]] = {}
+        for one in self._examiner.records(self.selection.targets):
+            if one.absent and one.target and one.target not in found.get(one.absent, []):
+                found.setdefault(one.absent, []).append(one.target)
+        return found
 
     def plan(self, rows: Iterable[Candidate]) -> Plan:
         """Return what `prepare` would do, and how long it may take; OptsuiteError without TensorFlow."""
