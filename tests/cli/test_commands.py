@@ -26,7 +26,10 @@ INTERFACE = {
     ),
     "history": ("DIR", "--out DIR"),
     "init": ("[DIR]",),
-    "measure": ("FILE.tflite...", "--data DATA.npz", "--metric NAME", "--targets A,B", "--json RUN.json"),
+    "measure": (
+        *("FILE.tflite...", "--data DATA.npz", "--metric NAME", "--targets A,B", "--catalog FILE.py"),
+        "--json RUN.json",
+    ),
     "recommend": (
         *("RUN.json", "--target NAME", "--max-size 40KB", "--max-flash 64KB", "--max-sram 32KB", "--max-arena 32KB"),
         *("--max-latency 30us", "--min-accuracy 0.98", "--limit FIGURE=NUMBER"),

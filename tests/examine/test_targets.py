@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,14 @@ from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.selection import select
 from optsuite.catalog.targets import TARGETS
 from optsuite.errors import OptsuiteError
+from optsuite.examine.ethos_u import EthosU
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.printed import printed_by
 from optsuite.examine.target import Target
 from optsuite.measure.probe_models import matrix_product
 from optsuite.report import payoff
 from optsuite.results import reader
+from optsuite.results.figures import Figure
 from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
 
@@ -99,6 +101,38 @@ def test_a_file_of_floats_does_not_run_on_an_npu() -> None:
         U55.run(_task("float32"))
 
 
+def test_a_system_with_dram_is_refused() -> None:
+    """Vela reports neither its flash nor its SRAM."""
+    system = replace(U55, accelerator="ethos-u65-256", system_config="Ethos_U65_High_End", memory_mode="Dedicated_Sram")  # type: ignore[call-arg]
+    with pytest.raises(OptsuiteError, match="Ethos_U65_High_End has DRAM"):
+        system.run(_task("int8"))
+
+
+@pytest.mark.parametrize(
+    ("name", "resources", "said"),
+    [
+        ("latency", ("flash",), "target latency: expected a name that is not one of a figure"),
+        ("none", ("flash",), "nor none"),
+        ("board", ("flash", "flash"), "target board: expected one figure of each resource, got flash, flash"),
+    ],
+)
+def test_a_target_that_can_not_be_told_apart_is_refused(name: str, resources: tuple[Any, ...], said: str) -> None:
+    """Its name is a criterion of the gate, and an option of `recommend` is one figure of it."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Board(EthosU):
+        @property
+        def figures(self) -> tuple[Figure, ...]:
+            return tuple(
+                Figure(name=f"board_{number}", label="x", unit="", better="lower", resource=resource)
+                for number, resource in enumerate(resources)
+            )
+
+    board = Board(name="board", accelerator="x", system_config="x", memory_mode="x")
+    with pytest.raises(OptsuiteError, match=said):
+        BUILTIN.joined(Catalog(targets={name: Target(name=name, examinations=(board,))}))
+
+
 def test_a_target_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalogue of docs/targets.md; a section that the configuration file lacks is named."""
     import ethosu
@@ -168,6 +202,8 @@ def test_a_target_whose_tool_is_not_installed_is_a_marked_absence(smoke: Smoke, 
     assert run.resources() == {}
     assert main(["report", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
     assert f"### board\n\nAbsent: {reason}\n" in (tmp_path / "out" / "report.md").read_text()
+    assert not [name for name in pd.read_csv(tmp_path / "out" / "results.csv") if "board" in str(name)]
+    assert "board_flash" not in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.slow
@@ -214,9 +250,13 @@ def test_what_pruning_brings_on_an_npu(smoke: Smoke, tmp_path: Path, capsys: pyt
         "1 of 2 variants that run on ethos-u55-128 are within the limits: flash on ethos-u55-128 (Vela) at most"
         in shown
     )
-    assert "2 more have an operator that does not run on ethos-u55-128." in shown
+    assert "2 more do not run on ethos-u55-128, or not all of their operators do.\n2: no operator of it runs" in shown
+    tight = "--limit=ethos-u55-128_flash_bytes=100"
+    assert main([*on_npu, "--max-flash", "64KB", tight]) == 1  # the tighter of the two counts
+    assert main([*on_npu, "--all"]) == 0
+    assert "tutorial_baseline_s0 fp32: does not run on ethos-u55-128: no operator of it" in capsys.readouterr().out
     assert main([*on_npu, "--max-flash", "1KB"]) == 1
     assert main([*on_npu, "--max-arena", "1KB"]) == 2
     assert "--max-arena: ethos-u55-128 has no figure for it; expected some of --max-flash, " in capsys.readouterr().err
     assert main(["recommend", str(tmp_path / "run.json"), "--target", "tflm"]) == 2
-    assert "no figures of target 'tflm'; expected one of ethos-u55-128" in capsys.readouterr().err
+    assert "does not say what files use of target 'tflm'; expected one of ethos-u55-128" in capsys.readouterr().err

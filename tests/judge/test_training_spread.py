@@ -183,6 +183,13 @@ def test_figures_of_targets_hide_no_accuracy_drop(base: Run, wrong: int, verdict
     assert of(compare(before, after, tolerances, never), "accuracy").verdict is verdict
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_figure_that_was_not_there_is_new_on_another_machine_too(base: Run, known: bool) -> None:
+    """It fails no gate, whether the spread of the rest is known or not."""
+    before = knowing(_flash(base, None)) if known else _flash(base, None)
+    assert _with_flash(before, _flash(trained(base, "there"), 1_500)).verdict is Verdict.NEW
+
+
 def test_a_figure_that_varies_is_not_compared_without_a_spread(base: Run) -> None:
     """But where the same training made both files, it is exact; and so is one that does not vary."""
     new = _flash(trained(base, "there"), 1_530)
@@ -330,6 +337,9 @@ def test_trainings_are_added_to_a_run(
     assert content == base
     assert main(["spread", "run.json", "--add-to", "run.json"]) == 2
     assert "expected a run of several seeds" in capsys.readouterr().err
+    run.write_text(json.dumps(_flash(base, 1_500)))
+    assert main(["spread", "seeds.json", "--add-to", "run.json"]) == 2
+    assert "seeds.json lacks flash, which run.json has; expected two runs with the same" in capsys.readouterr().err
     seeds.write_text(json.dumps(knowing(trained(base, "here", sha256="other bytes"))))
     assert main(["spread", "seeds.json", "--add-to", "run.json"]) == 2
     assert "conv_qat_s0 int8 is another file in seeds.json" in capsys.readouterr().err

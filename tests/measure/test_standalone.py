@@ -71,12 +71,22 @@ def test_it_finds_what_a_run_finds(files: list[Path], smoke: Smoke, tmp_path: Pa
         assert any(line.startswith(accuracy) for line in done.stdout.splitlines())
 
 
-def test_what_a_file_uses_on_targets(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """Without data, too; an unknown target is refused before anything is measured."""
+def test_what_a_file_uses_on_targets(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without data, too, and of one's own targets; an unknown one is refused before anything is measured."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
     assert main(["measure", *map(str, files), "--targets", "ethos-u55-128"]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"net: .*\n  ethos-u55-128: flash [\d,]+ bytes, sram [\d,]+ bytes, cycles [\d,]+, latency ", shown)
     assert re.search(r"float: .*\n  ethos-u55-128: no operator of it runs on the NPU", shown)
+    assert main(["measure", str(files[0]), "--targets", "m4"]) == 2
+    board = "Target(name='board', examinations=(EthosU(name='board', **SYSTEM),))"
+    system = "dict(accelerator='ethos-u55-64', system_config='Ethos_U55_High_End_Embedded', memory_mode='Shared_Sram')"
+    imports = "from optsuite.catalog import Target\nfrom optsuite.examine.ethos_u import EthosU\n"
+    (tmp_path / "measured_board.py").write_text(f"{imports}SYSTEM = {system}\nTARGETS = [{board}]\n")
+    assert main(["measure", str(files[0]), "--catalog", str(tmp_path / "measured_board.py")]) == 0
+    assert re.search(r"net: .*\n  board: flash [\d,]+ bytes", capsys.readouterr().out)
     assert main(["measure", str(files[0]), "--targets", "m4"]) == 2
     assert "unknown target 'm4'; expected one of tflm, " in capsys.readouterr().err
 

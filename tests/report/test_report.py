@@ -20,7 +20,7 @@ from optsuite import report
 from optsuite.__main__ import main
 from optsuite.errors import OptsuiteError
 from optsuite.judge import intervals
-from optsuite.report import escape, figures, payoff, results_table, tables, timing
+from optsuite.report import escape, figures, payoff, results_table, tables, target_figures, timing
 from optsuite.results import reader
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.timing import Ratio
@@ -403,3 +403,29 @@ def test_when_a_recipe_pays(run_json: dict[str, Any], write_run: Write) -> None:
     assert (line["experiment"], line["flash"]) == ("conv_qat", "0.25")
     assert pd.isna(line["cycles"])  # the recipe has none
     assert pd.isna(line["arena"])  # nothing is a multiple of 0
+
+
+@pytest.mark.parametrize(
+    "ends", [(0.1, 0.4), (0.6, 0.7), (0.83, 0.88), (0.96, 0.965), (0.95, 0.995), (1.0, 1.0), (-3.0, 9.0)]
+)
+def test_the_axis_of_accuracies_has_ticks(
+    ends: tuple[float, float], run_json: dict[str, Any], write_run: Write
+) -> None:
+    """Wherever the accuracies are; and names have room at the left of the points."""
+    resource = {"name": "npu_flash", "label": "x", "unit": "bytes", "better": "lower", "resource": "flash"}
+    run_json["optsuite"]["figures"].append(resource)
+    run_json["optsuite"]["examinations"] = [
+        {"name": "npu", "figures": ["npu_flash"], "tools": {"vela": "5"}, "target": "npu"}
+    ]
+    for number, place in enumerate((1, 3)):
+        run_json["benchmarks"][place]["extra_info"]["optsuite"]["figures"] = {"npu_flash": 1_000 + 9_000 * number}
+    run = reader.read(write_run(run_json))
+    table = results_table.results(run)
+    table["tflite_int8_acc"] = list(ends)
+    (plot,) = target_figures.plots(run, ("#000000",)).values()
+    figure = Figure()
+    assert plot(run, table, figure)
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        assert sum(low <= tick <= high for tick in axes.get_yticks()) >= 2
+        assert low <= ends[0] <= ends[1] <= high

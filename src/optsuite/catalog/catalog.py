@@ -97,6 +97,14 @@ class Catalog:
     def _check_figures(self) -> None:
         """Refuse names of figures that are taken, or can't be the names of columns and settings."""
         taken = set(RESERVED)
+        for target in self.targets.values():
+            if target.name in RESERVED or target.name == "none":
+                raise OptsuiteError(f"target {target.name}: expected a name that is not one of a figure, nor none")
+            used = [figure.resource for one in target.examinations for figure in one.figures if figure.resource]
+            if len(set(used)) < len(used):
+                raise OptsuiteError(
+                    f"target {target.name}: expected one figure of each resource, got {', '.join(used)}"
+                )
         names = [examination.name for examination in self._examinations()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise OptsuiteError(f"expected examinations of different names, got {', '.join(twice)} twice")

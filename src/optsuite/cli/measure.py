@@ -39,22 +39,30 @@ if TYPE_CHECKING:
     metavar="A,B",
     help="Examine the files for these targets, or for none.  [default: all whose tools are installed]",
 )
+@click.option("--catalog", type=Path, metavar="FILE.py", help="File that declares targets of your own.")
 @click.option("--json", "json_path", type=Path, metavar="RUN.json", help="Write a run, for the other commands.")
 def command(
-    files: tuple[Path, ...], data: Path | None, metric_name: str, targets: str | None, json_path: Path | None
+    files: tuple[Path, ...],
+    data: Path | None,
+    metric_name: str,
+    targets: str | None,
+    catalog: Path | None,
+    json_path: Path | None,
 ) -> int:
     """Measure .tflite files that were made elsewhere.
 
     TensorFlow need not be installed. With --data, accuracy, sizes and times are measured; without, sizes and times. On
     targets, such as microcontrollers and NPUs, the files are examined as those of a run are.
     """
+    from optsuite.catalog import user_file
     from optsuite.catalog.catalog import Catalog
     from optsuite.catalog.selection import pick_targets
     from optsuite.measure import standalone, standalone_run
 
     metric = standalone.metric(metric_name)
     requested = [] if targets is None else targets.split(",")
-    places = pick_targets(Catalog.builtin(), requested)
+    known = Catalog.builtin()
+    places = pick_targets(known.joined(user_file.read(catalog)) if catalog else known, requested)
     if data is None:
         if json_path:
             raise OptsuiteError("--json: expected --data, too, because each row of a run has an accuracy")

@@ -24,6 +24,7 @@ def command(seeds_path: Path, run_path: Path | None) -> int:
     SEEDS.json is a run of several seeds, which pytest writes with --optsuite-seeds=0,1,2,... and --benchmark-json.
     """
     from optsuite.judge import training_spread
+    from optsuite.judge.verdict import ALPHA
     from optsuite.results.reader import read
 
     seeds = read(seeds_path)
@@ -32,8 +33,10 @@ def command(seeds_path: Path, run_path: Path | None) -> int:
     from optsuite.report.spread import of_targets, table
 
     rows = training_spread.of_run(seeds)
-    print(tables.markdown(table(rows)))
-    if not (targets := of_targets(rows, seeds)).empty:
+    targets = of_targets(rows, seeds)
+    # As `compare` shares the chance of a false alarm.
+    print(tables.markdown(table(rows, alpha=ALPHA if targets.empty else ALPHA / 2)))
+    if not targets.empty:
         print(f"\n{tables.markdown(targets)}")
     if run_path:
         write_file(run_path, extended_run)

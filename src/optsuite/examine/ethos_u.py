@@ -30,8 +30,8 @@ class EthosU(Examination[Findings]):
 
     Attributes:
         accelerator: Vela's name of the accelerator, such as "ethos-u55-128".
-        system_config: The system configuration, a section of the configuration file. Take one without DRAM: Vela
-            reports no SRAM for the others.
+        system_config: The system configuration, a section of the configuration file. It has to be one without DRAM:
+            of others Vela reports neither flash nor SRAM.
         memory_mode: The memory mode, a section of the configuration file.
         config: The configuration file; None for the one that comes with Vela.
 
@@ -94,6 +94,10 @@ class EthosU(Examination[Findings]):
         def value(*columns: str) -> float:
             return sum(float(line[column]) for column in columns)
 
+        if value("dram_memory_used"):
+            raise OptsuiteError(
+                f"{self.system_config} has DRAM, of which nothing is reported; expected a system without"
+            )
         found: dict[str, int | float] = {
             "flash_bytes": round(_KIB * value("off_chip_flash_memory_used", "on_chip_flash_memory_used")),
             "sram_bytes": round(_KIB * value("sram_memory_used")),

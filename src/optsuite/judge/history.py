@@ -208,7 +208,8 @@ def change_point(series: Mapping[int, float]) -> Change | None:
 def regressions(runs: Sequence[Run], tolerances: Tolerances) -> dict[int, list[Judgement]]:
     """Run -> what failed in it: accuracy, sizes and invariants, each row against the last run that measured it.
 
-    A row is missing once, and a row that was not requested waits for a run that measures it.
+    A row is missing once, and a row that was not requested waits for a run that measures it. Figures of targets are
+    compared with those of the run before alone.
     """
     found = {}
     last = ComparedRun.of(runs[0])

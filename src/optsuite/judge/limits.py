@@ -107,6 +107,7 @@ class Place:
 
     Attributes:
         name: The name of the target.
+        examinations: The names of its examinations.
         resources: What a file uses there.
         size: What counts as the size: the flash, or the file where the target has no figure for that.
         second: What counts beside it: the latency, or where that is not known the first figure that is no flash.
@@ -114,6 +115,7 @@ class Place:
     """
 
     name: str
+    examinations: tuple[str, ...]
     resources: tuple[KnownFigure, ...]
     size: KnownFigure
     second: KnownFigure
@@ -125,16 +127,26 @@ class Place:
         if name not in targets:
             known = f"one of {', '.join(targets)}" if targets else "a run with targets"
             reasons = [one.absent for one in run.header.examinations if one.target == name and one.absent]
-            raise OptsuiteError("; ".join([f"the run has no figures of target {name!r}; expected {known}", *reasons]))
+            text = f"the run does not say what files use of target {name!r}; expected {known}"
+            raise OptsuiteError("; ".join([text, *reasons]))
         resources = tuple(KnownFigure.of(run, figure) for figure in targets[name])
         by_resource = {one.figure.resource: one for one in reversed(resources)}
         size = by_resource.pop("flash", None) or KnownFigure.of(run, BYTES)
         return cls(
             name=name,
+            examinations=tuple(one.name for one in run.header.examinations if one.target == name),
             resources=resources,
             size=size,
             second=by_resource.get("latency") or next((one for one in resources if one is not size), size),
         )
+
+    def reasons(self, row: Row) -> list[str]:
+        """Return why a file does not run there."""
+        found = dict.fromkeys(
+            row.measured.unexamined[one] for one in self.examinations if one in row.measured.unexamined
+        )
+        missing = [one.figure.label for one in self.resources if one.value(row) is None]
+        return list(found) or [f"it has no {', '.join(missing)}"]
 
     def runs(self, row: Row) -> bool:
         """Whether a file runs there: all figures are known."""
@@ -158,7 +170,8 @@ class Place:
             if one.figure == BYTES:
                 limits = replace(limits, max_bytes=min(int(bound), limits.max_bytes or int(bound)))
             else:
-                others[one.figure.name] = OtherLimit(figure=one.figure, values=one.values, bound=bound)
+                least = min(bound, others[name].bound) if (name := one.figure.name) in others else bound
+                others[name] = OtherLimit(figure=one.figure, values=one.values, bound=least)
         return replace(limits, others=others)
 
 

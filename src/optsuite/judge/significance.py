@@ -77,7 +77,9 @@ def judgements(
             )
             yield pair.judge("accuracy", Verdict.NOT_COMPARABLE, detail)
             for figure in varying:
-                if has(pair.before, figure) or has(pair.after, figure):
+                if not has(pair.before, figure) and has(pair.after, figure):
+                    yield pair.judge(figure.name, Verdict.NEW, "not found in the reference run")
+                elif has(pair.before, figure):
                     yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)
         else:
             tests.append(_accuracy_against_spread(pair, pair.spread, tolerances))
@@ -151,6 +153,8 @@ def _figure_against_spread(
         return None
     if len(later) < len(pair.after) and known_before:
         return pair.judge(figure.name, Verdict.MISSING, "not found in this run")
+    if not known_before:
+        return pair.judge(figure.name, Verdict.NEW, "not found in the reference run")
     if len(known) < LEAST or not earlier:
         detail = f"{pair.redrawn}, and how much trainings differ in it is not known"
         return pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)

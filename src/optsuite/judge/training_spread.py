@@ -89,8 +89,15 @@ def add(run_path: Path, several: Run, seeds_path: Path) -> bytes:
                 "made on the same machine"
             )
     own = of_run(run)
-    known = of_run(several).items()
-    more = [one for place, one in known if place in own and len(one.seeds) > len(own[place].seeds)]
+    known = of_run(several)
+    more = [one for place, one in known.items() if place in own and len(one.seeds) > len(own[place].seeds)]
+    varying = {figure.name for figure in run.header.figures if figure.varies}
+    lacking = {name for one in more for name in own[one.experiment, one.variant].figures if name not in one.figures}
+    if lacking & varying:
+        raise OptsuiteError(
+            f"{seeds_path} lacks {', '.join(sorted(lacking & varying))}, which {run_path} has; expected two runs with "
+            "the same targets"
+        )
     if not more:
         raise OptsuiteError(f"{seeds_path} has no row of {run_path} with more seeds; expected a run of several seeds")
     content = json.loads(run_path.read_bytes())

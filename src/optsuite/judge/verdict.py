@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALPHA = 0.01
-"""The chance that a comparison calls any accuracy, or any gzip size of a new training, worse where none is.
+"""The chance that a comparison calls any accuracy, or what varies with trainings of a new one, worse where none is.
 
 It is over all rows together. A model of the same training is judged on images like these; one that was trained anew,
 against the spread of trainings.
@@ -41,7 +41,7 @@ class Judgement:
     """A verdict on one metric of a variant of an experiment, all its seeds together, and what it rests on.
 
     Accuracy: the drop with its 95 % interval, Holm's p, and the smallest that could have been found. Sizes: how
-    much larger, a fraction; a gzip size of another training has an interval and p as well. Latency: the ratio less one.
+    much larger, a fraction; of another training, what varies has an interval and p, too. Latency: the ratio less one.
     `tolerance` is what was allowed of `value`.
     """
 

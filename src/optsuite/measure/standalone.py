@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from optsuite import litert
 from optsuite.catalog.examinations import EXAMINATIONS, RUNTIME
 from optsuite.catalog.loaders import npz
 from optsuite.errors import OptsuiteError
+from optsuite.examine.examination import Examination
 from optsuite.examine.size import gzip_bytes
 from optsuite.examine.target import Target
 from optsuite.litert import LiteRTRunner
@@ -91,9 +93,8 @@ def measure(
         with naming(name):
             _check(content, metric, splits)
     found = {}
-    examinations = [*EXAMINATIONS.values(), *(one for target in targets for one in target.examinations)]
     with stored(contents) as (store, files):
-        examiner = examined(examinations, dataset, splits, store, files)
+        examiner = examined(examinations(targets), dataset, splits, store, files)
         records = examiner.records(targets)
         for name, file in files.items():
             with naming(name):
@@ -117,6 +118,11 @@ def measure(
                 rounds_s = _timed_rounds(runner)
         measured.append(MeasuredFile(name=name, measured=row, contents=found[name].contents, rounds_s=rounds_s))
     return MeasuredFiles(files=measured, monitor=monitor, examinations=records)
+
+
+def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:
+    """Return the examinations of every file, those of the targets last."""
+    return [*EXAMINATIONS.values(), *(one for target in targets for one in target.examinations)]
 
 
 def _load(data: Path, metric: Metric, split: str) -> Split:
@@ -153,9 +159,9 @@ def timed(files: Sequence[Path], targets: Sequence[Target]) -> list[Timed]:
 
     """
     contents_by_name = by_name(files)
-    examinations = [one for target in targets for one in target.examinations if not one.needs]
+    without_data = [one for target in targets for one in target.examinations if not one.needs]
     with stored(contents_by_name) as (store, kept):
-        examiner = examined([RUNTIME, *examinations], NO_DATA, {}, store, kept)
+        examiner = examined([RUNTIME, *without_data], NO_DATA, {}, store, kept)
         found = {name: rows.others(examiner, file) for name, file in kept.items()}
         absent = {record.name: record.absent for record in examiner.records(targets) if record.absent}
     runners = {}

@@ -88,7 +88,7 @@ def _header(
             targets=tuple(requested),
         ),
         catalog=CatalogNames(models=names, recipes=(RECIPE,), variants=(VARIANT,)),
-        figures=(*FIGURES, *(figure for one in targets for found in one.examinations for figure in found.figures)),
+        figures=(*FIGURES, *(figure for one in standalone.examinations(targets) for figure in one.figures)),
         experiments=tuple(file.measured.experiment for file in files),
         variants=(VARIANT,),
         environment=monitor.environment,

@@ -7,7 +7,7 @@ from collections import Counter
 import pandas as pd
 
 from optsuite.judge import intervals
-from optsuite.judge.limits import KnownFigure, Limit, Limits
+from optsuite.judge.limits import KnownFigure, Limit, Limits, Place
 from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Near, Preference, RankedRow
 from optsuite.results.figures import BYTES
 from optsuite.results.run import Row
@@ -42,12 +42,22 @@ def text(choice: Choice, *, everything: bool) -> str:
     if choice.fallen:
         parts.append(_fallen(choice, everything=everything))
     if choice.place and choice.misplaced:
-        parts.append(f"{len(choice.misplaced)} more have an operator that does not run on {choice.place.name}.")
+        parts.append(_misplaced(choice, choice.place, everything=everything))
     return "\n\n".join(parts)
 
 
 def _where(choice: Choice) -> str:
     return f" that run on {choice.place.name}" if choice.place else ""
+
+
+def _misplaced(choice: Choice, place: Place, *, everything: bool) -> str:
+    """Why other variants do not run on the target: an operator on the CPU, or what its examinations say."""
+    reasons = {name(row): "; ".join(place.reasons(row)) for row in choice.misplaced}
+    if everything:
+        return "\n".join(f"{row}: does not run on {place.name}: {reason}" for row, reason in reasons.items())
+    counts = Counter(reasons.values())
+    lines = [f"{count}: {reason}" for reason, count in counts.most_common()]
+    return f"{len(reasons)} more do not run on {place.name}, or not all of their operators do.\n" + "\n".join(lines)
 
 
 def _costs(choice: Choice) -> str:
@@ -110,7 +120,7 @@ def _table(candidates: tuple[RankedRow, ...], choice: Choice) -> str:
 
 
 def _certainty(choice: Choice) -> str:
-    here = choice.place is None or choice.limits.max_latency_s is not None
+    here = choice.place is None
     what = "the validation images and of the rounds" if choice.timed and here else "the validation images"
     text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
     if not choice.timed and here:

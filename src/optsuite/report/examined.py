@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from optsuite.results import figures
 from optsuite.results.header import Examined
 from optsuite.results.run import Run
 from optsuite.units import number
@@ -34,7 +33,7 @@ class Place:
 
 def all_files(run: Run) -> pd.DataFrame:
     """Return the figures that examinations declare: one line per .tflite file, one column per figure."""
-    declared = figures.found(run.header.figures)
+    declared = run.examined_figures()
     lines = []
     for row in run.rows if declared else ():
         if row.measured.execution is not None:

@@ -117,7 +117,8 @@ def _figure(
     for axes in panels[len(drawn) :]:
         axes.set_axis_off()
     figure.suptitle(escape.label(model))
-    for axes in panels[height - 1 :: height]:
+    for axes in {panels[min(height, len(drawn)) - 1], panels[len(drawn) - 1]}:  # the last of each column
+        axes.tick_params(labelbottom=True)
         axes.set_xticks(
             lines["run"], lines["commit"].str.slice(0, 8).map(escape.label), rotation=60, ha="right", fontsize=8
         )

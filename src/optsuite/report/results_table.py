@@ -10,7 +10,6 @@ import pandas as pd
 
 from optsuite.judge.accuracy import paired
 from optsuite.report.tables import selected
-from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.run import Row, Run
 
@@ -39,7 +38,7 @@ class _Column:
 def results(run: Run) -> pd.DataFrame:
     """Return one line per experiment: the columns of the published tables in their order, then the others."""
     variants = list(dict.fromkeys([*run.header.catalog.variants, *run.header.variants]))
-    columns = _columns(variants, [figure.name for figure in figures.found(run.header.figures)])
+    columns = _columns(variants, [figure.name for figure in run.examined_figures()])
     known = {built.id: built for built in selected(run)}
     lines = []
     for name in run.header.experiments:
@@ -56,8 +55,9 @@ def results(run: Run) -> pd.DataFrame:
 
 def of_every_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of results without the figures that examinations declare, which are many."""
-    endings = tuple(f"_{figure.name}" for figure in figures.found(run.header.figures))
-    return table.drop(columns=[name for name in map(str, table) if name.endswith(endings)])
+    names = {figure.name for figure in run.examined_figures()}
+    variants = [*run.header.catalog.variants, *run.header.variants]
+    return table.drop(columns=[f"{_prefix(variant)}_{name}" for variant in variants for name in names], errors="ignore")
 
 
 def _not_built(run: Run, experiment: str) -> dict[str, Any]:
@@ -108,8 +108,11 @@ def _test_accuracy(experiment: _Experiment) -> Any:
 
 def _figure_column(variant: str, figure: str) -> _Column:
     """A figure of a variant; the published tables call fp32 "float"."""
-    prefix = "keras" if variant == "keras" else "tflite_float" if variant == "fp32" else f"tflite_{variant}"
-    return _Column(f"{prefix}_{figure}", lambda experiment: _figure(experiment.rows.get(variant), figure))
+    return _Column(f"{_prefix(variant)}_{figure}", lambda experiment: _figure(experiment.rows.get(variant), figure))
+
+
+def _prefix(variant: str) -> str:
+    return "keras" if variant == "keras" else "tflite_float" if variant == "fp32" else f"tflite_{variant}"
 
 
 def _accuracy_drop_int8(experiment: _Experiment) -> Any:

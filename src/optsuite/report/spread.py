@@ -13,13 +13,13 @@ from optsuite.results.run import Run
 from optsuite.units import number
 
 
-def table(rows: Rows) -> pd.DataFrame:
+def table(rows: Rows, *, alpha: float = ALPHA) -> pd.DataFrame:
     """One line per row: its trainings, and the smallest changes that a comparison with one new training finds.
 
     `drop_found` is an accuracy drop, `growth_found` a growth of the gzip size, both fractions, where all these rows are
-    compared together; they are missing for fewer than 5 trainings.
+    compared together, with a chance of `alpha` for any false alarm; they are missing for fewer than 5 trainings.
     """
-    p = ALPHA / max(1, 2 * len(rows))
+    p = alpha / max(1, 2 * len(rows))
     lines = []
     for one in rows.values():
         count = len(one.seeds)
@@ -43,12 +43,12 @@ def table(rows: Rows) -> pd.DataFrame:
 
 
 def of_targets(rows: Rows, run: Run) -> pd.DataFrame:
-    """One line per row and figure that varies with the weights, of what files use on targets.
+    """One line per row and figure of an examination that varies with the weights.
 
     `sd` is a share of the mean; `growth_found` is as in `table`, where all these are compared together.
     """
-    varying = [one for found in run.resources().values() for one in found if one.varies]
-    known = [(row, one, values) for row in rows.values() for one in varying if (values := row.values(one.name))]
+    varying = [one for one in run.examined_figures() if one.varies and one.tolerance is not None]
+    known = [(row, one, values) for row in rows.values() for one in varying if any(values := row.values(one.name))]
     lines = []
     for row, figure, values in known:
         mean = fmean(values)

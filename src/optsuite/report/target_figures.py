@@ -69,7 +69,7 @@ def _panel(axes: Axes, x: pd.Series[float], shown: pd.DataFrame, paints: dict[st
     if x.min() > 0 and x.max() > 4 * x.min():
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         axes.xaxis.set_minor_locator(NullLocator())
     accuracy = shown["acc"]
     if accuracy.between(0, 1).all():
@@ -113,13 +113,16 @@ def _stretch(axes: Axes, accuracy: pd.Series[float]) -> None:
         logarithms: np.ndarray = -np.log10(np.clip(1 - values, _LEAST_ERROR, None))
         return logarithms
 
+    low, high = np.clip([1 - accuracy.min(), 1 - accuracy.max()], _LEAST_ERROR, 1)
+    ends = 1 - min(1.15 * low, 1.0), 1 - high / 1.15
+    shown = _TICKS[(ends[0] <= _TICKS) & (ends[1] >= _TICKS)]
+    if len(shown) < 2:  # the linear scale finds ticks anywhere
+        return
     axes.set_yscale("function", functions=(stretched, lambda values: 1 - 10.0**-values))
-    shown = _TICKS[(accuracy.min() - 0.1 < _TICKS) & (accuracy.max() + 0.001 > _TICKS)]
     axes.yaxis.set_major_locator(FixedLocator(shown.tolist()))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    low, high = np.clip(1 - accuracy.min(), _LEAST_ERROR, 1), np.clip(1 - accuracy.max(), _LEAST_ERROR, 1)
-    axes.set_ylim(1 - min(1.15 * low, 1.0), 1 - high / 1.15)
+    axes.set_ylim(*ends)
 
 
 def _legend(figure: Figure, paints: dict[str, str], marks: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optsuite.results.built import Built
-from optsuite.results.figures import Figure
+from optsuite.results.figures import Figure, found
 from optsuite.results.header import Header
 from optsuite.results.measured import Measured
 from optsuite.results.timing import Timing
@@ -41,15 +41,24 @@ class Run:
         """Return why there is no row."""
         return self.header.absence(experiment, variant)
 
+    def examined_figures(self) -> tuple[Figure, ...]:
+        """Return the declarations of the figures that examinations found; those of absent tools are left out."""
+        absent = {name for one in self.header.examinations if one.absent for name in one.figures}
+        return tuple(figure for figure in found(self.header.figures) if figure.name not in absent)
+
+    def targets(self) -> list[str]:
+        """Return the names of the targets that have figures."""
+        return list(dict.fromkeys(one.target for one in self.header.examinations if one.target and not one.absent))
+
     def resources(self) -> dict[str, list[Figure]]:
         """Return the declarations of what files use on each target that was examined, by the target's name."""
         declared = {figure.name: figure for figure in self.header.figures}
-        found: dict[str, list[Figure]] = {}
+        resources: dict[str, list[Figure]] = {}
         for one in self.header.examinations:
-            figures = [declared[name] for name in one.figures if declared[name].resource]
+            figures = [declared[name] for name in one.figures if name in declared and declared[name].resource]
             if one.target and figures and not one.absent:
-                found.setdefault(one.target, []).extend(figures)
-        return found
+                resources.setdefault(one.target, []).extend(figures)
+        return resources
 
     def figure(self, row: Row, name: str) -> float | None:
         """Return a figure of a row, as `header.figures` declares it; None for one that the row does not have."""

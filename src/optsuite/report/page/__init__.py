@@ -15,7 +15,6 @@ from optsuite.judge.limits import Limits
 from optsuite.judge.recommend import Choice
 from optsuite.report import about, choice, pipelines
 from optsuite.report.page import data
-from optsuite.results import figures
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
 from optsuite.units import kilobytes, microseconds, number
@@ -37,8 +36,8 @@ def render(run: Run, test: Split | None) -> str:
             rules=choice.RULES,
             resamples=recommend.RESAMPLES,
             content=content,
-            examined=figures.found(run.header.figures),
-            targets=list(run.resources()),
+            examined=run.examined_figures(),
+            targets=run.targets(),
             absences=about.absences(run),
             known={built.id: built for built in run.header.built},
             pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},

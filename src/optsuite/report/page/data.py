@@ -42,14 +42,20 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
                 rows.append(_row(run, built, row, unstable=name in unstable_rows))
                 details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
     return {
-        "metrics": [_metric(figure) | {"of": run.header.examined(figure.name).target} for figure in run.header.figures],
-        "examined": [_examined_key(figure) for figure in figures.found(run.header.figures)],
+        "metrics": [_metric(figure) | {"of": run.header.examined(figure.name).target} for figure in _shown(run)],
+        "examined": [_examined_key(figure) for figure in run.examined_figures()],
         "rows": rows,
         "details": details,
         "experiments": {built.id: _experiment(run, built) for built in selected(run)},
         "labels": run.header.labels,
         "images": images.sheet(run, changed, test),
     }
+
+
+def _shown(run: Run) -> list[Figure]:
+    """Return the figures of every row, and those that were examined."""
+    every_row = [figure for figure in run.header.figures if not figures.found([figure])]
+    return [*every_row, *run.examined_figures()]
 
 
 def _metric(figure: Figure) -> dict[str, str]:
@@ -90,7 +96,7 @@ def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
         "sparsity": built.sparsity,
         "note": run.remarks(row),
         "unexamined": _unexamined(run, measured),
-        **{_examined_key(figure): measured.figures.get(figure.name) for figure in figures.found(run.header.figures)},
+        **{_examined_key(figure): measured.figures.get(figure.name) for figure in run.examined_figures()},
     }
 
 
