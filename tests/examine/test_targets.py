@@ -111,8 +111,8 @@ def test_a_system_with_dram_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "resources", "said"),
     [
-        ("latency", ("flash",), "target latency: expected a name that is not one of a figure"),
-        ("none", ("flash",), "nor none"),
+        ("latency", ("flash",), "expected another name for the target 'latency': it is that of a figure"),
+        ("none", ("flash",), "expected another name for the target 'none'"),
         ("board", ("flash", "flash"), "target board: expected one figure of each resource, got flash, flash"),
     ],
 )

@@ -99,7 +99,9 @@ class Catalog:
         taken = set(RESERVED)
         for target in self.targets.values():
             if target.name in RESERVED or target.name == "none":
-                raise OptsuiteError(f"target {target.name}: expected a name that is not one of a figure, nor none")
+                raise OptsuiteError(
+                    f"expected another name for the target {target.name!r}: it is that of a figure, or 'none'"
+                )
             used = [figure.resource for one in target.examinations for figure in one.figures if figure.resource]
             if len(set(used)) < len(used):
                 raise OptsuiteError(

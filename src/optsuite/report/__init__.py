@@ -89,7 +89,7 @@ def _markdown(
         pipelines={model: tables.markdown(table) for model, table in pipeline_tables.items()},
         invariants=tables.markdown(kernels.invariants(run)),
         payoff={where: tables.markdown(table) for where, table in payoff.tables(run).items()},
-        places=examined.places(run),
+        groups=examined.groups(run),
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),

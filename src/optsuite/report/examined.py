@@ -12,7 +12,7 @@ from optsuite.units import number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Group:
     """A target, or an examination that belongs to none.
 
     Attributes:
@@ -44,22 +44,22 @@ def all_files(run: Run) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def places(run: Run) -> list[Place]:
+def groups(run: Run) -> list[Group]:
     """Return the targets, and the examinations that belong to none, that declare figures."""
-    groups: dict[str, list[Examined]] = {}
+    examinations: dict[str, list[Examined]] = {}
     for one in run.header.examinations:
         if one.figures:
-            groups.setdefault(one.target or one.name, []).append(one)
+            examinations.setdefault(one.target or one.name, []).append(one)
     lines = all_files(run)
     return [
-        Place(
+        Group(
             name=name,
             is_target=bool(group[0].target),
             tools=_tools(group),
             absent="; ".join(dict.fromkeys(one.absent for one in group if one.absent)),
             table=_table(run, lines, name, group),
         )
-        for name, group in groups.items()
+        for name, group in examinations.items()
     ]
 
 
