@@ -12,6 +12,7 @@ from optsuite.build import running
 from optsuite.build.examination_step import ExaminationStep, Setup, findings
 from optsuite.build.running import EXAMINING, OpenWorkers
 from optsuite.errors import OptsuiteError, first_line
+from optsuite.examine import target
 from optsuite.examine.examination import Examination, Found
 from optsuite.examine.target import Target
 from optsuite.results.header import Examined
@@ -91,7 +92,7 @@ class Examiner:
 
     def records(self, targets: Iterable[Target]) -> tuple[Examined, ...]:
         """Return the records of all examinations; `targets` are those that some of them belong to."""
-        target_names = {one.name: target.name for target in targets for one in target.examinations}
+        target_names = target.names(targets)
         return tuple(
             Examined(
                 name=one.name,

@@ -14,6 +14,7 @@ from optsuite.catalog.recipes import PIPELINES, RECIPES
 from optsuite.catalog.targets import TARGETS
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
+from optsuite.examine import target
 from optsuite.examine.examination import Examination
 from optsuite.examine.target import Target
 from optsuite.results.figures import FIGURES, NAME, RESERVED, Figure
@@ -73,7 +74,7 @@ class Catalog:
         return (*FIGURES, *(figure for one in self._examinations() for figure in one.figures))
 
     def _examinations(self) -> list[Examination[Any]]:
-        return [*self.examinations.values(), *(one for target in self.targets.values() for one in target.examinations)]
+        return [*self.examinations.values(), *target.examinations(self.targets.values())]
 
     def joined(self, user_defined: Catalog) -> Catalog:
         """Return a catalog with the user's entries after these.
@@ -97,16 +98,14 @@ class Catalog:
     def _check_figures(self) -> None:
         """Refuse names of figures that are taken, or can't be the names of columns and settings."""
         taken = set(RESERVED)
-        for target in self.targets.values():
-            if target.name in RESERVED or target.name == "none":
+        for one in self.targets.values():
+            if one.name in RESERVED or one.name == target.NO_TARGET:
                 raise OptsuiteError(
-                    f"expected another name for the target {target.name!r}: it is that of a figure, or 'none'"
+                    f"expected another name for the target {one.name!r}: it is that of a figure, or 'none'"
                 )
-            used = [figure.resource for one in target.examinations for figure in one.figures if figure.resource]
+            used = [figure.resource for found in one.examinations for figure in found.figures if figure.resource]
             if len(set(used)) < len(used):
-                raise OptsuiteError(
-                    f"target {target.name}: expected one figure of each resource, got {', '.join(used)}"
-                )
+                raise OptsuiteError(f"target {one.name}: expected one figure of each resource, got {', '.join(used)}")
         names = [examination.name for examination in self._examinations()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise OptsuiteError(f"expected examinations of different names, got {', '.join(twice)} twice")

@@ -10,6 +10,7 @@ from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.profiles import PROFILES
 from optsuite.catalog.recipes import BASELINE
 from optsuite.errors import OptsuiteError
+from optsuite.examine import target
 from optsuite.examine.examination import Examination
 from optsuite.examine.target import Target
 from optsuite.results.figures import FIGURES, Figure
@@ -26,8 +27,6 @@ MATRICES: dict[str, Callable[[Catalog, Model], Sequence[str]]] = {
     "all": lambda catalog, model: tuple(catalog.recipes),
 }
 """The recipes of a model where none are requested, by the name of the matrix."""
-NO_TARGET = "none"
-"""What is requested instead of targets to have files examined for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ class Selection:
 
     def examinations(self) -> list[Examination[Any]]:
         """Return the examinations of every file, those of the targets last."""
-        return [*self.catalog.examinations.values(), *(one for target in self.targets for one in target.examinations)]
+        return [*self.catalog.examinations.values(), *target.examinations(self.targets)]
 
     def figures(self) -> tuple[Figure, ...]:
         """Return the declarations of all figures of a row, those of examinations last."""
@@ -135,7 +134,7 @@ def select(
 
 def pick_targets(catalog: Catalog, requested: Sequence[str]) -> list[Target]:
     """Return the targets of these names, or by default the user's, or else all; OptsuiteError for an unknown name."""
-    if list(requested) == [NO_TARGET]:
+    if list(requested) == [target.NO_TARGET]:
         return []
     user = catalog.user_defined or Catalog()
     return pick(catalog.targets, requested or user.targets or catalog.targets, "target")

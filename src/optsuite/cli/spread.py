@@ -30,14 +30,14 @@ def command(seeds_path: Path, run_path: Path | None) -> int:
     seeds = read(seeds_path)
     extended_run = training_spread.add(run_path, seeds, seeds_path) if run_path else b""
     from optsuite.report import tables
-    from optsuite.report.spread import of_targets, table
+    from optsuite.report.spread import of_examinations, table
 
     rows = training_spread.of_run(seeds)
-    targets = of_targets(rows, seeds)
+    examined = of_examinations(rows, seeds)
     # As `compare` shares the chance of a false alarm.
-    print(tables.markdown(table(rows, alpha=ALPHA if targets.empty else ALPHA / 2)))
-    if not targets.empty:
-        print(f"\n{tables.markdown(targets)}")
+    print(tables.markdown(table(rows, alpha=ALPHA if examined.empty else ALPHA / 2)))
+    if not examined.empty:
+        print(f"\n{tables.markdown(examined)}")
     if run_path:
         write_file(run_path, extended_run)
         print(f"{run_path} has the seeds of {seeds_path} now")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from optsuite.examine.examination import Examination
+
+NO_TARGET = "none"
+"""What is requested instead of targets to have files examined for none; no target has this name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +24,13 @@ class Target:
 
     name: str
     examinations: tuple[Examination[Any], ...]
+
+
+def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:
+    """Return the examinations of all targets."""
+    return [one for target in targets for one in target.examinations]
+
+
+def names(targets: Iterable[Target]) -> dict[str, str]:
+    """Return the name of each examination of the targets -> that of its target."""
+    return {one.name: target.name for target in targets for one in target.examinations}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optsuite.catalog.selection import Selection
+from optsuite.examine import target
 from optsuite.judge.verdict import CRITERIA
 from optsuite.results import figures
 
@@ -13,7 +14,7 @@ def criteria(selection: Selection) -> dict[str, tuple[str, ...]]:
     A target is one criterion: what a file uses there is judged together.
     """
     found: dict[str, tuple[str, ...]] = {name: (name,) for name in CRITERIA}
-    targets = {one.name: target.name for target in selection.targets for one in target.examinations}
+    targets = target.names(selection.targets)
     for examination in selection.examinations():
         for figure in figures.found(examination.figures):
             if figure.tolerance is not None:

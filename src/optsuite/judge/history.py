@@ -101,6 +101,7 @@ def points(runs: Sequence[Run]) -> list[Point]:
     volumes = hypervolumes([run.rows if here else () for run, here in zip(runs, timed, strict=True)], models)
     found = []
     for number, run in enumerate(runs):
+        used = [name for name in labels([run]) if name not in SERIES]
         for model in dict.fromkeys(built.model for built in run.header.built):
             int8 = [
                 row for row in run.rows if row.measured.variant == "int8" and models[row.measured.experiment] == model
@@ -111,9 +112,9 @@ def points(runs: Sequence[Run]) -> list[Point]:
                 "bytes": min((row.measured.bytes for row in int8), default=None),
                 "latency_us": min((1e6 * row.timing.median_s for row in int8 if timed[number]), default=None),
             }
-            for name in labels([run]).keys() - SERIES.keys():
-                used = [row.measured.figures[name] for row in int8 if name in row.measured.figures]
-                values[name] = min(used, default=None)
+            for name in used:
+                found_in_files = [row.measured.figures[name] for row in int8 if name in row.measured.figures]
+                values[name] = min(found_in_files, default=None)
             known = {name: value for name, value in values.items() if value is not None}
             found.append(Point(run=number, model=model, values=known))
     return found

@@ -130,7 +130,7 @@ class Place:
             text = f"the run does not say what files use of target {name!r}; expected {known}"
             raise OptsuiteError("; ".join([text, *reasons]))
         resources = tuple(KnownFigure.of(run, figure) for figure in targets[name])
-        by_resource = {one.figure.resource: one for one in reversed(resources)}
+        by_resource = {one.figure.resource: one for one in resources}
         size = by_resource.pop("flash", None) or KnownFigure.of(run, BYTES)
         return cls(
             name=name,

@@ -77,10 +77,10 @@ def judgements(
             )
             yield pair.judge("accuracy", Verdict.NOT_COMPARABLE, detail)
             for figure in varying:
-                if not has(pair.before, figure) and has(pair.after, figure):
-                    yield pair.judge(figure.name, Verdict.NEW, "not found in the reference run")
-                elif has(pair.before, figure):
+                if has(pair.before, figure):
                     yield pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)
+                elif has(pair.after, figure):
+                    yield pair.judge(figure.name, Verdict.NEW, "not found in the reference run")
         else:
             tests.append(_accuracy_against_spread(pair, pair.spread, tolerances))
             found = [_figure_against_spread(pair, figure, pair.spread, tolerances) for figure in varying]
@@ -149,12 +149,10 @@ def _figure_against_spread(
     known, earlier = trainings.values(figure.name), pair.trainings.values(figure.name)
     later = [value for one in pair.after if (value := one.figure(figure.name)) is not None]
     known_before = bool(earlier) or has(pair.before, figure)
-    if not later and not known_before:
-        return None
-    if len(later) < len(pair.after) and known_before:
-        return pair.judge(figure.name, Verdict.MISSING, "not found in this run")
     if not known_before:
-        return pair.judge(figure.name, Verdict.NEW, "not found in the reference run")
+        return pair.judge(figure.name, Verdict.NEW, "not found in the reference run") if later else None
+    if len(later) < len(pair.after):
+        return pair.judge(figure.name, Verdict.MISSING, "not found in this run")
     if len(known) < LEAST or not earlier:
         detail = f"{pair.redrawn}, and how much trainings differ in it is not known"
         return pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)

@@ -15,6 +15,7 @@ from optsuite import litert
 from optsuite.catalog.examinations import EXAMINATIONS, RUNTIME
 from optsuite.catalog.loaders import npz
 from optsuite.errors import OptsuiteError
+from optsuite.examine import target
 from optsuite.examine.examination import Examination
 from optsuite.examine.size import gzip_bytes
 from optsuite.examine.target import Target
@@ -122,7 +123,7 @@ def measure(
 
 def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:
     """Return the examinations of every file, those of the targets last."""
-    return [*EXAMINATIONS.values(), *(one for target in targets for one in target.examinations)]
+    return [*EXAMINATIONS.values(), *target.examinations(targets)]
 
 
 def _load(data: Path, metric: Metric, split: str) -> Split:
@@ -159,7 +160,7 @@ def timed(files: Sequence[Path], targets: Sequence[Target]) -> list[Timed]:
 
     """
     contents_by_name = by_name(files)
-    without_data = [one for target in targets for one in target.examinations if not one.needs]
+    without_data = [one for one in target.examinations(targets) if not one.needs]
     with stored(contents_by_name) as (store, kept):
         examiner = examined([RUNTIME, *without_data], NO_DATA, {}, store, kept)
         found = {name: rows.others(examiner, file) for name, file in kept.items()}

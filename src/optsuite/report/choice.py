@@ -97,25 +97,18 @@ def _table(candidates: tuple[RankedRow, ...], choice: Choice) -> str:
     for candidate in candidates:
         measured = candidate.row.measured
         low, high = intervals.accuracy(measured.test)
-        lines.append(
-            {
-                "": name(candidate.row),
-                "best in": f"{100 * candidate.certainty:.1f} %",
-                "validation": f"{measured.validation.accuracy:.4f}",
-                "test": f"{measured.test.accuracy:.4f}",
-                "95 % interval": f"{low:.4f} to {high:.4f}",
-                "size": kilobytes(measured.bytes),
-            }
-            | (
-                {}
-                if place
-                else {
-                    "gzip": kilobytes(measured.gzip_bytes),
-                    "median": microseconds(candidate.row.timing.median_s),
-                }
-            )
-            | {name: _known(one, candidate.row) for name, one in others.items()}
-        )
+        cells = {
+            "": name(candidate.row),
+            "best in": f"{100 * candidate.certainty:.1f} %",
+            "validation": f"{measured.validation.accuracy:.4f}",
+            "test": f"{measured.test.accuracy:.4f}",
+            "95 % interval": f"{low:.4f} to {high:.4f}",
+            "size": kilobytes(measured.bytes),
+        }
+        if place is None:
+            cells["gzip"] = kilobytes(measured.gzip_bytes)
+            cells["median"] = microseconds(candidate.row.timing.median_s)
+        lines.append(cells | {name: _known(one, candidate.row) for name, one in others.items()})
     return pd.DataFrame(lines).to_markdown(index=False, tablefmt="plain", disable_numparse=True)
 
 

@@ -21,13 +21,13 @@ mpl.use("Agg")
 
 def table(runs: Sequence[Run], points: Sequence[Point], regressed: Mapping[int, Sequence[Judgement]]) -> pd.DataFrame:
     """A line a run and model; `regressed` counts what got worse of the model since the run before."""
-    models = models_of(runs)
+    models, names = models_of(runs), labels(runs)
     lines = []
     for point in points:
         run = runs[point.run]
         failed = [one for one in regressed.get(point.run, ()) if models[one.experiment] == point.model]
         named = {"date": run.date[:19], "commit": run.commit, "run": point.run, "model": point.model}
-        series = {name: point.values.get(name, pd.NA) for name in labels(runs)}
+        series = {name: point.values.get(name, pd.NA) for name in names}
         lines.append({**named, **series, "regressed": len(failed)})
     return pd.DataFrame(lines)
 
@@ -41,13 +41,13 @@ def write(
     """
     lines = table(runs, points, regressed)
     parts = {str(model): part for model, part in lines.groupby("model", sort=False)}
-    changed = changes(points)
+    changed, named = changes(points), labels(runs)
     with written(out, "history") as made:
         escape.write_csv(lines, made / "history.csv")
         names = [f"history_{escape.file_name(model)}.png" for model in parts]
         for name, (model, part) in zip(names, parts.items(), strict=True):
-            _figure(model, part, labels(runs), changed).savefig(made / name, dpi=120)
-        (made / "history.md").write_text(_markdown(runs, lines, regressed, changed, names), "utf-8")
+            _figure(model, part, named, changed).savefig(made / name, dpi=120)
+        (made / "history.md").write_text(_markdown(runs, lines, regressed, named, changed, names), "utf-8")
     return lines
 
 
@@ -55,10 +55,10 @@ def _markdown(
     runs: Sequence[Run],
     lines: pd.DataFrame,
     regressed: Mapping[int, Sequence[Judgement]],
+    named: Mapping[str, str],
     changed: Mapping[tuple[str, str], Change],
     names: Sequence[str],
 ) -> str:
-    named = labels(runs)
     machines = "Latency and hypervolume are of the runs on the newest one's machine; the other series are of all runs."
     found = [
         f"- {escape.cell(model)}, {escape.cell(named[name])}: {change.before:.6g} -> {change.after:.6g} since "

@@ -12,7 +12,7 @@ from optsuite.report.tables import selected
 from optsuite.results.figures import BYTES, GZIP_BYTES, MEDIAN_S, Figure
 from optsuite.results.run import Row, Run
 
-VARIANT = "int8"
+_VARIANT = "int8"
 HERE = "this machine's CPU"
 _COLUMNS = {MEDIAN_S: "latency", BYTES: "file", GZIP_BYTES: "gzip"}
 
@@ -45,7 +45,7 @@ def _rows(run: Run) -> dict[tuple[str, str], list[Row]]:
     """Model and recipe -> the int8 files of all its seeds."""
     found: dict[tuple[str, str], list[Row]] = {}
     for built in selected(run):
-        if row := run.row(built.id, VARIANT):
+        if row := run.row(built.id, _VARIANT):
             found.setdefault((built.model, built.recipe), []).append(row)
     return found
 

@@ -42,7 +42,7 @@ def table(rows: Rows, *, alpha: float = ALPHA) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def of_targets(rows: Rows, run: Run) -> pd.DataFrame:
+def of_examinations(rows: Rows, run: Run) -> pd.DataFrame:
     """One line per row and figure of an examination that varies with the weights.
 
     `sd` is a share of the mean; `growth_found` is as in `table`, where all these are compared together.

@@ -36,7 +36,7 @@ def render(run: Run, test: Split | None) -> str:
             rules=choice.RULES,
             resamples=recommend.RESAMPLES,
             content=content,
-            examined=run.examined_figures(),
+            examined=[(figure, run.header.examined(figure.name).target) for figure in run.examined_figures()],
             targets=run.targets(),
             absences=about.absences(run),
             known={built.id: built for built in run.header.built},

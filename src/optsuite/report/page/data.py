@@ -102,7 +102,7 @@ def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
 
 def _unexamined(run: Run, measured: Measured) -> dict[str, str]:
     """Return why a file has no figures of a target, by the name of the target."""
-    reasons = {**{one.name: one.absent for one in run.header.examinations if one.absent}, **measured.unexamined}
+    reasons = measured.unexamined
     return {one.target: reasons[one.name] for one in run.header.examinations if one.target and one.name in reasons}
 
 
