@@ -93,6 +93,7 @@ lint: .venv/installed
 	$(IN_VENV) pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'; \
 	$(IN_VENV) pip install --quiet --constraint constraints.txt tflite-micro || \
 	echo "tflite-micro can't be installed: the target tflm is absent"; \
+	$(IN_VENV) optsuite install-aarch64 || echo "the targets of ARM cores are absent"; \
 	touch $@; \
 	echo "installation took $$(( $$(date +%s) - start )) s"
 

@@ -89,6 +89,10 @@ class LiteRTRunner:
             )
         return found[0]
 
+    def inputs(self) -> list[np.ndarray]:
+        """Return what all inputs hold."""
+        return [self.interpreter.get_tensor(given["index"]) for given in self._inputs]
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """(1, *shape)."""

@@ -21,6 +21,7 @@ Duration = Annotated[float, Meta(gt=0, le=_LONGEST_S)]
 Count = Annotated[int, Meta(ge=0, le=_MOST)]
 Positive = Annotated[int, Meta(ge=1, le=_MOST)]
 _BYTES = {"B": 1, "KB": 1024, "MB": 1024**2}
+_COUNTS = {"k": 1e3, "M": 1e6, "G": 1e9}
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -32,6 +33,11 @@ def parse_bytes(text: str) -> int:
 def parse_seconds(text: str) -> float:
     """Seconds, of "30us" or "0.5 ms"; OptsuiteError for what is no time over 0."""
     return _parsed(text, _SECONDS)
+
+
+def parse_count(text: str) -> float:
+    """A number of things over 0, of "200k", "1.5M" or "427004"; OptsuiteError for any other."""
+    return _parsed(text, {"": 1, **_COUNTS})
 
 
 def parse_fraction(text: str) -> float:

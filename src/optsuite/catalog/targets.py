@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from optsuite.examine.ethos_u import EthosU
+from optsuite.examine.qemu import CortexInstructions
 from optsuite.examine.target import Target
 from optsuite.examine.tflm import Answers, Arena
+from optsuite.examine.valgrind import HostInstructions
 from optsuite.spec.names import by_name
 
 
@@ -14,7 +16,16 @@ def ethos_u(accelerator: str, system_config: str) -> Target:
     return Target(name=accelerator, examinations=(npu,))
 
 
+def cortex(core: str) -> Target:
+    """Return the target of an ARM core, by QEMU's name of it."""
+    return Target(name=core, examinations=(CortexInstructions(name=core),))
+
+
 TARGETS = by_name(
+    Target(name="host", examinations=(HostInstructions(),)),
+    cortex("cortex-a53"),
+    cortex("cortex-a72"),
+    cortex("cortex-a76"),
     Target(name="tflm", examinations=(Arena(), Answers())),
     ethos_u("ethos-u55-128", "Ethos_U55_High_End_Embedded"),
     ethos_u("ethos-u55-256", "Ethos_U55_High_End_Embedded"),

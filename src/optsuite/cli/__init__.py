@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from optsuite import __version__
-from optsuite.cli import ab, compare, history, init, measure, plan, recommend, report, spread, store
+from optsuite.cli import ab, compare, history, init, install_aarch64, measure, plan, recommend, report, spread, store
 from optsuite.errors import OptsuiteError, first_line
 
 _CANNOT_USE_INPUT = 2
@@ -30,7 +30,7 @@ def group(traceback: bool) -> None:
     """
 
 
-for _module in (ab, compare, history, init, measure, plan, recommend, report, spread, store):
+for _module in (ab, compare, history, init, install_aarch64, measure, plan, recommend, report, spread, store):
     group.add_command(_module.command)
 
 

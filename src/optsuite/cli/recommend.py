@@ -10,7 +10,7 @@ import click
 
 from optsuite.cli.options import run_argument
 from optsuite.errors import OptsuiteError
-from optsuite.units import parse_bytes, parse_fraction, parse_number, parse_seconds
+from optsuite.units import parse_bytes, parse_count, parse_fraction, parse_number, parse_seconds
 
 if TYPE_CHECKING:
     from optsuite.judge.recommend import Preference
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--max-flash", metavar="64KB", help="Most flash on the target.")
 @click.option("--max-sram", metavar="32KB", help="Most SRAM on the target.")
 @click.option("--max-arena", metavar="32KB", help="Largest arena on the target.")
+@click.option("--max-instructions", metavar="200k", help="Most instructions of one call on the target.")
 @click.option("--max-latency", metavar="30us", help="Largest median time of a call; with --target, its time there.")
 @click.option("--min-accuracy", metavar="0.98", help="Smallest accuracy on the validation images, a fraction.")
 @click.option(
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="quality: the most accurate variant; balanced: the least size x latency among those at most 0.5 points less "
     "accurate; compact: the smallest among those at most 2 points less accurate. On a target size is the flash, and "
-    "the arena counts as latency where that is not known.",
+    "cycles, instructions or the arena count as latency where that is not known.",
 )
 @click.option("--all", "everything", is_flag=True, help="Print all variants, and which limits each of them exceeds.")
 def command(
@@ -54,6 +55,7 @@ def command(
     variants: str | None,
     prefer: Preference,
     everything: bool,
+    max_instructions: str | None,
     **max_resources: str | None,
 ) -> int:
     """Choose the best variant of a run within limits.
@@ -69,6 +71,8 @@ def command(
     most: dict[str, float] = {
         name.removeprefix("max_"): parse_bytes(text) for name, text in max_resources.items() if text is not None
     }
+    if max_instructions is not None:
+        most["instructions"] = parse_count(max_instructions)
     if most and not target:
         raise OptsuiteError(f"--max-{next(iter(most))}: expected --target, too, such as --target tflm")
     latency_s = None if max_latency is None else parse_seconds(max_latency)

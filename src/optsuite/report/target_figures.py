@@ -18,7 +18,7 @@ from optsuite.results import figures
 from optsuite.results.run import Run
 
 _PREFIX = "tflite_int8_"
-_DRAWN = ("flash", "arena", "cycles")
+_DRAWN = ("flash", "arena", "cycles", "instructions")
 """The resources that are drawn, each in a panel of its own."""
 _MARKERS = "os^DvPX*<>hpd8"
 _TICKS = np.array([0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999])

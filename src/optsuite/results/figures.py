@@ -13,7 +13,7 @@ from optsuite.units import microseconds, number
 NAME = "^[a-z][a-z0-9_-]{0,59}$"
 """What the names of figures match: they become columns and settings."""
 
-Resource = Literal["", "flash", "sram", "arena", "cycles", "latency"]
+Resource = Literal["", "flash", "sram", "arena", "cycles", "instructions", "latency"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,101 @@
+"""A file on this machine's architecture, by LiteRT under Valgrind's callgrind: instructions."""
+
+from __future__ import annotations
+
+import functools
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from optsuite import cpu
+from optsuite.errors import OptsuiteError, UnavailableError
+from optsuite.examine.examination import ExaminationTask
+from optsuite.examine.instructions import LIMIT_S, Instructions
+from optsuite.litert import or_end
+from optsuite.results.examined import Findings
+
+_COMMAND = "apt-get install valgrind"
+_VECTORS = {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c"}
+"""The instruction sets of x86 that Valgrind knows: what runs in it sees no others, whatever the CPU has."""
+_KILLED = -9
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostInstructions(Instructions):
+    """The instructions of one `Interpreter.invoke()` on this architecture, Python's own part included.
+
+    On x86 they are those of a CPU with AVX2 and none of what came later, such as AVX-512 and VNNI.
+    """
+
+    name: str = "host"
+    packages = ("ai-edge-litert",)
+
+    @property
+    def _counter(self) -> str:
+        return "Valgrind"
+
+    def tools(self) -> Mapping[str, str]:
+        return {**super().tools(), **_versions()}
+
+    def run(self, task: ExaminationTask) -> Findings:
+        with tempfile.TemporaryDirectory() as folder, or_end(LIMIT_S):
+            model = Path(folder) / "model.tflite"
+            model.write_bytes(task.content)
+            return self._findings(_counted(model))
+
+
+def _counted(model: Path) -> int:
+    """Return the instructions that `valgrind_calls` counts."""
+    process = _started()
+    assert process.stdin
+    assert process.stdout
+    try:
+        process.stdin.write(f"{model}\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except BrokenPipeError:
+        line = ""
+    if line:
+        answer = json.loads(line)
+        if "error" in answer:
+            raise OptsuiteError(answer["error"])
+        return int(answer["instructions"])
+    _started.cache_clear()
+    status = process.wait()
+    reason = f"LiteRT ended under Valgrind with exit status {status}"
+    raise UnavailableError(reason) if status == _KILLED else OptsuiteError(reason)
+
+
+@functools.cache
+def _started() -> subprocess.Popen[str]:
+    """Start the process that counts, which takes seconds: there is one for all files.
+
+    It ends, and deletes its folder, when its standard input is closed, as it is by the end of this process.
+    """
+    out = Path(tempfile.mkdtemp()) / "out"
+    valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={out}"]
+    counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(out)]
+    return subprocess.Popen([*valgrind, *counting], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    if not shutil.which("valgrind"):
+        raise OptsuiteError(f"valgrind is not installed: {_COMMAND}")
+    found = re.search(r"valgrind-(\d+\.\d+)", subprocess.check_output(["valgrind", "--version"], text=True))
+    architecture, *features = cpu.features().split()
+    if architecture == "x86_64":
+        features = [one for one in features if one in _VECTORS]
+    return {
+        "Valgrind": found[1] if found else "unknown",
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "glibc": platform.libc_ver()[1],
+        "cpu": " ".join([architecture, *features]),
+    }
