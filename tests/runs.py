@@ -17,15 +17,31 @@ from typing import Any
 
 import numpy as np
 
+from optsuite.errors import OptsuiteError
+from optsuite.examine.aarch64 import installation
 from optsuite.results.answers import Answers
 
 ROOT = Path(__file__).parents[1]
+
+
+def _installed_for_aarch64() -> bool:
+    try:
+        installation.installed()
+    except OptsuiteError:
+        return False
+    return True
+
+
 HANGS_S = 1_200
 """A process that is not done by then hangs: no machine is so slow."""
 WITH_TFLM = importlib.util.find_spec("tflite_micro") is not None
 """tflite-micro has development releases only, which may vanish."""
+WITH_VALGRIND = shutil.which("valgrind") is not None
+WITH_AARCH64 = _installed_for_aarch64()
+"""Whether QEMU and what `optsuite install-aarch64` installs are here."""
 NPUS = 4
-EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS
+CORES = 3
+EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS + WITH_VALGRIND + CORES * WITH_AARCH64
 """How many examinations a file has by default."""
 FAULTS = os.environ.get("OPTSUITE_FAULTS", "")
 """Where the counts of the long form of tests/faults go; empty for the short form."""

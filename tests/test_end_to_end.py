@@ -17,13 +17,16 @@ import pandas as pd
 import pytest
 from catalogs import BUILTIN
 from runs import (
+    CORES,
     EXAMINATIONS,
     HANGS_S,
     NPUS,
     ROOT,
     SMOKE,
     SMOKE_KINDS,
+    WITH_AARCH64,
     WITH_TFLM,
+    WITH_VALGRIND,
     Smoke,
     group_ends,
     run_pytest,
@@ -116,7 +119,9 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     assert str(tmp_path / "report" / "report.md") in done.stdout
     table = pd.read_csv(tmp_path / "report" / "results.csv")
     assert set(table["recipe"]) == set(SMOKE_KINDS)
-    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (6 + NPUS + WITH_TFLM)
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (
+        6 + NPUS + WITH_TFLM + WITH_VALGRIND + CORES * WITH_AARCH64
+    )
     assert (tmp_path / "report" / "report.html").stat().st_size < 8e6
 
 

@@ -26,13 +26,14 @@ INTERFACE = {
     ),
     "history": ("DIR", "--out DIR"),
     "init": ("[DIR]",),
+    "install-aarch64": (),
     "measure": (
         *("FILE.tflite...", "--data DATA.npz", "--metric NAME", "--targets A,B", "--catalog FILE.py"),
         "--json RUN.json",
     ),
     "recommend": (
         *("RUN.json", "--target NAME", "--max-size 40KB", "--max-flash 64KB", "--max-sram 32KB", "--max-arena 32KB"),
-        *("--max-latency 30us", "--min-accuracy 0.98", "--limit FIGURE=NUMBER"),
+        *("--max-instructions 200k", "--max-latency 30us", "--min-accuracy 0.98", "--limit FIGURE=NUMBER"),
         *("--variants A,B", "--prefer [quality|balanced|compact]", "--all"),
     ),
     "report": ("RUN.json", "--out DIR", "--catalog FILE.py", "--calibration FILE.json"),

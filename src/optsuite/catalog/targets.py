@@ -22,13 +22,13 @@ def cortex(core: str) -> Target:
 
 
 TARGETS = by_name(
-    Target(name="host", examinations=(HostInstructions(),)),
-    cortex("cortex-a53"),
-    cortex("cortex-a72"),
-    cortex("cortex-a76"),
     Target(name="tflm", examinations=(Arena(), Answers())),
     ethos_u("ethos-u55-128", "Ethos_U55_High_End_Embedded"),
     ethos_u("ethos-u55-256", "Ethos_U55_High_End_Embedded"),
     ethos_u("ethos-u65-256", "Ethos_U65_Embedded"),
     ethos_u("ethos-u85-256", "Ethos_U85_SYS_Flash_High"),
+    Target(name="host", examinations=(HostInstructions(),)),
+    cortex("cortex-a53"),
+    cortex("cortex-a72"),
+    cortex("cortex-a76"),
 )

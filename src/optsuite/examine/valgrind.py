@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
 import json
 import platform
@@ -17,7 +19,7 @@ from pathlib import Path
 from optsuite import cpu
 from optsuite.errors import OptsuiteError, UnavailableError
 from optsuite.examine.examination import ExaminationTask
-from optsuite.examine.instructions import LIMIT_S, Instructions
+from optsuite.examine.instructions import CALLS, LIMIT_S, WARM_UP_CALLS, Instructions
 from optsuite.litert import or_end
 from optsuite.results.examined import Findings
 
@@ -53,7 +55,8 @@ class HostInstructions(Instructions):
 
 def _counted(model: Path) -> int:
     """Return the instructions that `valgrind_calls` counts."""
-    process = _started()
+    global _process
+    _process = process = _process or _started()
     assert process.stdin
     assert process.stdout
     try:
@@ -62,27 +65,41 @@ def _counted(model: Path) -> int:
         line = process.stdout.readline()
     except BrokenPipeError:
         line = ""
-    if line:
-        answer = json.loads(line)
-        if "error" in answer:
-            raise OptsuiteError(answer["error"])
-        return int(answer["instructions"])
-    _started.cache_clear()
-    status = process.wait()
-    reason = f"LiteRT ended under Valgrind with exit status {status}"
-    raise UnavailableError(reason) if status == _KILLED else OptsuiteError(reason)
+    if not line:
+        status = end()
+        reason = f"LiteRT ended under Valgrind with exit status {status}"
+        raise UnavailableError(reason) if status == _KILLED else OptsuiteError(reason)
+    answer = json.loads(line)
+    if "error" in answer:
+        raise OptsuiteError(answer["error"])
+    return int(answer["instructions"])
 
 
-@functools.cache
+_process: subprocess.Popen[str] | None = None
+"""The process that counts. It takes seconds to start, so there is one for all files."""
+
+
 def _started() -> subprocess.Popen[str]:
-    """Start the process that counts, which takes seconds: there is one for all files.
+    """Start the process that counts.
 
-    It ends, and deletes its folder, when its standard input is closed, as it is by the end of this process.
+    It deletes its folder and ends when its standard input is closed, as it is by the end of this process.
     """
     out = Path(tempfile.mkdtemp()) / "out"
     valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={out}"]
-    counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(out)]
+    counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(out), str(WARM_UP_CALLS), str(CALLS)]
     return subprocess.Popen([*valgrind, *counting], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@atexit.register
+def end() -> int:
+    """End the process that counts, if there is one, and return its exit status."""
+    global _process
+    process, _process = _process, None
+    if not process:
+        return 0
+    with contextlib.suppress(BrokenPipeError):
+        process.communicate()
+    return process.returncode
 
 
 @functools.cache

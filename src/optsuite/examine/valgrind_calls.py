@@ -1,7 +1,8 @@
-"""Run under Valgrind: `python -m optsuite.examine.valgrind_calls OUT` counts the instructions of calls of files.
+"""Run under Valgrind: `python -m optsuite.examine.valgrind_calls OUT WARM_UP_CALLS CALLS` counts instructions.
 
 OUT is the path that callgrind was given for what it writes. Each line of standard input is the path of a .tflite file;
-each line of standard output is a JSON object that has either "instructions", of `CALLS` calls, or "error".
+each line of standard output is a JSON object that has either "instructions", of CALLS calls, or "error". Little is
+imported: everything takes fifty times as long here.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import os
 import platform
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from optsuite.errors import OptsuiteError
-from optsuite.examine.instructions import CALLS, WARM_UP_CALLS
 from optsuite.litert import LiteRTRunner
 
 # What Valgrind takes for a request, as functions of the address of six words (the request and its arguments) and of
@@ -69,7 +70,7 @@ class Callgrind:
         self._code(ctypes.addressof(words), 0)
 
 
-def main(out: Path) -> None:
+def main(out: Path, warm_up_calls: int, calls: int) -> None:
     """Answer until standard input is closed, and delete the folder of what callgrind writes."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # LiteRT may print
@@ -79,15 +80,17 @@ def main(out: Path) -> None:
             answer: dict[str, int | str]
             try:
                 runner = LiteRTRunner(Path(line.rstrip("\n")).read_bytes())
-                for _ in range(WARM_UP_CALLS):
+                for _ in range(warm_up_calls):
                     runner.invoke()
-                answer = {"instructions": callgrind.instructions(runner.invoke, CALLS)}
+                answer = {"instructions": callgrind.instructions(runner.invoke, calls)}
             except (OptsuiteError, RuntimeError) as error:
                 answer = {"error": str(error)}
             print(json.dumps(answer), file=answers, flush=True)
     finally:
         shutil.rmtree(out.parent)
+    # Python's and Valgrind's own ends take a second, in which others may already time; and callgrind would write once more.
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
