@@ -88,7 +88,7 @@ def main(out: Path, warm_up_calls: int, calls: int) -> None:
             print(json.dumps(answer), file=answers, flush=True)
     finally:
         shutil.rmtree(out.parent)
-    # Python's and Valgrind's own ends take a second, in which others may already time; and callgrind would write once more.
+    # An orderly end takes a second, in which others may already be timed; and callgrind would write once more.
     os.kill(os.getpid(), signal.SIGKILL)
 
 
