@@ -319,6 +319,28 @@ def test_where_the_time_goes(run_json: dict[str, Any], write_run: Write) -> None
     assert timing.slowdown(reader.read(write_run(run_json))) is None
 
 
+def test_an_unstable_median_is_ranked_by_its_instructions(run_json: dict[str, Any], write_run: Write) -> None:
+    """Those of `host`, within an experiment; a file whose instructions were not counted has no rank."""
+    declared = {"label": "x", "unit": "", "better": "lower", "resource": "instructions"}
+    run_json["optsuite"]["figures"].append(declared | {"name": "host_instructions"})
+    examination = {"name": "host", "figures": ["host_instructions"], "tools": {"Valgrind": "3.19"}, "target": "host"}
+    run_json["optsuite"]["examinations"] = [examination]
+    litert = [one for one in run_json["benchmarks"] if one["extra_info"].get("optsuite", {}).get("execution")]
+    for timed, count in zip(litert, (300, 100, None, 200), strict=True):
+        if count:
+            timed["extra_info"]["optsuite"]["figures"] = {"host_instructions": count}
+    names = [(one["params"]["experiment"], one["params"]["variant"]) for one in litert]
+    times = {"start_s": 0.0, "waited_s": 0.0, "before_row_s": 1e-6, "before_timing_s": 1e-6}
+    run_json["optsuite"]["reference_times"] = [
+        {"experiment": experiment, "variant": variant, **times, "after_timing_s": 2e-6 if place == 1 else 1e-6}
+        for place, (experiment, variant) in enumerate(names)
+    ]
+    table = timing.execution(reader.read(write_run(run_json)))
+    assert table["host_instructions"].tolist() == [300, 100, pd.NA, 200]
+    assert table["rank"].tolist() == [2, 1, pd.NA, 1]
+    assert table["unstable"].tolist() == ["", "yes", "", ""]
+
+
 def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """Steadiness, floor, agreement and tries are in the report; without a calibration, how to get one."""
     run = reader.read(write_run(run_json))

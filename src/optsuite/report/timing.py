@@ -6,13 +6,23 @@ from statistics import median
 
 import pandas as pd
 
+from optsuite.judge.steadiness import steadiness
 from optsuite.report.tables import selected
 from optsuite.results.calibration import Calibration, Tries
 from optsuite.results.run import Run
 
+_RANKED_BY = "host_instructions"
+
 
 def execution(run: Run) -> pd.DataFrame:
-    """One line a .tflite that was run: loading, first and steady call, memory, and MACs a second against the peak."""
+    """One line a .tflite that was run: loading, first and steady call, memory, and MACs a second against the peak.
+
+    Beside the median are the instructions of one call on each target that has them, and the file's rank by those on
+    `host`: 1 is the fewest of the experiment's files. A rank by medians would be chance where these are unstable.
+    """
+    counted = [one.name for found in run.resources().values() for one in found if one.resource == "instructions"]
+    steady = steadiness(run)
+    unstable = steady.unstable if steady else ()
     lines = []
     for built in selected(run):
         for row in run.rows:
@@ -28,6 +38,8 @@ def execution(run: Run) -> pd.DataFrame:
                     "load_ms": 1e3 * ran.load_s,
                     "first_ms": 1e3 * ran.first_invoke_s,
                     "median_ms": 1e3 * row.timing.median_s,
+                    "unstable": "yes" if (built.id, row.measured.variant) in unstable else "",
+                    **{name: run.figure(row, name) for name in counted},
                     "heap_bytes": pd.NA if ran.heap_bytes is None else ran.heap_bytes,
                     "delegate": ran.delegate,
                     "precision": ran.precision,
@@ -35,7 +47,11 @@ def execution(run: Run) -> pd.DataFrame:
                     "peak_share": speed / peak if peak else pd.NA,
                 }
             )
-    return pd.DataFrame(lines)
+    table = pd.DataFrame(lines).astype(dict.fromkeys(counted if lines else (), "Int64"))
+    if _RANKED_BY in table:
+        ranks = table.groupby("exp_id")[_RANKED_BY].rank(method="min").astype("Int64")
+        table.insert(list(table).index(_RANKED_BY) + 1, "rank", ranks)
+    return table
 
 
 def of_baselines(run: Run, lines: pd.DataFrame) -> pd.DataFrame:
