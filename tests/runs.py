@@ -15,11 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+import pytest
 
 from optsuite.errors import OptsuiteError
 from optsuite.examine.aarch64 import installation
 from optsuite.results.answers import Answers
+from optsuite.spec.artifact import FINDINGS
+from optsuite.store.store import Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -235,3 +239,18 @@ def group_ends(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def assert_same_artifacts(some: Store, others: Store) -> None:
+    """All artifacts of the one store are in the other, and the same to the byte.
+
+    Instructions are the same to 0.05 %: where memory lies differs from process to process.
+    """
+    for key in some.stored():
+        one, other = some.get(key), others.get(key)
+        if one != other:
+            assert one
+            assert other
+            found, expected = (msgspec.json.decode(each[FINDINGS])["figures"] for each in (one, other))
+            assert all(name.endswith("_instructions") for name in found)
+            assert found == pytest.approx(expected, rel=5e-4)

@@ -28,6 +28,7 @@ from runs import (
     WITH_TFLM,
     WITH_VALGRIND,
     Smoke,
+    assert_same_artifacts,
     group_ends,
     run_pytest,
     run_sabotaged,
@@ -258,9 +259,7 @@ def test_two_cold_builds_are_the_same_to_the_byte(smoke: Smoke, tmp_path: Path) 
     keys = [folder.name for folder in (tmp_path / "objects").iterdir()]
     # The baseline and its six files, two stages, a quantised model and its five files; the examinations of each file.
     assert len(keys) == 7 + 2 + 6 + EXAMINATIONS * (6 + 5)
-    first, second = Store(smoke.cache, pytest.fail), Store(tmp_path, pytest.fail)
-    for key in keys:
-        assert second.get(key) == first.get(key)
+    assert_same_artifacts(Store(tmp_path, pytest.fail), Store(smoke.cache, pytest.fail))
 
 
 def test_data_in_another_order_is_refused(smoke: Smoke) -> None:

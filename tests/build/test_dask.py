@@ -21,7 +21,7 @@ from pathlib import Path, PurePath
 import pytest
 from catalogs import BUILTIN
 from distributed import Client, LocalCluster
-from runs import EXAMINATIONS, HANGS_S, NPUS, ROOT, SMOKE, Smoke, run_pytest
+from runs import EXAMINATIONS, HANGS_S, NPUS, ROOT, SMOKE, Smoke, assert_same_artifacts, run_pytest
 
 from optsuite import cpu
 from optsuite.build import scheduler
@@ -244,7 +244,7 @@ def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smo
     assert "on 2 workers of the Dask scheduler" in output
     built, local = Store(tmp_path, print), Store(smoke.cache, print)
     assert len(built.stored()) == 6 + 4 * EXAMINATIONS  # four of them are files
-    assert [built.get(key) for key in built.stored()] == [local.get(key) for key in built.stored()]
+    assert_same_artifacts(built, local)
 
 
 def _examined(address: str, folder: Path, where: Where) -> set[int]:
