@@ -6,7 +6,6 @@ from optsuite.examine.ethos_u import EthosU
 from optsuite.examine.qemu import CortexInstructions
 from optsuite.examine.target import Target
 from optsuite.examine.tflm import Answers, Arena
-from optsuite.examine.valgrind import HostInstructions
 from optsuite.spec.names import by_name
 
 
@@ -27,7 +26,6 @@ TARGETS = by_name(
     ethos_u("ethos-u55-256", "Ethos_U55_High_End_Embedded"),
     ethos_u("ethos-u65-256", "Ethos_U65_Embedded"),
     ethos_u("ethos-u85-256", "Ethos_U85_SYS_Flash_High"),
-    Target(name="host", examinations=(HostInstructions(),)),
     cortex("cortex-a53"),
     cortex("cortex-a72"),
     cortex("cortex-a76"),

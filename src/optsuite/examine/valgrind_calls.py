@@ -32,6 +32,9 @@ _REQUEST_CODE = {
 _DUMP, _ZERO, _TOGGLE = (0x43540000 + number for number in range(3))
 """Callgrind's requests: write the count to a file, set it to zero, begin or stop counting."""
 
+_REPEATS = 20
+"""How often code that is counted runs before: Python adapts bytecode that runs often, which takes instructions."""
+
 
 class Callgrind:
     """Callgrind's counter of this process, which runs under it."""
@@ -44,6 +47,8 @@ class Callgrind:
         self._code = prototype(ctypes.addressof(ctypes.c_char.from_buffer(self._page)))
         self._out = out
         self._dumps = 0
+        for _ in range(_REPEATS):  # the interpreter adapts to code that it has run
+            self._counted(int, _REPEATS)
 
     def instructions(self, call: Callable[[], object], calls: int) -> int:
         """Return the instructions of so many calls."""
@@ -73,13 +78,15 @@ def main(out: Path, warm_up_calls: int, calls: int) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # LiteRT may print
     callgrind = Callgrind(out)
+    warm = False
     try:
         for line in sys.stdin:
             answer: dict[str, int | str]
             try:
                 runner = LiteRTRunner(Path(line.rstrip("\n")).read_bytes())
-                for _ in range(warm_up_calls):
+                for _ in range(warm_up_calls + (0 if warm else _REPEATS)):
                     runner.invoke()
+                warm = True
                 answer = {"instructions": callgrind.instructions(runner.invoke, calls)}
             except (OptsuiteError, RuntimeError) as error:
                 answer = {"error": str(error)}
