@@ -248,7 +248,10 @@ def assert_same_artifacts(some: Store, others: Store) -> None:
         if one != other:
             assert one
             assert other
-            assert_same_figures(*(msgspec.json.decode(each[FINDINGS])["figures"] for each in (one, other)))
+            found, expected = (msgspec.json.decode(each[FINDINGS]) for each in (one, other))
+            assert_same_figures(found.pop("figures"), expected.pop("figures"))
+            assert found == expected
+            assert {**one, FINDINGS: b""} == {**other, FINDINGS: b""}
 
 
 def assert_same_figures(some: Mapping[str, float], others: Mapping[str, float]) -> None:
