@@ -28,10 +28,11 @@ from ai_edge_litert.hardware_accelerator import HardwareAccelerator
 from ai_edge_litert.options import CpuOptions, Options
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 
+from optsuite import probe_models
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
 from optsuite.litert import THREADS, Call, LiteRTRunner, rounds
-from optsuite.measure import probe_models, side_by_side
+from optsuite.measure import side_by_side
 from optsuite.results import timing
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.reader import machine_name, read

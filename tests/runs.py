@@ -45,7 +45,7 @@ WITH_AARCH64 = _installed_for_aarch64()
 """Whether QEMU and what `optsuite install-aarch64` installs are here."""
 NPUS = 4
 CORES = 3
-EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS + CORES * WITH_AARCH64
+EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS + WITH_VALGRIND + CORES * WITH_AARCH64
 """How many examinations a file has by default."""
 FAULTS = os.environ.get("OPTSUITE_FAULTS", "")
 """Where the counts of the long form of tests/faults go; empty for the short form."""

@@ -26,6 +26,7 @@ from runs import (
     SMOKE_KINDS,
     WITH_AARCH64,
     WITH_TFLM,
+    WITH_VALGRIND,
     Smoke,
     assert_same_artifacts,
     group_ends,
@@ -119,7 +120,8 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     assert str(tmp_path / "report" / "report.md") in done.stdout
     table = pd.read_csv(tmp_path / "report" / "results.csv")
     assert set(table["recipe"]) == set(SMOKE_KINDS)
-    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (6 + NPUS + WITH_TFLM + CORES * WITH_AARCH64)
+    drawn = NPUS + WITH_TFLM + WITH_VALGRIND + CORES * WITH_AARCH64
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (6 + drawn)
     assert (tmp_path / "report" / "report.html").stat().st_size < 8e6
 
 

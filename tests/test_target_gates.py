@@ -7,8 +7,9 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from runs import SMOKE, WITH_AARCH64, WITH_TFLM, Smoke, run_pytest, run_sabotaged
+from runs import SMOKE, WITH_AARCH64, WITH_TFLM, WITH_VALGRIND, Smoke, run_pytest, run_sabotaged
 
 from optsuite.__main__ import main
 from optsuite.results import reader
@@ -45,18 +46,42 @@ def test_a_wider_layer_fails_the_gate_on_the_arena(
     assert "REGRESSED  tutorial_baseline int8 tflm_arena_bytes: 11872 -> " in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not WITH_AARCH64, reason="QEMU is not installed")
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("host", marks=pytest.mark.skipif(not WITH_VALGRIND, reason="valgrind is not installed")),
+        pytest.param("cortex-a76", marks=pytest.mark.skipif(not WITH_AARCH64, reason="QEMU is not installed")),
+    ],
+)
 def test_a_wider_layer_fails_the_gate_on_instructions(
-    smoke: Smoke, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    target: str, smoke: Smoke, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same code is the same, to the instruction or nearly so."""
-    rows = (*ROWS, "--optsuite-recipes=baseline", "--optsuite-targets=cortex-a76", f"--optsuite-cache={store}")
+    rows = (*ROWS, "--optsuite-recipes=baseline", f"--optsuite-targets={target}", f"--optsuite-cache={store}")
     path = tmp_path / "run.json"
     for runner, code, verdict in ((run_pytest, 0, "SAME"), (partial(run_sabotaged, "widen"), 1, "REGRESSED")):
         done = runner(*rows, f"--benchmark-json={path}")
         assert done.returncode == 0, done.stdout
         assert main(["compare", str(smoke.json), str(path), "--all"]) == code
-        assert re.search(rf"{verdict} +tutorial_baseline int8 cortex-a76_instructions: ", capsys.readouterr().out)
+        assert re.search(rf"{verdict} +tutorial_baseline int8 {target}_instructions: ", capsys.readouterr().out)
+
+
+@pytest.mark.skipif(not WITH_AARCH64, reason="QEMU is not installed")
+def test_the_answers_on_an_arm_core_are_in_the_report(store: Path, tmp_path: Path) -> None:
+    """Of all test images of the smoke profile: floats that are added up in another order answer the same."""
+    path, out = tmp_path / "run.json", tmp_path / "report"
+    rows = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=fp32,int8", f"--optsuite-cache={store}")
+    done = run_pytest(*rows, "--optsuite-targets=cortex-a76-answers", f"--benchmark-json={path}")
+    assert done.returncode == 0, done.stdout
+    assert main(["report", str(path), "--out", str(out)]) == 0
+    table = pd.read_csv(out / "examined.csv").set_index("variant").filter(like="cortex-a76-answers")
+    assert set(table) == {f"cortex-a76-answers_{name}" for name in ("accuracy", "changed", "steps", "difference")}
+    accuracy = {row.measured.variant: row.measured.test.accuracy for row in reader.read(path).rows}
+    for variant in ("fp32", "int8"):
+        # Of 500 images a step in an output may change one.
+        assert table["cortex-a76-answers_accuracy"][variant] == pytest.approx(accuracy[variant], abs=0.01)
+    assert table["cortex-a76-answers_changed"]["fp32"] == 0
+    assert 0 < table["cortex-a76-answers_difference"]["fp32"] < 1e-4
 
 
 def test_a_recipe_that_prunes_less_fails_the_gate_on_flash(

@@ -25,11 +25,8 @@ Call = Callable[[], object]
 """A function that is timed, such as the `invoke` of a runner."""
 
 
-class Runner(Protocol):
-    """A model that takes one input at a time; `invoke` alone is what latency means."""
-
-    def prepare(self, x: np.ndarray) -> np.ndarray:
-        """Inputs float32 (n, *shape) in the form that the model takes."""
+class Answering(Protocol):
+    """A model that takes one input at a time, in the form that it takes."""
 
     def set(self, x: np.ndarray) -> None:
         """Give it one prepared input, (1, *shape)."""
@@ -39,6 +36,13 @@ class Runner(Protocol):
 
     def get(self) -> np.ndarray:
         """Its raw answer, (1, classes)."""
+
+
+class Runner(Answering, Protocol):
+    """A model that is timed; `invoke` alone is what latency means."""
+
+    def prepare(self, x: np.ndarray) -> np.ndarray:
+        """Inputs float32 (n, *shape) in the form that the model takes."""
 
     def interpret(self, raw: np.ndarray) -> np.ndarray:
         """Raw answers as float32."""
@@ -165,12 +169,12 @@ def or_end(seconds: int = FIRST_CALL_S) -> Iterator[None]:
 
 def outputs(runner: Runner, x: np.ndarray) -> np.ndarray:
     """Return the answers, float32 (n, classes), to x, float32 (n, *shape), asked one at a time as a device would."""
-    return runner.interpret(raw_outputs(runner, x))
+    return runner.interpret(answers(runner, runner.prepare(x)))
 
 
-def raw_outputs(runner: Runner, x: np.ndarray) -> np.ndarray:
-    """Return the answers to x in the dtype of the model's output, (n, classes)."""
-    return np.concatenate(_pass(runner, runner.prepare(x)))
+def answers(model: Answering, prepared: np.ndarray) -> np.ndarray:
+    """Return the raw answers, (n, classes), to prepared inputs, (n, *shape), asked one at a time."""
+    return np.concatenate(_pass(model, prepared))
 
 
 def total_time_s(runner: Runner, x: np.ndarray) -> float:
@@ -186,14 +190,13 @@ def total_time_s(runner: Runner, x: np.ndarray) -> float:
     return timed_s * len(x) / len(prepared)
 
 
-def _pass(runner: Runner, prepared: np.ndarray) -> list[np.ndarray]:
-    """Return the raw answers to prepared inputs, asked one at a time."""
-    answers: list[np.ndarray] = []
+def _pass(model: Answering, prepared: np.ndarray) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
     for index in range(len(prepared)):
-        runner.set(prepared[index : index + 1])
-        runner.invoke()
-        answers.append(runner.get())
-    return answers
+        model.set(prepared[index : index + 1])
+        model.invoke()
+        found.append(model.get())
+    return found
 
 
 def rounds(call: Call, count: int, *, at_most_s: float = float("inf"), at_least: int = 0) -> np.ndarray:

@@ -37,7 +37,7 @@ from optsuite.examine import examination as examination_module
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.target import Target
 from optsuite.measure import rows
-from optsuite.measure.probe_models import matrix_product
+from optsuite.probe_models import matrix_product
 from optsuite.results.examined import Findings, Sizes
 from optsuite.results.figures import Figure
 from optsuite.spec.artifact import TFLITE, Artifact

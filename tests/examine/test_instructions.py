@@ -14,9 +14,8 @@ from optsuite.errors import OptsuiteError
 from optsuite.examine import qemu, valgrind
 from optsuite.examine.aarch64 import installation
 from optsuite.examine.examination import Examination, ExaminationTask
-from optsuite.examine.valgrind import HostInstructions
-from optsuite.litert import LiteRTRunner
-from optsuite.measure.probe_models import matrix_product
+from optsuite.probe_models import matrix_product
+from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
 
 needs_valgrind = pytest.mark.skipif(not WITH_VALGRIND, reason="valgrind is not installed")
@@ -28,7 +27,7 @@ COUNTERS = [
 
 
 def _examination(target: str) -> Examination[Any]:
-    (found,) = [HostInstructions()] if target == "host" else TARGETS[target].examinations
+    (found,) = TARGETS[target].examinations
     return found
 
 
@@ -67,17 +66,19 @@ def test_a_core_with_dot_products_needs_fewer_instructions_for_int8() -> None:
 
 
 @needs_aarch64
-def test_the_emulated_runtime_answers_as_the_one_here() -> None:
-    """To all inputs, in their order."""
-    runner = LiteRTRunner(_product(10))
-    given = np.random.default_rng(0).integers(-128, 128, (5, 256)).astype(np.int8)
-    expected = []
-    for one in given:
-        runner.set(one[np.newaxis])
-        runner.invoke()
-        expected.append(runner.get()[0])
-    ran = qemu._run("cortex-a76", _product(10), given.tobytes(), 1)
-    np.testing.assert_allclose(np.frombuffer(ran.outputs, np.int8).reshape(5, 10), expected, atol=1)
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_the_emulated_runtime_answers_as_the_one_here(dtype: str) -> None:
+    """To all inputs, in their order, to a step, or to what a float is exact to; a core without dot products, too."""
+    rng = np.random.default_rng(0)
+    test = Split(x=rng.random((50, 256), np.float32) / 8, y=rng.integers(0, 10, 50).astype(np.int32))
+    task = ExaminationTask(content=_product(10, dtype), metric=ACCURACY, splits={"test": test})
+    for core in ("cortex-a53", "cortex-a76"):
+        (answers,) = TARGETS[f"{core}-answers"].examinations
+        found = {name.removeprefix(f"{core}-answers_"): value for name, value in answers.run(task).figures.items()}
+        assert found["changed"] == 0
+        assert found.get("steps", 0) <= 1
+        assert found.get("difference", 0) < 1e-3  # outputs are hundreds
+        assert ("difference" in found) == (dtype == "float32")
 
 
 @needs_aarch64

@@ -25,7 +25,7 @@ from optsuite.examine.ethos_u import EthosU
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.printed import printed_by
 from optsuite.examine.target import Target
-from optsuite.measure.probe_models import matrix_product
+from optsuite.probe_models import matrix_product
 from optsuite.report import payoff
 from optsuite.results import reader
 from optsuite.results.figures import Figure
@@ -59,7 +59,8 @@ def test_the_arena_of_a_known_model(dtype: str) -> None:
 def test_the_answers_are_those_of_litert_to_a_step() -> None:
     """A float has no steps to count."""
     found = ANSWERS.run(_task("float32")).figures
-    assert found.keys() == {"tflm_accuracy", "tflm_changed"}
+    assert found.keys() == {"tflm_accuracy", "tflm_changed", "tflm_difference"}
+    assert found["tflm_difference"] < 1e-5
     found = ANSWERS.run(_task("int8")).figures
     assert 0 <= found["tflm_accuracy"] <= 1
     assert found["tflm_changed"] == 0
@@ -157,8 +158,11 @@ def test_targets_are_named() -> None:
     chosen = select(BUILTIN, models=["tutorial"], targets=["ethos-u55-128"])
     assert [one.name for one in chosen.examinations()][-1] == "ethos-u55-128"
     assert "ethos-u55-128_cycles" in {figure.name for figure in chosen.figures()}
-    assert select(BUILTIN, models=["tutorial"]).targets == tuple(TARGETS.values())
     assert select(BUILTIN, models=["tutorial"], targets=["none"]).targets == ()
+    by_default = [one.name for one in select(BUILTIN, models=["tutorial"]).targets]
+    assert by_default == [name for name in TARGETS if not name.endswith("-answers")]  # these are on request
+    (asked,) = select(BUILTIN, models=["tutorial"], targets=["cortex-a76-answers"]).targets
+    assert asked.on_request
     mine = Target(name="mine", examinations=(replace(U55, name="mine"),))
     assert select(BUILTIN.joined(Catalog(targets={"mine": mine})), models=["tutorial"]).targets == (mine,)
     with pytest.raises(OptsuiteError, match="unknown target 'm4'; expected one of tflm, ethos-u55-128"):
@@ -237,10 +241,10 @@ def test_what_pruning_brings_on_an_npu(smoke: Smoke, tmp_path: Path, capsys: pyt
     assert "### ethos-u55-128\n\nBy ethos-u-vela " in text
     assert "![acc_on_ethos-u55-128](figures/acc_on_ethos-u55-128.png)" in text
     assert {path.name for path in (tmp_path / "out" / "figures").glob("acc_on_*.png")} == {"acc_on_ethos-u55-128.png"}
-    pays = payoff.tables(run)["ethos-u55-128"].set_index("experiment")
+    pays = payoff.recipes(run)["ethos-u55-128"].set_index("experiment")
     assert pays["cycles"]["tutorial_baseline"] == "1.00"
     assert 0.1 < float(pays["flash"]["tutorial_prune-0.8"]) < 0.5
-    here = payoff.tables(run)[payoff.HERE].set_index("experiment")
+    here = payoff.recipes(run)[payoff.HERE].set_index("experiment")
     assert here["file"]["tutorial_prune-0.8"] == "1.00"
     capsys.readouterr()
     on_npu = ["recommend", str(tmp_path / "run.json"), "--target", "ethos-u55-128"]

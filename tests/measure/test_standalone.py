@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from runs import Smoke, assert_same_figures
 
+from optsuite import probe_models
 from optsuite.__main__ import main
 from optsuite.catalog.datasets import load_mnist
 from optsuite.catalog.loaders.npz import to_evaluate
-from optsuite.measure import probe_models, standalone
+from optsuite.measure import standalone
 from optsuite.results import reader
 from optsuite.store.store import Store
 

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from runs import Smoke, watch
 
+from optsuite import probe_models
 from optsuite.benchmarks import calibration as command  # type: ignore[import-not-found]
 from optsuite.cpu import cores
 from optsuite.errors import OptsuiteError
 from optsuite.judge.steadiness import steadiness
 from optsuite.litert import LiteRTRunner, rounds
-from optsuite.measure import probe_models, startup
+from optsuite.measure import startup
 from optsuite.results import calibration, reader
 from optsuite.results.calibration import Paths, Tries
 from optsuite.results.timing import Ratio

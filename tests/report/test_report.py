@@ -396,7 +396,7 @@ def test_ticks_are_mathematics_still() -> None:
 
 def test_when_a_recipe_pays(run_json: dict[str, Any], write_run: Write) -> None:
     """Golden: means over the seeds, over those of the baseline; here, and on each target."""
-    (here,) = payoff.tables(reader.read(write_run(run_json))).items()
+    (here,) = payoff.recipes(reader.read(write_run(run_json))).items()
     assert here[0] == "this machine's CPU"
     assert here[1].to_dict("records")[1] == {
         "experiment": "conv_qat",
@@ -415,10 +415,34 @@ def test_when_a_recipe_pays(run_json: dict[str, Any], write_run: Write) -> None:
         measured = one["extra_info"].get("optsuite")
         if measured and measured["variant"] == "int8":
             measured["figures"] = found[measured["experiment"]]
-    (_, line) = payoff.tables(reader.read(write_run(run_json)))["board"].to_dict("records")
+    (_, line) = payoff.recipes(reader.read(write_run(run_json)))["board"].to_dict("records")
     assert (line["experiment"], line["flash"]) == ("conv_qat", "0.25")
     assert pd.isna(line["cycles"])  # the recipe has none
     assert pd.isna(line["arena"])  # nothing is a multiple of 0
+
+
+def test_when_a_format_pays(run_json: dict[str, Any], write_run: Write) -> None:
+    """Golden: the files of the baseline relative to fp32, with the instructions of each target that has them."""
+    counted = {"name": "core_instructions", "label": "x", "unit": "", "better": "lower", "resource": "instructions"}
+    run_json["optsuite"]["figures"].append(counted)
+    examination = {"name": "core", "figures": [counted["name"]], "tools": {"qemu": "7"}, "target": "core"}
+    run_json["optsuite"]["examinations"] = [examination]
+    for one in run_json["benchmarks"]:
+        measured = one["extra_info"].get("optsuite")
+        if measured and measured["variant"] in ("fp32", "int8"):
+            measured["figures"] = {"core_instructions": 500 if measured["variant"] == "fp32" else 600}
+    int8, int16x8 = payoff.formats(reader.read(write_run(run_json))).to_dict("records")
+    assert int8 == {
+        "experiment": "conv_baseline",
+        "variant": "int8",
+        "acc": "0.9900",
+        "latency": "0.50",
+        "file": "0.50",
+        "gzip": "1.00",
+        "instructions, core": "1.20",
+    }
+    assert (int16x8["variant"], int16x8["latency"]) == ("int16x8", "30.00")
+    assert pd.isna(int16x8["instructions, core"])
 
 
 @pytest.mark.parametrize(

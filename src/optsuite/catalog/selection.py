@@ -133,11 +133,17 @@ def select(
 
 
 def pick_targets(catalog: Catalog, requested: Sequence[str]) -> list[Target]:
-    """Return the targets of these names, or by default the user's, or else all; OptsuiteError for an unknown name."""
+    """Return the targets of these names, or by default the user's, or else all but those that are on request.
+
+    Raises:
+        OptsuiteError: A name is unknown.
+
+    """
     if list(requested) == [target.NO_TARGET]:
         return []
     user = catalog.user_defined or Catalog()
-    return pick(catalog.targets, requested or user.targets or catalog.targets, "target")
+    by_default = [one.name for one in (user.targets or catalog.targets).values() if not one.on_request]
+    return pick(catalog.targets, requested or by_default, "target")
 
 
 def _check_names(catalog: Catalog) -> None:

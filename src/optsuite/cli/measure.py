@@ -99,11 +99,12 @@ def _print_targets(
     """Print what a file uses of each target, or why that is not known."""
     lines: dict[str, list[str]] = {}
     for target in targets:
+        declared = [figure for one in target.examinations for figure in one.figures]
+        shown = [figure for figure in declared if figure.resource] or declared
         used = [
-            f"{figure.resource} {figure.text(figures[figure.name])}"
-            for one in target.examinations
-            for figure in one.figures
-            if figure.resource and figure.name in figures
+            f"{figure.resource or figure.label} {figure.text(figures[figure.name])}"
+            for figure in shown
+            if figure.name in figures
         ]
         reasons = dict.fromkeys(unexamined[one.name] for one in target.examinations if one.name in unexamined)
         if used or reasons:

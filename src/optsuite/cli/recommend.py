@@ -55,7 +55,6 @@ def command(
     variants: str | None,
     prefer: Preference,
     everything: bool,
-    max_instructions: str | None,
     **max_resources: str | None,
 ) -> int:
     """Choose the best variant of a run within limits.
@@ -68,11 +67,8 @@ def command(
     from optsuite.results.reader import read
 
     # An unusable limit is an error before a large file is read.
-    most: dict[str, float] = {
-        name.removeprefix("max_"): parse_bytes(text) for name, text in max_resources.items() if text is not None
-    }
-    if max_instructions is not None:
-        most["instructions"] = parse_count(max_instructions)
+    given = {name.removeprefix("max_"): text for name, text in max_resources.items() if text is not None}
+    most = {name: parse_count(text) if name == "instructions" else parse_bytes(text) for name, text in given.items()}
     if most and not target:
         raise OptsuiteError(f"--max-{next(iter(most))}: expected --target, too, such as --target tflm")
     latency_s = None if max_latency is None else parse_seconds(max_latency)

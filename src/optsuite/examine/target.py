@@ -19,11 +19,13 @@ class Target:
     Attributes:
         name: The name, for options and tables.
         examinations: What tells what is known of a file there.
+        on_request: Whether files are examined for it only where it is named, as for one that takes long.
 
     """
 
     name: str
     examinations: tuple[Examination[Any], ...]
+    on_request: bool = False
 
 
 def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from optsuite import cpu, litert
+from optsuite import litert
 from optsuite.errors import OptsuiteError
-from optsuite.examine.accuracy import scored
+from optsuite.examine.agreement import Agreement
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.printed import printed_by
-from optsuite.litert import LiteRTRunner, dequantized, or_end, quantized
+from optsuite.litert import or_end
 from optsuite.results.examined import Findings
 from optsuite.results.figures import Figure
 
-IMAGES = 1_000
-"""How many test images are asked: the kernels are reference kernels, written to be read."""
 _ARENA_BYTES = 64 * 2**20
 """What the interpreter may use. How much it does use is recorded."""
 _ARENA = {
@@ -66,47 +63,22 @@ class Arena(Examination[Findings]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers(Examination[Findings]):
-    """The accuracy of a file on the first 1,000 test images, and how its answers differ from LiteRT's here."""
+class Answers(Agreement):
+    """The answers of TFLM's reference kernels, beside those of LiteRT on this machine."""
 
     name: str = "tflm-answers"
-    needs = ("test",)
-    packages = ("tflite-micro", "ai-edge-litert", "numpy")
+    packages = ("tflite-micro", *Agreement.packages)
+    prefix = "tflm"
+    where = "TFLM"
 
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        def figure(name: str, label: str, unit: str = "", better: Literal["higher", "lower"] = "lower") -> Figure:
-            return Figure(name=f"tflm_{name}", label=f"{label} (TFLM)", unit=unit, better=better)
-
-        return (
-            figure("accuracy", "accuracy of the first 1,000 images", better="higher"),
-            figure("changed", "answers that differ from LiteRT's"),
-            figure("steps", "largest difference from LiteRT's", unit="output steps"),
-        )
-
-    def tools(self) -> Mapping[str, str]:
-        return {**super().tools(), "cpu": cpu.features()}
-
-    def run(self, task: ExaminationTask) -> Findings:
-        test = task.splits["test"].first(IMAGES)
+    def answers_there(self, content: bytes, given: np.ndarray, here: np.ndarray) -> np.ndarray:
         with or_end():
-            LiteRTRunner(task.content).invoke()
-            TflmRunner(task.content).invoke()
-        litert_runner, tflm_runner = LiteRTRunner(task.content), TflmRunner(task.content)
-        here, there = (litert.raw_outputs(runner, test.x) for runner in (litert_runner, tflm_runner))
-        answers = (here.argmax(axis=-1), there.argmax(axis=-1)) if task.metric.classes else (here, there)
-        changed = (answers[0] != answers[1]).reshape(len(test.x), -1).any(axis=-1)
-        found: dict[str, int | float] = {
-            "tflm_accuracy": scored(task.metric, tflm_runner.interpret(there), test).accuracy,
-            "tflm_changed": int(changed.sum()),
-        }
-        if np.issubdtype(here.dtype, np.integer):  # a float has no steps
-            found["tflm_steps"] = int(np.abs(here.astype(int) - there.astype(int)).max())
-        return Findings(figures=found)
+            TflmRunner(content).invoke()  # not the one that is asked: a model may have a state
+        return litert.answers(TflmRunner(content), given)
 
 
 class TflmRunner:
-    """A .tflite model on TFLM's interpreter, as `litert.Runner`."""
+    """A .tflite model on TFLM's interpreter, as `litert.Answering`."""
 
     def __init__(self, content: bytes) -> None:
         """Load the model.
@@ -122,12 +94,6 @@ class TflmRunner:
         if isinstance(made[0], Exception):
             raise OptsuiteError(_reason(said) or f"TFLM can't run it: {made[0]!s:.200}")
         self.interpreter = made[0]
-        self._input, self._output = (
-            _details(getattr(self.interpreter, f"get_{side}_details")(0)) for side in ("input", "output")
-        )
-
-    def prepare(self, x: np.ndarray) -> np.ndarray:
-        return quantized(x, self._input)
 
     def set(self, x: np.ndarray) -> None:
         self.interpreter.set_input(x, 0)
@@ -138,9 +104,6 @@ class TflmRunner:
     def get(self) -> np.ndarray:
         answer: np.ndarray = self.interpreter.get_output(0)
         return answer
-
-    def interpret(self, raw: np.ndarray) -> np.ndarray:
-        return dequantized(raw, self._output)
 
 
 def _made(interpreter: Any, content: bytes) -> Any:
@@ -158,11 +121,3 @@ def _reason(said: str) -> str:
     operator = re.search(r"Node (\S+) \(number|builtin opcode '(\S+)'", said)
     name = f"its operator {operator[1] or operator[2]}" if operator else "it"
     return f"TFLM can't run {name}: {lines[0][:200]}"
-
-
-def _details(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The details of a tensor as LiteRT gives them."""
-    parameters = found["quantization_parameters"]
-    scale = float(parameters["scales"][0]) if len(parameters["scales"]) else 0.0
-    zero_point = int(parameters["zero_points"][0]) if len(parameters["zero_points"]) else 0
-    return {"dtype": found["dtype"], "quantization": (scale, zero_point)}

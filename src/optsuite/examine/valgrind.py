@@ -9,11 +9,13 @@ import json
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from optsuite import cpu
@@ -21,12 +23,13 @@ from optsuite.errors import OptsuiteError, UnavailableError
 from optsuite.examine.examination import ExaminationTask
 from optsuite.examine.instructions import CALLS, LIMIT_S, WARM_UP_CALLS, Instructions
 from optsuite.litert import or_end
+from optsuite.probe_models import matrix_product
+from optsuite.programs import end_with_parent
 from optsuite.results.examined import Findings
 
 _COMMAND = "apt-get install valgrind"
 _VECTORS = {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c"}
 """The instruction sets of x86 that Valgrind knows: what runs in it sees no others, whatever the CPU has."""
-_KILLED = -9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +69,15 @@ def _counted(model: Path) -> int:
     except BrokenPipeError:
         line = ""
     if not line:
-        status = end()
-        reason = f"LiteRT ended under Valgrind with exit status {status}"
-        raise UnavailableError(reason) if status == _KILLED else OptsuiteError(reason)
+        end()
+        raise UnavailableError("Valgrind was killed")
     answer = json.loads(line)
     if "error" in answer:
         raise OptsuiteError(answer["error"])
+    if status := answer.get("status"):
+        reason = f"LiteRT ended under Valgrind with exit status {status}"
+        crashed = status < 0 and status != -signal.SIGKILL
+        raise OptsuiteError(reason) if crashed else UnavailableError(reason)
     return int(answer["instructions"])
 
 
@@ -82,24 +88,29 @@ _process: subprocess.Popen[str] | None = None
 def _started() -> subprocess.Popen[str]:
     """Start the process that counts.
 
-    It deletes its folder and ends when its standard input is closed, as it is by the end of this process.
+    It deletes its folder and ends when its standard input is closed, or when this process ends.
     """
-    out = Path(tempfile.mkdtemp()) / "out"
-    valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={out}"]
-    counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(out), str(WARM_UP_CALLS), str(CALLS)]
-    return subprocess.Popen([*valgrind, *counting], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    folder = Path(tempfile.mkdtemp())
+    (folder / "warm-up.tflite").write_bytes(matrix_product(batch=1, inputs=64, outputs=64, dtype="int8"))
+    valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no"]
+    counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(folder), str(WARM_UP_CALLS), str(CALLS)]
+    return subprocess.Popen(
+        [*valgrind, f"--callgrind-out-file={folder / 'out'}", *counting],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM),
+    )
 
 
 @atexit.register
-def end() -> int:
-    """End the process that counts, if there is one, and return its exit status."""
+def end() -> None:
+    """End the process that counts, if there is one."""
     global _process
     process, _process = _process, None
-    if not process:
-        return 0
-    with contextlib.suppress(BrokenPipeError):
-        process.communicate()
-    return process.returncode
+    if process:
+        with contextlib.suppress(BrokenPipeError):
+            process.communicate()
 
 
 @functools.cache

@@ -1,8 +1,8 @@
-"""Run under Valgrind: `python -m optsuite.examine.valgrind_calls OUT WARM_UP_CALLS CALLS` counts instructions.
+"""Run under Valgrind: `python -m optsuite.examine.valgrind_calls FOLDER WARM_UP_CALLS CALLS` counts instructions.
 
-OUT is the path that callgrind was given for what it writes. Each line of standard input is the path of a .tflite file;
-each line of standard output is a JSON object that has either "instructions", of CALLS calls, or "error". Little is
-imported: everything takes fifty times as long here.
+Callgrind writes to FOLDER/out, and FOLDER/warm-up.tflite is a small model. Each line of standard input is the path of a
+.tflite file; each line of standard output is a JSON object with the "instructions" of CALLS calls, with an "error", or
+with the exit "status" of a process that had neither. Little is imported: everything takes fifty times as long here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ import mmap
 import os
 import platform
 import re
+import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn, TextIO
 
+from optsuite import programs
 from optsuite.errors import OptsuiteError
 from optsuite.litert import LiteRTRunner
 
@@ -40,13 +44,12 @@ class Callgrind:
     """Callgrind's counter of this process, which runs under it."""
 
     def __init__(self, out: Path) -> None:
-        """Prepare to count; `out` is the path that callgrind was given for what it writes."""
+        """Prepare to count; `out` is where callgrind writes."""
         self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._page.write(bytes.fromhex(_REQUEST_CODE[platform.machine()]))
         prototype = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)
         self._code = prototype(ctypes.addressof(ctypes.c_char.from_buffer(self._page)))
         self._out = out
-        self._dumps = 0
         for _ in range(_REPEATS):  # the interpreter adapts to code that it has run
             self._counted(int, _REPEATS)
 
@@ -62,8 +65,7 @@ class Callgrind:
             call()
         self._request(_TOGGLE)
         self._request(_DUMP)
-        self._dumps += 1  # callgrind numbers what it writes
-        dump = self._out.with_name(f"{self._out.name}.{self._dumps}")
+        (dump,) = self._out.parent.glob(f"{self._out.name}.*")  # callgrind numbers what it writes
         (total,) = re.findall(r"^totals: (\d+)$", dump.read_text(), re.MULTILINE)
         dump.unlink()
         return int(total)
@@ -73,27 +75,51 @@ class Callgrind:
         self._code(ctypes.addressof(words), 0)
 
 
-def main(out: Path, warm_up_calls: int, calls: int) -> None:
-    """Answer until standard input is closed, and delete the folder of what callgrind writes."""
+def main(folder: Path, warm_up_calls: int, calls: int) -> None:
+    """Answer until standard input is closed or SIGTERM comes, and delete the folder."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # LiteRT may print
-    callgrind = Callgrind(out)
-    warm = False
+    callgrind = Callgrind(folder / "out")
+    # Valgrind's translation of what every file executes is made here, once.
+    _count(callgrind, folder / "warm-up.tflite", _REPEATS, calls)
     try:
         for line in sys.stdin:
-            answer: dict[str, int | str]
-            try:
-                runner = LiteRTRunner(Path(line.rstrip("\n")).read_bytes())
-                for _ in range(warm_up_calls + (0 if warm else _REPEATS)):
-                    runner.invoke()
-                warm = True
-                answer = {"instructions": callgrind.instructions(runner.invoke, calls)}
-            except (OptsuiteError, RuntimeError) as error:
-                answer = {"error": str(error)}
-            print(json.dumps(answer), file=answers, flush=True)
+            # A process of its own for each file: it begins with the same memory, whatever was counted before.
+            child = os.fork() or _answer(answers, callgrind, Path(line.rstrip("\n")), warm_up_calls, calls)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if status:
+                print(json.dumps({"status": status}), file=answers, flush=True)
     finally:
-        # Valgrind does not follow: the process ends at once, and callgrind does not write once more.
-        os.execvp("rm", ["rm", "-r", str(out.parent)])
+        _end("rm", "-r", str(folder))
+
+
+def _answer(answers: TextIO, callgrind: Callgrind, model: Path, warm_up_calls: int, calls: int) -> NoReturn:
+    """Answer and end."""
+    try:
+        programs.end_with_parent()
+        answer: dict[str, int | str]
+        try:
+            answer = {"instructions": _count(callgrind, model, warm_up_calls, calls)}
+        except (OptsuiteError, RuntimeError) as error:
+            answer = {"error": str(error)}
+        print(json.dumps(answer), file=answers, flush=True)
+    except BaseException:
+        traceback.print_exc()
+        _end("false")
+    _end("true")
+
+
+def _count(callgrind: Callgrind, model: Path, warm_up_calls: int, calls: int) -> int:
+    runner = LiteRTRunner(model.read_bytes())
+    for _ in range(warm_up_calls):
+        runner.invoke()
+    return callgrind.instructions(runner.invoke, calls)
+
+
+def _end(program: str, *arguments: str) -> NoReturn:
+    """End with a program that Valgrind does not follow: callgrind does not write once more, which takes long."""
+    os.execvp(program, [program, *arguments])
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from optsuite import probe_models
 from optsuite.litert import LiteRTRunner, rounds
-from optsuite.measure import probe_models
 
 
 def load() -> float | None:

@@ -9,10 +9,10 @@ from importlib.metadata import version
 
 import numpy as np
 
+from optsuite import probe_models
 from optsuite.cpu import cores
 from optsuite.judge.steadiness import TOLERANCE, typical
 from optsuite.litert import THREADS, LiteRTRunner, rounds
-from optsuite.measure import probe_models
 from optsuite.measure.host import governor, peaks
 from optsuite.results.header import Environment, ReferenceTimes
 

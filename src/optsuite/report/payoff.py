@@ -1,8 +1,8 @@
-"""When a recipe pays: its int8 files relative to those of its baseline, on this machine and on each target."""
+"""When a recipe or a format pays: what files use relative to others, on this machine and on each target."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
@@ -12,46 +12,77 @@ from optsuite.report.tables import selected
 from optsuite.results.figures import BYTES, GZIP_BYTES, MEDIAN_S, Figure
 from optsuite.results.run import Row, Run
 
-_VARIANT = "int8"
 HERE = "this machine's CPU"
-_COLUMNS = {MEDIAN_S: "latency", BYTES: "file", GZIP_BYTES: "gzip"}
+_COLUMNS = {"latency": MEDIAN_S, "file": BYTES, "gzip": GZIP_BYTES}
+
+_Files = dict[tuple[str, str, str], list[Row]]
+"""Model, recipe and variant -> the files of all seeds."""
 
 
-def tables(run: Run) -> dict[str, pd.DataFrame]:
+def recipes(run: Run) -> dict[str, pd.DataFrame]:
     """Return, for this machine's CPU and for each target, a table of one line per recipe.
 
     The columns are the accuracy, which is not relative, and what the recipe's int8 files use relative to those of its
     baseline: on this machine latency, size and size after gzip; on a target what its examinations declare as resources
     (`results.figures.Resource`). With several seeds, means are compared.
     """
-    resources = {HERE: list(_COLUMNS), **run.resources()}
-    rows = _rows(run)
-    found = {where: _table(run, rows, figures) for where, figures in resources.items()}
-    return {where: table for where, table in found.items() if not table.empty}
-
-
-def _table(run: Run, rows: dict[tuple[str, str], list[Row]], figures: Sequence[Figure]) -> pd.DataFrame:
-    lines = []
-    for (model, recipe), found in rows.items():
-        before = rows.get((model, "baseline"), [])
-        ratios = {_COLUMNS.get(one, one.resource): _ratio(run, before, found, one) for one in figures}
-        if any(not pd.isna(ratio) for ratio in ratios.values()):
-            accuracy = fmean(row.measured.test.accuracy for row in found)
-            lines.append({"experiment": f"{model}_{recipe}", "acc": f"{accuracy:.4f}", **ratios})
-    return pd.DataFrame(lines)
-
-
-def _rows(run: Run) -> dict[tuple[str, str], list[Row]]:
-    """Model and recipe -> the int8 files of all its seeds."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    for built in selected(run):
-        if row := run.row(built.id, _VARIANT):
-            found.setdefault((built.model, built.recipe), []).append(row)
+    places: dict[str, dict[str, Figure]] = {HERE: _COLUMNS}
+    for target, declared in run.resources().items():
+        places[target] = {one.resource: one for one in declared}
+    files = _files(run)
+    found = {}
+    for where, columns in places.items():
+        lines = []
+        for (model, recipe, variant), after in files.items():
+            before = files.get((model, "baseline", variant), [])
+            ratios = _ratios(run, before, after, columns)
+            if variant == "int8" and not all(pd.isna(ratio) for ratio in ratios.values()):
+                lines.append({"experiment": f"{model}_{recipe}", "acc": _accuracy(after), **ratios})
+        if lines:
+            found[where] = pd.DataFrame(lines)
     return found
 
 
+def formats(run: Run) -> pd.DataFrame:
+    """Return a table of one line per variant of each model's baseline.
+
+    The columns are the accuracy, which is not relative, and what the files use relative to the fp32 file: on this
+    machine as in `recipes`, and the instructions of one call on each target where they were counted.
+    """
+    resources = [(where, one) for where, declared in run.resources().items() for one in declared]
+    counted = {f"instructions, {where}": one for where, one in resources if one.resource == "instructions"}
+    files = _files(run)
+    return pd.DataFrame(
+        {
+            "experiment": f"{model}_{recipe}",
+            "variant": variant,
+            "acc": _accuracy(after),
+            **_ratios(run, before, after, _COLUMNS | counted),
+        }
+        for (model, recipe, variant), after in files.items()
+        if recipe == "baseline" and variant != "fp32" and (before := files.get((model, recipe, "fp32")))
+    )
+
+
+def _files(run: Run) -> _Files:
+    found: _Files = {}
+    for built in selected(run):
+        for row in run.rows:
+            if row.measured.experiment == built.id and row.measured.execution is not None:
+                found.setdefault((built.model, built.recipe, row.measured.variant), []).append(row)
+    return found
+
+
+def _accuracy(files: list[Row]) -> str:
+    return f"{fmean(row.measured.test.accuracy for row in files):.4f}"
+
+
+def _ratios(run: Run, before: list[Row], after: list[Row], columns: Mapping[str, Figure]) -> dict[str, Any]:
+    return {name: _ratio(run, before, after, figure) for name, figure in columns.items()}
+
+
 def _ratio(run: Run, before: list[Row], after: list[Row], figure: Figure) -> Any:
-    """The mean over the seeds over that of the baseline, as text; NA where a file does not have the figure."""
+    """The mean over the seeds over that of the others, as text; NA where a file does not have the figure."""
     sides = [[run.figure(row, figure.name) for row in side] for side in (before, after)]
     old, new = ([value for value in side if value is not None] for side in sides)
     if not old or not new or len(old) < len(before) or len(new) < len(after) or not fmean(old):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from optsuite import programs
 from optsuite.errors import OptsuiteError
 
 LITERT = "2.1.0"
@@ -119,7 +120,6 @@ def _downloaded(folder: Path) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise OptsuiteError(f"{' '.join(command[:4])} failed: {lines[-1]}")
+        raise OptsuiteError(f"{' '.join(command[:4])} failed: {programs.why(done)}")
