@@ -216,8 +216,8 @@ def test_a_copied_store_is_examined_by_the_runtime_of_its_machine(smoke: Smoke, 
     board = "hide tensorflow,uninstall tensorflow,another cpu"
     done = run_sabotaged(f"{board},die at the fifth", *few, EXAMINED=str(tmp_path / "examined"))
     assert done.returncode == -signal.SIGKILL
-    # Answers, on TFLM too, and graphs of six files: the rest is the same on any CPU, and came with the bundle.
-    todo = 6 * (2 + WITH_TFLM)
+    # Answers, on TFLM too, graphs, and instructions here, of six files: the rest came with the bundle.
+    todo = 6 * (2 + WITH_TFLM + WITH_VALGRIND)
     assert f"examining {todo} steps" in done.stdout
     done = run_sabotaged(board, *few, EXAMINED=str(tmp_path / "examined"))
     assert done.returncode == 0, done.stdout

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from runs import WITH_AARCH64, WITH_VALGRIND
+from runs import WITH_AARCH64, WITH_VALGRIND, group_ends
 
 from optsuite.catalog.targets import TARGETS, cortex
 from optsuite.errors import OptsuiteError
@@ -86,6 +90,23 @@ def test_what_the_emulated_runtime_can_not_load_says_why() -> None:
     """And is no failure of QEMU."""
     with pytest.raises(OptsuiteError, match=r"LiteRT 2.1.0 for aarch64 can't run it: .*the model can't be loaded"):
         qemu._run("cortex-a76", b"no model", b"", 1)
+
+
+@needs_valgrind
+def test_what_counts_ends_with_the_process_that_asked(tmp_path: Path) -> None:
+    """Killed while a file keeps it busy for ever, which leaves nothing behind."""
+    model, temporary = tmp_path / "model.tflite", tmp_path / "temporary"
+    os.mkfifo(model)
+    temporary.mkdir()
+    code = f"from pathlib import Path; from optsuite.examine import valgrind; valgrind._counted(Path({str(model)!r}))"
+    asking = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(temporary)}, start_new_session=True
+    )
+    with model.open("wb"):  # it is being read
+        asking.kill()
+        asking.wait()
+        assert group_ends(asking.pid)
+    assert not list(temporary.iterdir())
 
 
 @needs_valgrind

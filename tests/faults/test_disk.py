@@ -17,7 +17,7 @@ from runs import SMOKE, Smoke, run_pytest
 from optsuite.__main__ import main
 from optsuite.results import reader
 
-_FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8")
+_FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8", "--optsuite-targets=none")
 
 
 @pytest.fixture

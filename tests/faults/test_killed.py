@@ -21,7 +21,7 @@ from optsuite.errors import OptsuiteError
 from optsuite.results import reader
 from optsuite.store.store import Store
 
-_FEW = ("--optsuite-recipes=baseline,qat", "--optsuite-variants=fp32,int8")
+_FEW = ("--optsuite-recipes=baseline,qat", "--optsuite-variants=fp32,int8", "--optsuite-targets=none")
 
 
 def _start(cache: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -13,7 +13,7 @@ from runs import ROOT, SMOKE, Smoke, run_sabotaged
 
 from optsuite.results import reader
 
-_FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8")
+_FEW = (*SMOKE, "--optsuite-recipes=baseline", "--optsuite-variants=int8", "--optsuite-targets=none")
 
 
 def test_a_clock_that_jumps(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
