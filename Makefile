@@ -68,10 +68,12 @@ gate-fault: .venv/installed
 	$(IN_VENV) optsuite compare reports/mnist/run.json $(LATEST)/fault.json > $(LATEST)/fault.txt; test $$? = 1
 	grep "^REGRESSED  dscnn_$(FAULTY) int8 accuracy" $(LATEST)/fault.txt
 
-# The committed run: everything with one seed, and what the gate trains with twenty, which tell how much trainings differ.
+# The committed run: everything with one seed, on all targets, those on request included, and what the gate trains with
+# twenty, which tell how much trainings differ.
 reference: .venv/installed
 	mkdir -p $(LATEST)
-	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet
+	$(IN_VENV) pytest benchmarks/ --benchmark-json=$(LATEST)/run.json --benchmark-quiet \
+		--optsuite-targets=$$(.venv/bin/python -c "from optsuite.catalog.targets import TARGETS as t; print(*t, sep=',')")
 	$(IN_VENV) pytest benchmarks/test_latency.py $(GATED) --optsuite-seeds=$$(seq -s, 0 19) \
 		--benchmark-json=$(LATEST)/seeds.json --benchmark-quiet
 	$(IN_VENV) optsuite spread $(LATEST)/seeds.json --add-to $(LATEST)/run.json

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import functools
 import json
+import os
 import platform
 import re
 import shutil
@@ -28,6 +29,8 @@ from optsuite.programs import end_with_parent
 from optsuite.results.examined import Findings
 
 _COMMAND = "apt-get install valgrind"
+_SAME_ON_EVERY_MACHINE = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+"""What else takes part in a count: where Python's dictionaries find a name, and whether the process has threads."""
 _VECTORS = {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c"}
 """The instruction sets of x86 that Valgrind knows: what runs in it sees no others, whatever the CPU has."""
 
@@ -96,6 +99,7 @@ def _started() -> subprocess.Popen[str]:
     counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(folder), str(WARM_UP_CALLS), str(CALLS)]
     return subprocess.Popen(
         [*valgrind, f"--callgrind-out-file={folder / 'out'}", *counting],
+        env=os.environ | _SAME_ON_EVERY_MACHINE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
