@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from runs import WITH_AARCH64, WITH_VALGRIND, group_ends
 
+from optsuite.build import sources
 from optsuite.catalog.targets import TARGETS, cortex
 from optsuite.errors import OptsuiteError
 from optsuite.examine import qemu, valgrind
 from optsuite.examine.aarch64 import installation
 from optsuite.examine.examination import Examination, ExaminationTask
+from optsuite.examine.valgrind import HostInstructions
 from optsuite.probe_models import matrix_product
 from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
@@ -142,6 +144,11 @@ def test_the_tools_of_a_count_are_those_that_it_depends_on(target: str) -> None:
     tools = _examination(target).tools()
     expected = {
         "host": {"ai-edge-litert", "Valgrind", "Python", "glibc", "cpu"},
-    }.get(target, {"LiteRT for aarch64", "QEMU", "glibc for aarch64", "core"})
+    }.get(target, {"LiteRT for aarch64", "QEMU", "glibc for aarch64", "core", "runner"})
     assert tools.keys() == expected
     assert "avx512" not in " ".join(tools.values())  # Valgrind knows none of it
+
+
+def test_the_programs_that_count_are_in_the_keys() -> None:
+    """What runs under Valgrind is code that the key names; what runs under QEMU is among the tools."""
+    assert "optsuite.examine.valgrind_calls" in sources.of(HostInstructions)

@@ -68,6 +68,14 @@ def test_the_answers_are_those_of_litert_to_a_step() -> None:
 
 
 @needs_tflm
+def test_answers_that_are_no_numbers_have_no_difference() -> None:
+    """All other figures are there."""
+    task = _task("float32")
+    task.splits["test"].x[0] = np.inf
+    assert ANSWERS.run(task).figures.keys() == {"tflm_accuracy", "tflm_changed"}
+
+
+@needs_tflm
 def test_what_tflm_can_not_run_says_why() -> None:
     """What it prints from C++ is the reason."""
     broken = bytearray(_task("int8").content)

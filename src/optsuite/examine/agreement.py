@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,13 +66,15 @@ class Agreement(Examination[Findings], ABC):
         there = self.answers_there(task.content, given, here)
         compared = (here.argmax(axis=-1), there.argmax(axis=-1)) if task.metric.classes else (here, there)
         changed = (compared[0] != compared[1]).reshape(len(given), -1).any(axis=-1)
-        integer = np.issubdtype(here.dtype, np.integer)
-        largest = np.abs(here.astype(float) - there.astype(float)).max()
+        largest = float(np.abs(here.astype(float) - there.astype(float)).max())
         found: dict[str, int | float] = {
             "accuracy": scored(task.metric, runner.interpret(there), test).accuracy,
             "changed": int(changed.sum()),
-            **({"steps": int(largest)} if integer else {"difference": float(largest)}),
         }
+        if np.issubdtype(here.dtype, np.integer):
+            found["steps"] = int(largest)
+        elif math.isfinite(largest):  # a damaged network may answer with what is no number
+            found["difference"] = largest
         return Findings(figures={f"{self.prefix}_{name}": value for name, value in found.items()})
 
     @abstractmethod

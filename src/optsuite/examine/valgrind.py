@@ -21,6 +21,7 @@ from pathlib import Path
 
 from optsuite import cpu
 from optsuite.errors import OptsuiteError, UnavailableError
+from optsuite.examine import valgrind_calls
 from optsuite.examine.examination import ExaminationTask
 from optsuite.examine.instructions import CALLS, LIMIT_S, WARM_UP_CALLS, Instructions
 from optsuite.litert import or_end
@@ -96,7 +97,7 @@ def _started() -> subprocess.Popen[str]:
     folder = Path(tempfile.mkdtemp())
     (folder / "warm-up.tflite").write_bytes(matrix_product(batch=1, inputs=64, outputs=64, dtype="int8"))
     valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--collect-atstart=no"]
-    counting = [sys.executable, "-m", "optsuite.examine.valgrind_calls", str(folder), str(WARM_UP_CALLS), str(CALLS)]
+    counting = [sys.executable, "-m", valgrind_calls.__name__, str(folder), str(WARM_UP_CALLS), str(CALLS)]
     return subprocess.Popen(
         [*valgrind, f"--callgrind-out-file={folder / 'out'}", *counting],
         env=os.environ | _SAME_ON_EVERY_MACHINE,
