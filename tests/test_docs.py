@@ -60,7 +60,7 @@ def test_every_command_runs(page: Path, commands: Path, project: Path) -> None:
         command += " --tries 1" if _TAKES_LONG in command else ""
         script.append(command + (" || test $? = 1" if command.startswith(_MAY_SAY_NO) else ""))
     few = ["--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS[:2])}"]
-    few += ["--optsuite-variants=fp32,int8", "--benchmark-quiet", "-q"]
+    few += ["--optsuite-variants=fp32,int8", "--optsuite-targets=tflm,ethos-u55-128", "--benchmark-quiet", "-q"]
     done = subprocess.run(
         ["bash", "-xc", "\n".join(script)],
         cwd=project,
