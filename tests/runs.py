@@ -43,6 +43,8 @@ WITH_TFLM = importlib.util.find_spec("tflite_micro") is not None
 WITH_VALGRIND = shutil.which("valgrind") is not None
 WITH_AARCH64 = _installed_for_aarch64()
 """Whether QEMU and what `optsuite install-aarch64` installs are here."""
+needs_valgrind = pytest.mark.skipif(not WITH_VALGRIND, reason="valgrind is not installed")
+needs_aarch64 = pytest.mark.skipif(not WITH_AARCH64, reason="what emulates ARM cores is not installed")
 NPUS = 4
 CORES = 3
 EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS + WITH_VALGRIND + CORES * WITH_AARCH64

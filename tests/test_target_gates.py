@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from runs import SMOKE, WITH_AARCH64, WITH_TFLM, WITH_VALGRIND, Smoke, run_pytest, run_sabotaged
+from runs import SMOKE, WITH_TFLM, Smoke, needs_aarch64, needs_valgrind, run_pytest, run_sabotaged
 
 from optsuite.__main__ import main
 from optsuite.results import reader
@@ -48,10 +48,7 @@ def test_a_wider_layer_fails_the_gate_on_the_arena(
 
 @pytest.mark.parametrize(
     "target",
-    [
-        pytest.param("host", marks=pytest.mark.skipif(not WITH_VALGRIND, reason="valgrind is not installed")),
-        pytest.param("cortex-a76", marks=pytest.mark.skipif(not WITH_AARCH64, reason="QEMU is not installed")),
-    ],
+    [pytest.param("host", marks=needs_valgrind), pytest.param("cortex-a76", marks=needs_aarch64)],
 )
 def test_a_wider_layer_fails_the_gate_on_instructions(
     target: str, smoke: Smoke, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -66,7 +63,7 @@ def test_a_wider_layer_fails_the_gate_on_instructions(
         assert re.search(rf"{verdict} +tutorial_baseline int8 {target}_instructions: ", capsys.readouterr().out)
 
 
-@pytest.mark.skipif(not WITH_AARCH64, reason="QEMU is not installed")
+@needs_aarch64
 def test_the_answers_on_an_arm_core_are_in_the_report(store: Path, tmp_path: Path) -> None:
     """Of all test images of the smoke profile: floats that are added up in another order answer the same."""
     path, out = tmp_path / "run.json", tmp_path / "report"

@@ -173,7 +173,7 @@ def outputs(runner: Runner, x: np.ndarray) -> np.ndarray:
 
 
 def answers(model: Answering, prepared: np.ndarray) -> np.ndarray:
-    """Return the raw answers, (n, classes), to prepared inputs, (n, *shape), asked one at a time."""
+    """Return the raw answers, (n, classes), to prepared inputs, (n, *shape), each asked alone."""
     return np.concatenate(_pass(model, prepared))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import WITH_AARCH64, WITH_VALGRIND, group_ends
+from runs import group_ends, needs_aarch64, needs_valgrind
 
 from optsuite.build import sources
 from optsuite.catalog.targets import TARGETS, cortex
@@ -24,8 +24,6 @@ from optsuite.probe_models import matrix_product
 from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
 
-needs_valgrind = pytest.mark.skipif(not WITH_VALGRIND, reason="valgrind is not installed")
-needs_aarch64 = pytest.mark.skipif(not WITH_AARCH64, reason="what emulates ARM cores is not installed")
 COUNTERS = [
     pytest.param("host", marks=needs_valgrind),
     *(pytest.param(core, marks=needs_aarch64) for core in ("cortex-a53", "cortex-a72", "cortex-a76")),

@@ -83,8 +83,8 @@ def select(
     """Look up the requested names.
 
     By default it is the first dataset, all models that take it, the recipes of the matrix, all variants and all
-    targets; "none" is no target. Where the user has datasets, models or targets, the default is those, and the user's
-    recipes are run too.
+    targets but those on request; "none" is no target. Where the user has datasets, models or targets, the default is
+    those, and the user's recipes are run too.
 
     Raises:
         OptsuiteError: A name is unknown, or the selection leaves nothing to run.

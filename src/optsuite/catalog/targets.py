@@ -1,4 +1,7 @@
-"""The catalogue of targets: where a file is to run. Each is examined when it is named (`--optsuite-targets`)."""
+"""The catalogue of targets: where a file is to run.
+
+Files are examined for the targets that are named (`--optsuite-targets`), or else for all but those on request.
+"""
 
 from __future__ import annotations
 

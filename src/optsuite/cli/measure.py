@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--targets",
     metavar="A,B",
-    help="Examine the files for these targets, or for none.  [default: all whose tools are installed]",
+    help="Examine the files for these targets, or for none.  [default: all that are not on request]",
 )
 @click.option("--catalog", type=Path, metavar="FILE.py", help="File that declares targets of your own.")
 @click.option("--json", "json_path", type=Path, metavar="RUN.json", help="Write a run, for the other commands.")

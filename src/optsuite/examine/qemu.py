@@ -126,5 +126,5 @@ def _tools(core: str) -> Mapping[str, str]:
         "QEMU": found[1] if found else "unknown",
         "glibc for aarch64": library.stdout.decode().strip(),
         "core": core,
-        "runner": installation.installed().digest,
+        "runner": installation.digest(),
     }

@@ -34,9 +34,10 @@ def recipes(run: Run) -> dict[str, pd.DataFrame]:
     for where, columns in places.items():
         lines = []
         for (model, recipe, variant), after in files.items():
-            before = files.get((model, "baseline", variant), [])
-            ratios = _ratios(run, before, after, columns)
-            if variant == "int8" and not all(pd.isna(ratio) for ratio in ratios.values()):
+            if variant != "int8":
+                continue
+            ratios = _ratios(run, files.get((model, "baseline", variant), []), after, columns)
+            if not all(pd.isna(ratio) for ratio in ratios.values()):
                 lines.append({"experiment": f"{model}_{recipe}", "acc": _accuracy(after), **ratios})
         if lines:
             found[where] = pd.DataFrame(lines)

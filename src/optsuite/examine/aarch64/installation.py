@@ -21,8 +21,6 @@ LITERT = "2.1.0"
 """The version of LiteRT: the last whose library has TensorFlow Lite's C interface."""
 _WHEEL_SHA256 = "92b24d2507fccf5680c26e712c156266dcf64a892df3921dd42f4a7d26527462"
 _LIBRARY = "libLiteRt.so"
-_PREFIX = "aarch64-"
-"""What the name of the folder begins with."""
 _SYSROOT = Path("/usr/aarch64-linux-gnu")
 """Where Debian's cross compiler has the C library for aarch64."""
 _PACKAGES = {"qemu-aarch64": "qemu-user", "gcc": "gcc", "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}
@@ -39,16 +37,11 @@ class Installation:
     """A folder of what was installed.
 
     Attributes:
-        folder: The folder.
+        folder: The folder; its name has the `digest`.
 
     """
 
     folder: Path
-
-    @property
-    def digest(self) -> str:
-        """The first digits of the SHA-256 of our sources and of the wheel."""
-        return self.folder.name.removeprefix(_PREFIX)
 
     def command(self, core: str, *arguments: str) -> list[str]:
         """Return the command that runs the program on a core, with these arguments, and counts instructions."""
@@ -107,12 +100,17 @@ def _missing() -> str:
 
 
 @functools.cache
-def _folder() -> Path:
-    """The folder of what is made of these sources and this wheel, below the user's cache."""
+def digest() -> str:
+    """Return the first 16 digits of the SHA-256 of all that is installed: our sources and the wheel."""
     sources = [(files(__package__) / name).read_bytes() for name in ("counter.c", "runner.c")]
-    digest = hashlib.sha256(b"\0".join([*sources, _WHEEL_SHA256.encode()])).hexdigest()
+    return hashlib.sha256(b"\0".join([*sources, _WHEEL_SHA256.encode()])).hexdigest()[:16]
+
+
+@functools.cache
+def _folder() -> Path:
+    """The folder of the installation, below the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "optsuite" / f"{_PREFIX}{digest[:16]}"
+    return cache / "optsuite" / f"aarch64-{digest()}"
 
 
 def _downloaded(folder: Path) -> Path:
