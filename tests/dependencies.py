@@ -30,6 +30,7 @@ WHY = {
     "rich": ("always", "the progress bar"),
     "scipy": ("always", "statistics"),
     "tabulate": ("always", "Markdown tables, through pandas"),
+    "litert-quantizer": ("build", "formats below eight bits, from the fp32 file, without TensorFlow"),
     "tensorflow": ("build", "trains, converts; not needed where a copied store is measured"),
     "tensorflow-model-optimization": ("build", "pruning, clustering, QAT"),
     "tf-keras": ("build", "Keras 2, which TFMOT needs"),

@@ -23,10 +23,14 @@ _CASTS = (schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE)
 _DTYPES = {
     schema.TensorType.FLOAT32: "float32",
     schema.TensorType.FLOAT16: "float16",
+    schema.TensorType.INT2: "int2",
+    schema.TensorType.INT4: "int4",
     schema.TensorType.INT8: "int8",
     schema.TensorType.UINT8: "uint8",
     schema.TensorType.INT16: "int16",
 }
+_PACKED_BITS = {"int2": 2, "int4": 4}
+"""The dtypes that numpy does not have, of which a byte holds several, and their bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,12 @@ class Kernel:
 
     Attributes:
         name: The names of the kernel's tensor and of its operator's output.
-        values: The weights, in the shape and dtype of the file.
+        scope: The name of its operator's output.
+        values: The weights, in the shape and dtype of the file; int8 where numpy does not have that dtype.
         zero: The stored value that means 0.
         channel_axis: The axis of the output channels.
-        dtype: The dtype of the weights.
+        dtype: The dtype of the weights in the file.
+        used_dtype: The dtype that they are cast to before they are used.
         input_dtype: The dtype of what they are multiplied with.
         positions: How many output positions the kernel is applied at for one input.
         biases: How many biases the operator has.
@@ -46,10 +52,12 @@ class Kernel:
     """
 
     name: str
+    scope: str
     values: np.ndarray = field(repr=False)
     zero: int
     channel_axis: int
     dtype: str
+    used_dtype: str
     input_dtype: str
     positions: int
     biases: int
@@ -93,10 +101,12 @@ class _Graph:
         bias = self._constant(operator.inputs[2]) if has_bias else None
         return Kernel(
             name=f"{tensor.name.decode()};{output.name.decode()}",
-            values=np.frombuffer(self._model.buffers[tensor.buffer].data, dtype).reshape(tensor.shape),
+            scope=output.name.decode(),
+            values=_values(self._model.buffers[tensor.buffer].data, dtype, tuple(tensor.shape)),
             zero=0 if zero_points is None else int(np.asarray(zero_points)[0]),
             channel_axis=_CHANNEL_AXES[self._code(operator)],
             dtype=dtype,
+            used_dtype=_dtype(self._graph.tensors[operator.inputs[1]]),
             input_dtype=_dtype(self._graph.tensors[operator.inputs[0]]),
             positions=math.prod(int(size) for size in output.shape[:-1]),
             biases=0 if bias is None else math.prod(map(int, bias.shape)),
@@ -115,6 +125,18 @@ class _Graph:
             index = producer.inputs[0]
         tensor = self._graph.tensors[index]
         return None if self._model.buffers[tensor.buffer].data is None else tensor
+
+
+def _values(content: Any, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the weights that a buffer, uint8 (bytes,), holds."""
+    if dtype not in _PACKED_BITS:
+        return np.frombuffer(content, dtype).reshape(shape)
+    # In two's complement, the first in the lowest bits; the last byte may not be full.
+    bits = _PACKED_BITS[dtype]
+    packed = np.frombuffer(content, np.uint8)[:, np.newaxis] >> np.arange(0, 8, bits, dtype=np.uint8)
+    values = (packed & (2**bits - 1)).reshape(-1)[: math.prod(shape)].astype(np.int8)
+    signed: np.ndarray = np.where(values >= 2 ** (bits - 1), values - 2**bits, values).astype(np.int8)
+    return signed.reshape(shape)
 
 
 def _dtype(tensor: Any) -> str:

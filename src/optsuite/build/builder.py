@@ -15,8 +15,8 @@ from optsuite.build.model_step import ModelStep
 from optsuite.build.running import BUILDING, OpenWorkers
 from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
-from optsuite.errors import OptsuiteError
-from optsuite.spec.artifact import TFLITE, Artifact
+from optsuite.errors import OptsuiteError, UnavailableError
+from optsuite.spec.artifact import ABSENT, TFLITE, Artifact
 from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
 from optsuite.stages.packages import builder_versions
@@ -115,6 +115,13 @@ class Builder:
         )
 
     def get(self, experiment: Experiment, variant: Variant) -> Artifact:
+        """Return the artifact of a row.
+
+        Raises:
+            UnavailableError: There is nothing to make of the model in this form; the message says why.
+            OptsuiteError: It could not be built, or is not in the store.
+
+        """
         key = self.key(experiment, variant)
         artifact = None if key is None else self._store.get(key)
         if artifact is None:
@@ -127,4 +134,6 @@ class Builder:
                 )
             )
             raise OptsuiteError(reason)
+        if ABSENT in artifact:
+            raise UnavailableError(artifact[ABSENT].decode("utf-8", "replace"))
         return artifact

@@ -79,7 +79,10 @@ class Examiner:
     def examine(self, files: Collection[StoredFile], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Examine the files, unless the store has what there is to find."""
         steps = self.steps(files)
-        self._failures |= running.run(steps, self._store, EXAMINING, open_workers, stream, self._log)
+        # Of files that are the same the first is examined, and has the label in a failure's reason.
+        labels = {step.key: step.label for step in reversed(steps)}
+        failures = running.run(steps, self._store, EXAMINING, open_workers, stream, self._log)
+        self._failures |= {key: reason.removeprefix(f"{labels[key]}: ") for key, reason in failures.items()}
         for file in files:
             for step in self.steps([file]):
                 if step.key not in self._failures:
@@ -110,8 +113,7 @@ class Examiner:
             raise OptsuiteError(reason)
         step = self._step(file, examination)
         if step.key in self._failures:
-            reason = self._failures[step.key].removeprefix(f"{step.label}: ")
-            raise OptsuiteError(reason)
+            raise OptsuiteError(self._failures[step.key])
         artifact = self._store.get(step.key)
         if artifact is None:
             raise OptsuiteError(f"{file.index_name.as_posix()} was not examined by {examination.name}")

@@ -8,9 +8,9 @@ from optsuite.build.model_step import ModelStep
 from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.selection import baseline
 from optsuite.files import File
-from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.experiment import Candidate, Experiment, Profile
 from optsuite.spec.names import pick
-from optsuite.spec.stage import Stage, Teacher
+from optsuite.spec.stage import Conversion, Stage, Teacher
 from optsuite.spec.variant import Variant
 from optsuite.stages.load import Load
 from optsuite.stages.train import Train
@@ -29,9 +29,15 @@ def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog:
     last = _first_step(experiment, profile)
     for stage in experiment.recipe.stages:
         last = _stage_step(stage, last, experiment, profile, catalog)
-    if variant.convert is None:
-        return last
-    return replace(last, actions=(*last.actions, variant.name), action=variant.convert, schedule=None, inputs=(last,))
+    conversion = Candidate(experiment, variant).conversion
+    return last if conversion is None else _conversion_step(conversion, variant.name, last)
+
+
+def _conversion_step(conversion: Conversion, name: str, model: ModelStep) -> ModelStep:
+    """The step of a conversion, on that of the model or of the conversion that it starts from."""
+    start = conversion.start()
+    parent = model if start is None else _conversion_step(start, start.name, model)
+    return replace(parent, actions=(*parent.actions, name), action=conversion, schedule=None, inputs=(parent,))
 
 
 def _first_step(experiment: Experiment, profile: Profile) -> ModelStep:

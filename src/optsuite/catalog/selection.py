@@ -181,7 +181,7 @@ def misfit(catalog: Catalog, dataset: Dataset, model: Model, recipe: Recipe) -> 
 
 def absence(experiment: Experiment, variant: Variant) -> str:
     """Return why an experiment can't have a variant, or an empty string."""
-    return variant.unsupported_quantized if experiment.recipe.quantized else ""
+    return variant.absence(experiment.recipe.quantized_bits)
 
 
 def baseline(experiment: Experiment) -> Experiment:

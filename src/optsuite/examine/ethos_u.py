@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import importlib.resources
+import os
 import re
+import signal
+import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from optsuite import programs
 from optsuite.errors import OptsuiteError, UnavailableError, first_line
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.printed import printed_by
@@ -122,24 +127,16 @@ class EthosU(Examination[Findings]):
             *("--memory-mode", self.memory_mode, "--config", self._config()),
             *("--optimise", "Performance", "--output-dir", str(out)),
         ]
-        failures: list[object] = []
-
-        def compiled() -> None:
-            try:
-                failures.append(vela.main([str(model), *settings]))
-            except (Exception, SystemExit) as error:  # Vela's own errors, argparse's, and those of its C++
-                failures.append(error)
-
+        statuses: list[int] = []
         with or_end(_LIMIT_S):
-            printed = printed_by(compiled)
-        (failure,) = failures
-        if isinstance(failure, (OSError, MemoryError)):
-            raise UnavailableError(f"Vela failed on this machine: {failure}")
-        if failure:
-            words = [str(failure) if isinstance(failure, Exception) else "", *reversed(printed.splitlines())]
-            raise OptsuiteError(
-                f"Vela failed: {next((line for line in words if line.strip()), 'nothing printed')[:300]}"
-            )
+            printed = printed_by(lambda: statuses.append(_status(vela.main, [str(model), *settings])))
+        (status,) = statuses
+        if status in (_NO_ROOM, -signal.SIGKILL):
+            raise UnavailableError(f"Vela failed on this machine: {_last_line(printed)}")
+        if status < 0:
+            raise OptsuiteError(f"Vela crashed: {signal.Signals(-status).name}")
+        if status:
+            raise OptsuiteError(f"Vela failed: {_last_line(printed)}")
         return printed
 
     def _config(self) -> str:
@@ -148,6 +145,38 @@ class EthosU(Examination[Findings]):
                 raise UnavailableError(f"{self.config.path} is not on the machine that examines")
             return self.config.path
         return str(importlib.resources.files("ethosu") / "config_files" / "Arm" / "vela.ini")
+
+
+_NO_ROOM = 2
+"""The exit status of a process in which Vela failed for a reason of the machine."""
+
+
+def _status(main: Callable[[list[str]], object], arguments: list[str]) -> int:
+    """Run Vela in a process of its own, which it may crash; return the exit status, or minus the signal's number.
+
+    The process is forked, so that it need not import Vela anew, which takes far longer than what it does then.
+    """
+    child = os.fork()
+    if not child:
+        programs.end_with_parent()
+        status = 1
+        try:
+            status = 1 if main(arguments) else 0
+        except (OSError, MemoryError) as error:
+            print(error)
+            status = _NO_ROOM
+        except (Exception, SystemExit) as error:  # Vela's own errors, argparse's, and those of its C++
+            print(error)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _last_line(printed: str) -> str:
+    lines = [line for line in printed.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "nothing printed"
 
 
 def _count(printed: str, where: str) -> int:

@@ -25,7 +25,8 @@ class Kernels(Examination[Contents]):
                 describe(kernel.name, kernel.values, channel_axis=kernel.channel_axis, zero=kernel.zero)
                 for kernel in found
             ),
-            stored=tuple(sorted({kernel.dtype for kernel in found})),
+            dtypes=tuple(kernel.dtype for kernel in found),
+            used_dtypes=tuple(kernel.used_dtype for kernel in found),
             activations=tuple(sorted({kernel.input_dtype for kernel in found})),
             macs=sum(kernel.values.size * kernel.positions for kernel in found),
             biases=sum(kernel.biases for kernel in found),

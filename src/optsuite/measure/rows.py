@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from optsuite.build.examiner import Examiner, StoredFile
 from optsuite.catalog.examinations import ACCURACY, KERNELS, NEEDED, RUNTIME, SIZE
-from optsuite.errors import OptsuiteError, first_line
+from optsuite.errors import OptsuiteError, UnavailableError, first_line
 from optsuite.examine.examination import Examination, Found
 from optsuite.measure.startup import Startup
 from optsuite.results.examined import Answered, Contents, Graph, Sizes
 from optsuite.results.kernels import LayerWeights
+from optsuite.results.layer_bits import LayerBits
 from optsuite.results.measured import Execution, Measured
 from optsuite.results.model import ModelInfo
-from optsuite.spec.artifact import Artifact
+from optsuite.spec.artifact import LAYERS, Artifact
 from optsuite.spec.data import Split
-from optsuite.spec.variant import Variant
+from optsuite.spec.stage import Conversion
 from optsuite.stages import finish
 from optsuite.stages.convert import Convert
 
@@ -81,20 +82,26 @@ def model_info(artifact: Artifact, split: Callable[[str], Split]) -> ModelInfo:
     return info
 
 
-def findings(examiner: Examiner, file: StoredFile) -> FileFindings:
-    """Gather what was found of a file.
+def findings(examiner: Examiner, file: StoredFile, conversion: Conversion | None = None) -> FileFindings:
+    """Gather what was found of a file; `conversion` is what made it, where that is known.
 
     Raises:
+        UnavailableError: LiteRT may lack kernels for what the conversion makes, and did not run the file.
         OptsuiteError: One of the examinations that every row needs failed.
 
     """
-    return FileFindings(
-        answered=needed(examiner, file, ACCURACY),
-        contents=needed(examiner, file, KERNELS),
-        graph=needed(examiner, file, RUNTIME),
-        sizes=needed(examiner, file, SIZE),
-        others=others(examiner, file),
-    )
+    try:
+        return FileFindings(
+            graph=needed(examiner, file, RUNTIME),
+            answered=needed(examiner, file, ACCURACY),
+            contents=needed(examiner, file, KERNELS),
+            sizes=needed(examiner, file, SIZE),
+            others=others(examiner, file),
+        )
+    except OptsuiteError as error:
+        if conversion is not None and conversion.may_not_run:
+            raise UnavailableError(str(error)) from error
+        raise
 
 
 def others(examiner: Examiner, file: StoredFile) -> Others:
@@ -133,6 +140,7 @@ def of_file(
     budget: float,
     total_time_s: float,
     weights: tuple[LayerWeights, ...],
+    bits: tuple[LayerBits, ...] = (),
     note: str = "",
 ) -> Measured:
     """Return the record of a .tflite file.
@@ -146,6 +154,7 @@ def of_file(
         budget: The accuracy drop against its Keras model that it may cause, a fraction.
         total_time_s: Seconds of one pass over the test split.
         weights: The statistics of its kernels, under the names of their layers.
+        bits: The bits that were chosen for its layers.
         note: How the file differs from what its formats make one expect.
 
     """
@@ -171,6 +180,7 @@ def of_file(
         bytes=found.sizes.bytes,
         gzip_bytes=found.sizes.gzip_bytes,
         weights=weights,
+        bits=bits,
         note="; ".join(filter(None, [note, execution.note, found.answered.note, *found.others.notes])),
         figures=found.others.figures,
         unexamined=found.others.unexamined,
@@ -208,13 +218,20 @@ def of_keras(
     )
 
 
-def format_note(variant: Variant, contents: Contents) -> str:
+def layer_bits(artifact: Artifact, weights: Sequence[LayerWeights]) -> tuple[LayerBits, ...]:
+    """Return the bits that a conversion chose for the layers of a file, under the names that `weights` have."""
+    chosen = msgspec.json.decode(artifact.get(LAYERS, b"[]"), type=tuple[LayerBits, ...])
+    return tuple(replace(one, layer=kernel.name) for one, kernel in zip(chosen, weights, strict=bool(chosen)))
+
+
+def format_note(convert: Conversion | None, contents: Contents) -> str:
     """Return how a converted file differs from what its formats make one expect, or an empty string."""
-    formats = variant.convert
-    if not isinstance(formats, Convert):
-        return ""
-    if formats.activations == "float32" and "int8" in contents.activations:
+    shares = contents.shares()
+    if not isinstance(convert, Convert):
+        each = ", ".join(f"{100 * share:.1f} % {dtype}" for dtype, share in shares.items())
+        return f"weights: {each}" if len(shares) > 1 else ""
+    if convert.activations == "float32" and "int8" in contents.activations:
         return "integer graph, float I/O"
-    if formats.weights != "float32" and set(contents.stored) == {"float32"}:
+    if convert.weights != "float32" and set(shares) == {"float32"}:
         return "nothing quantised"
     return ""

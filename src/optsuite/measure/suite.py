@@ -196,6 +196,7 @@ class Suite:
         """A .tflite file: what is a function of its bytes was found out before, its times are measured."""
         built, content = self.built(experiment), self.tflite(experiment, variant)
         file, found = self._examined(experiment, variant)
+        weights = named_after(built.info.layers, found.contents.weights)
         return rows.of_file(
             found,
             startup.observe(content),
@@ -204,19 +205,23 @@ class Suite:
             file=file,
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
             total_time_s=total_time_s(runner, self.split("test").x),
-            weights=named_after(built.info.layers, found.contents.weights),
-            note=rows.format_note(variant, found.contents),
+            weights=weights,
+            bits=rows.layer_bits(self.artifacts.get(experiment, variant), weights),
+            note=rows.format_note(Candidate(experiment, variant).conversion, found.contents),
         )
 
     def _examined(self, experiment: Experiment, variant: Variant) -> tuple[StoredFile, FileFindings]:
-        """Return a file and what examinations found of it; OptsuiteError where one that every row needs failed."""
+        """Return a file and what examinations found of it; OptsuiteError where one that every row needs failed.
+
+        It is an UnavailableError where LiteRT may lack kernels for the file.
+        """
         pair = experiment.id, variant.name
         if pair not in self._found:
             file = self.artifacts.file(experiment, variant)
             if file is None:
                 self.artifacts.get(experiment, variant)  # says why
                 raise OptsuiteError(f"{experiment.id} {variant.name} has no .tflite file")
-            self._found[pair] = file, rows.findings(self._examiner, file)
+            self._found[pair] = file, rows.findings(self._examiner, file, Candidate(experiment, variant).conversion)
         return self._found[pair]
 
     def split(self, name: str) -> Split:

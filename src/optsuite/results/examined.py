@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -52,7 +53,8 @@ class Contents(Findings):
 
     Attributes:
         weights: The statistics of its kernels, in the order of its operators.
-        stored: The dtypes of the kernels, sorted.
+        dtypes: The dtype of each kernel in the file.
+        used_dtypes: The dtype that each kernel is cast to before it is used.
         activations: The dtypes of what the kernels are multiplied with, sorted.
         macs: Multiply-accumulates of the kernels for one input.
         biases: How many biases the kernels' operators have.
@@ -60,7 +62,8 @@ class Contents(Findings):
     """
 
     weights: tuple[LayerWeights, ...] = field(repr=False)
-    stored: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    used_dtypes: tuple[str, ...]
     activations: tuple[str, ...]
     macs: Count
     biases: Count
@@ -70,7 +73,14 @@ class Contents(Findings):
         """The format that the kernels compute in, the fastest of several; weights of 16 bits are unpacked."""
         if "int16" in self.activations:
             return "int16x8"
-        return "int8" if {"int8", "uint8"} & set(self.stored) else "float32"
+        return "int8" if {"int2", "int4", "int8", "uint8"} & set(self.used_dtypes) else "float32"
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of all weights that each dtype has in the file, a fraction, the largest first."""
+        sizes = Counter[str]()
+        for kernel, dtype in zip(self.weights, self.dtypes, strict=True):
+            sizes[dtype] += kernel.size
+        return {dtype: size / sizes.total() for dtype, size in sizes.most_common()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from optsuite.results.answers import Answers
 from optsuite.results.examined import Precision
 from optsuite.results.kernels import LayerWeights
+from optsuite.results.layer_bits import LayerBits
 from optsuite.units import Count, Fraction, Positive, Seconds
 
 
@@ -65,6 +66,7 @@ class Measured:
         bytes: The size of its file.
         gzip_bytes: The size of its file after gzip -9.
         weights: The statistics of its kernels.
+        bits: The bits that were chosen for its layers, of a variant that chooses them.
         note: How the file differs from what the name of its variant makes one expect.
         figures: What other examinations found: the name of a figure -> its value.
         unexamined: The name of an examination that failed on the file -> why. Its figures are missing.
@@ -84,6 +86,7 @@ class Measured:
     bytes: Positive
     gzip_bytes: Count
     weights: tuple[LayerWeights, ...] = field(repr=False)
+    bits: tuple[LayerBits, ...] = ()
     note: str
     figures: Mapping[str, int | float] = field(default_factory=dict)
     unexamined: Mapping[str, str] = field(default_factory=dict)

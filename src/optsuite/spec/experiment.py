@@ -8,6 +8,7 @@ from typing import NamedTuple
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.model import Model, Schedule
 from optsuite.spec.recipe import Recipe
+from optsuite.spec.stage import Conversion
 from optsuite.spec.variant import Variant
 
 
@@ -61,3 +62,8 @@ class Candidate(NamedTuple):
 
     experiment: Experiment
     variant: Variant
+
+    @property
+    def conversion(self) -> Conversion | None:
+        """How the Keras model is converted, None for the model itself; OptsuiteError where the two don't fit."""
+        return self.variant.conversion(self.experiment.recipe.quantized_bits)

@@ -40,10 +40,11 @@ class Recipe:
                         f"recipe {self.name}: stage {number}, {stage.name}, preserves {invariant}, but no stage "
                         "before it leaves any"
                     )
-            if stage.quantizes and number < len(self.stages):
+            if stage.quantized_bits and number < len(self.stages):
                 raise OptsuiteError(f"recipe {self.name}: nothing can follow stage {number}, {stage.name}")
             in_force = in_force.preserved(stage.preserve).joined(stage.invariant)
 
     @property
-    def quantized(self) -> bool:
-        return any(stage.quantizes for stage in self.stages)
+    def quantized_bits(self) -> int | None:
+        """The fewest bits that fake-quantisation gives any weights; None for a recipe without it."""
+        return self.stages[-1].quantized_bits if self.stages else None

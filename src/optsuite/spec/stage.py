@@ -24,11 +24,21 @@ class Action:
 
 
 class Conversion(Action, ABC):
-    """Makes files from a model: a .tflite file, or what the model answers."""
+    """Makes files from a model, or from another conversion's files: a .tflite file, or what the model answers."""
+
+    may_not_run: ClassVar[bool] = False
+    """Whether LiteRT may lack kernels for the file: one that it refuses is absent then, which is no failure."""
+
+    def start(self) -> Conversion | None:
+        """Return the conversion whose files this one starts from; None where it starts from the model."""
+        return None
 
     @abstractmethod
     def run(self, task: Task) -> Artifact:
-        """Return the files: a pure function of these settings and of what the task holds."""
+        """Return the files: a pure function of these settings and of what the task holds.
+
+        The files may be the reason alone, under the name `ABSENT`, why there is nothing to make of this model.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +52,13 @@ class Teacher:
 class Stage(Action, ABC):
     """Makes a model from a model: one transformation of a trained model."""
 
-    quantizes: ClassVar[bool] = False
-    """Whether the model carries fake-quantisation from here on."""
     preserve: tuple[InvariantName, ...] = ()
     """The invariants that were in force before the stage, and still are after it."""
+
+    @property
+    def quantized_bits(self) -> int | None:
+        """The fewest bits that fake-quantisation gives any weights from here on; None for a stage without it."""
+        return None
 
     @property
     def invariant(self) -> Invariant:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.stage import Conversion
@@ -17,16 +18,34 @@ class Variant:
         name: The name, for options, tables and file names.
         convert: How the Keras model is converted; None for the Keras model itself.
         budget: The accuracy drop against the experiment's Keras model that the variant may cause, a fraction.
-        unsupported_quantized: Why a model with fake-quantisation can't be converted to this form; empty where it can.
+        quantized: What takes the place of `convert` for a model with fake-quantisation, by the fewest bits that any of
+            its weights have: another conversion, or why the model can't have this form.
 
     """
 
     name: str
     convert: Conversion | None
     budget: Fraction = 0.005
-    unsupported_quantized: str = ""
+    quantized: Mapping[int, Conversion | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a name that tables use for another variant."""
         if self.name == "float":
             raise OptsuiteError("expected another name for the variant, got float, which is what tables call fp32")
+
+    def conversion(self, quantized_bits: int | None) -> Conversion | None:
+        """Return how a model is converted, by its bits of fake-quantisation or None; None for the Keras model itself.
+
+        Raises:
+            OptsuiteError: Such a model can't have this form; the message says why.
+
+        """
+        found = self.convert if quantized_bits is None else self.quantized.get(quantized_bits, self.convert)
+        if isinstance(found, str):
+            raise OptsuiteError(found)
+        return found
+
+    def absence(self, quantized_bits: int | None) -> str:
+        """Return why a model of these bits of fake-quantisation can't have this form, or an empty string."""
+        found = None if quantized_bits is None else self.quantized.get(quantized_bits)
+        return found if isinstance(found, str) else ""

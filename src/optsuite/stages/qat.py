@@ -25,8 +25,11 @@ class QAT(Stage):
 
     """
 
-    quantizes = True
     preserve: tuple[InvariantName, ...] = ()
+
+    @property
+    def quantized_bits(self) -> int:
+        return 8
 
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import cluster_utils, tfmot
