@@ -95,8 +95,7 @@ def built(model: str, recipe: str, wrong: Sequence[int] = (), **changes: Any) ->
                     "loss": [1.0, 0.5],
                     "accuracy": [0.8, 0.9],
                     "val_accuracy": [0.8, 0.9],
-                    "layers": ["conv2d"] if stage == "prune" else [],
-                    "invariant": {"sparsity": 0.8 if stage == "prune" else None},
+                    "invariants": {"conv2d": {"sparsity": 0.8}} if stage == "prune" else {},
                     "preserve": [],
                     "weights": [layer("conv2d", 300, zeros=240), layer("depthwise_conv2d")],
                 }

@@ -102,8 +102,11 @@ class Hang(Stage):
 class FalsePQAT(Stage):
     """Plain QAT that says it preserves sparsity."""
 
-    quantizes = True
     preserve: tuple[InvariantName, ...] = ("sparsity",)
+
+    @property
+    def quantized_bits(self) -> int:
+        return 8
 
     def apply(self, model: Any, task: Task) -> Any:
         return QAT().apply(model, task)

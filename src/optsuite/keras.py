@@ -46,7 +46,11 @@ with warnings.catch_warnings():
         cluster_utils,
     )
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_transforms
-    from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
+    from tensorflow_model_optimization.python.core.quantization.keras.experimental.default_n_bit import (
+        default_n_bit_quantize_registry,
+        default_n_bit_quantize_scheme,
+        default_n_bit_transforms,
+    )
 
 
 __all__ = [
@@ -54,8 +58,10 @@ __all__ = [
     "cluster_utils",
     "cluster_weights",
     "default_8bit_transforms",
+    "default_n_bit_quantize_registry",
+    "default_n_bit_quantize_scheme",
+    "default_n_bit_transforms",
     "keras",
-    "prune_registry",
     "tf",
     "tfmot",
 ]
@@ -174,6 +180,11 @@ def kernels(model: Any) -> Iterator[tuple[Any, Any]]:
         for weight in layer.weights:
             if weight.name.rpartition("/")[2] in ("kernel:0", "depthwise_kernel:0"):
                 yield layer, weight
+
+
+def dense_kernels(model: Any) -> list[tuple[Any, Any]]:
+    """Each layer that TFMOT can prune and cluster, and its kernel: it leaves depthwise kernels out."""
+    return [(layer, kernel) for layer, kernel in kernels(model) if "depthwise" not in kernel.name]
 
 
 def macs(model: Any) -> int:

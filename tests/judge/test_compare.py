@@ -183,7 +183,7 @@ def test_an_old_fault_hides_no_new_one(base: Run) -> None:
     base["optsuite"]["experiments"].append("conv_prune-0.8_s0")
     made = built("conv", "prune-0.8")
     for stage in made["info"]["stages"][1:]:
-        stage["layers"] = ["conv2d", "dense"]
+        stage["invariants"] = {"conv2d": {"sparsity": 0.8}, "dense": {"sparsity": 0.8}}
     base["optsuite"]["built"].append(made)
     base["benchmarks"].append(benchmark("conv_prune-0.8_s0", "int8", count=COUNT))
     broken, kept = layer("conv2d", 300, zeros=1), layer("dense", 100, zeros=80)

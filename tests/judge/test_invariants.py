@@ -25,7 +25,6 @@ from optsuite.spec.invariant import Invariant
 from optsuite.spec.metric import ACCURACY
 from optsuite.spec.recipe import Recipe
 from optsuite.spec.stage import Stage
-from optsuite.spec.variant import Variant
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.convert import Convert
 from optsuite.stages.prune import Prune
@@ -61,7 +60,7 @@ def test_recipes_that_make_sense_are_not(stages: tuple[Stage, ...]) -> None:
     Recipe(name="x", stages=stages, budget=0.0)
 
 
-def _record(stage: Stage, *layers: str) -> StageRecord:
+def _record(stage: Stage, **invariants: Invariant) -> StageRecord:
     return StageRecord(
         stage=stage.name,
         epochs=1,
@@ -69,13 +68,13 @@ def _record(stage: Stage, *layers: str) -> StageRecord:
         loss=(),
         accuracy=(),
         val_accuracy=(),
-        layers=layers,
-        invariant=stage.invariant,
+        invariants=invariants,
         preserve=stage.preserve,
         weights=(),
     )
 
 
+MORE = Invariant(sparsity=0.9)
 ZEROS, VALUES, BOTH = Invariant(sparsity=0.8), Invariant(clusters=8), Invariant(sparsity=0.8, clusters=8)
 
 
@@ -83,13 +82,13 @@ ZEROS, VALUES, BOTH = Invariant(sparsity=0.8), Invariant(clusters=8), Invariant(
     ("records", "expected"),
     [
         ([], {}),
-        ([_record(PRUNE, "a", "b")], {"a": ZEROS, "b": ZEROS}),
-        ([_record(PRUNE, "a"), _record(SPARSE, "a", "b")], {"a": BOTH, "b": VALUES}),
-        ([_record(PRUNE, "a"), _record(CLUSTER, "a")], {"a": VALUES}),
-        ([_record(PRUNE, "a"), _record(QAT())], {"a": Invariant()}),
-        ([_record(PRUNE, "a"), _record(QAT(preserve=("sparsity",)))], {"a": ZEROS}),
-        ([_record(PRUNE, "a"), _record(SPARSE, "a"), _record(QAT(preserve=("clusters",)))], {"a": VALUES}),
-        ([_record(PRUNE, "a"), _record(Prune(sparsity=0.9), "a")], {"a": Invariant(sparsity=0.9)}),
+        ([_record(PRUNE, a=ZEROS, b=MORE)], {"a": ZEROS, "b": MORE}),
+        ([_record(PRUNE, a=ZEROS), _record(SPARSE, a=VALUES, b=VALUES)], {"a": BOTH, "b": VALUES}),
+        ([_record(PRUNE, a=ZEROS), _record(CLUSTER, a=VALUES)], {"a": VALUES}),
+        ([_record(PRUNE, a=ZEROS), _record(QAT())], {"a": Invariant()}),
+        ([_record(PRUNE, a=ZEROS), _record(QAT(preserve=("sparsity",)))], {"a": ZEROS}),
+        ([_record(PRUNE, a=ZEROS), _record(SPARSE, a=VALUES), _record(QAT(preserve=("clusters",)))], {"a": VALUES}),
+        ([_record(PRUNE, a=ZEROS), _record(PRUNE, a=MORE)], {"a": MORE}),
     ],
 )
 def test_owed(records: list[StageRecord], expected: dict[str, Invariant]) -> None:
@@ -199,8 +198,9 @@ def test_a_kernel_without_a_layer_is_an_error(found: list[LayerWeights], message
 )
 def test_notes(formats: Convert, stored: str, activations: str, note: str) -> None:
     """Where a file is not what its variant's name makes expect."""
-    kernels = {"weights": (_layer(),), "dtypes": (stored,), "used_dtypes": (stored,)}
-    contents = Contents(**kernels, activations=(activations,), macs=0, biases=0)
+    contents = Contents(
+        weights=(_layer(),), dtypes=(stored,), used_dtypes=(stored,), activations=(activations,), macs=0, biases=0
+    )
     assert format_note(formats, contents) == note
 
 

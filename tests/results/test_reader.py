@@ -50,7 +50,7 @@ def test_derived_numbers(run_json: dict[str, Any], write_run: Write) -> None:
     """FLOPs are twice the MACs; sparsity is over all kernels; the coverage is of what was pruned."""
     base = copy.deepcopy(run_json["optsuite"]["built"][0])
     base["info"]["stages"][0]["stage"] = "prune"
-    base["info"]["stages"][0]["layers"] = ["conv2d"]
+    base["info"]["stages"][0]["invariants"] = {"conv2d": {"sparsity": 0.8}}
     run_json["optsuite"]["built"][0] = base
     one = reader.read(write_run(run_json)).header.built[0]
     assert (one.flops, one.sparsity, one.prunable, one.epochs) == (10_000, 0.6, 0.75, 2)

@@ -154,7 +154,7 @@ def test_whether_there_are_weights_for_all_clusters(
     with nullcontext() if enough else pytest.raises(keras.tf.errors.InvalidArgumentError):
         keras.cluster_weights(model, cluster_centroids_init=start, **settings)
     stage = Cluster(clusters=clusters, preserve=("sparsity",) if sparse else ())
-    assert stage._too_few(weights) != enough
+    assert stage._too_few(weights, clusters) != enough
 
 
 def test_a_layer_too_small_to_be_clustered_is_named(keras: Any) -> None:

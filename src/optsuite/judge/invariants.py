@@ -34,8 +34,8 @@ def in_force(stages: Iterable[StageRecord]) -> dict[str, Invariant]:
     invariants: dict[str, Invariant] = {}
     for stage in stages:
         invariants = {layer: invariant.preserved(stage.preserve) for layer, invariant in invariants.items()}
-        for layer in stage.layers:
-            invariants[layer] = invariants.get(layer, Invariant()).joined(stage.invariant)
+        for layer, invariant in stage.invariants.items():
+            invariants[layer] = invariants.get(layer, Invariant()).joined(invariant)
     return invariants
 
 

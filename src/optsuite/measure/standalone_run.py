@@ -20,7 +20,6 @@ from optsuite.results.header import CatalogNames, Header, Requested
 from optsuite.results.model import ModelInfo, StageRecord
 from optsuite.results.reader import SCHEMA, SECTION, plain
 from optsuite.spec.data import Split
-from optsuite.spec.invariant import Invariant
 from optsuite.spec.metric import Metric
 
 
@@ -114,8 +113,7 @@ def _built(file: MeasuredFile, dataset: str) -> Built:
         loss=(),
         accuracy=(),
         val_accuracy=(),
-        layers=(),
-        invariant=Invariant(),
+        invariants={},
         preserve=(),
         weights=contents.weights,
     )

@@ -53,7 +53,10 @@ def invariants(run: Run) -> pd.DataFrame:
 def _transformed(built: Built, name: InvariantName) -> set[str]:
     """The layers of which some stage guaranteed the invariant."""
     return {
-        layer for stage in built.info.stages if getattr(stage.invariant, name) is not None for layer in stage.layers
+        layer
+        for stage in built.info.stages
+        for layer, invariant in stage.invariants.items()
+        if getattr(invariant, name) is not None
     }
 
 

@@ -69,7 +69,7 @@ class Built:
     @property
     def prunable(self) -> float | None:
         """The share of the kernel weights that pruning touched, a fraction; None where nothing was pruned."""
-        touched = {name for stage in self.info.stages if stage.stage == "prune" for name in stage.layers}
+        touched = {name for stage in self.info.stages if stage.stage == "prune" for name in stage.invariants}
         if not touched:
             return None
         return _share([layer.size for layer in self.info.layers if layer.name in touched], self.info.layers)

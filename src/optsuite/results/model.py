@@ -24,8 +24,7 @@ class StageRecord:
         loss: The training loss, one value per epoch.
         accuracy: The training accuracy, a fraction, one value per epoch.
         val_accuracy: The accuracy on the validation split, a fraction, one value per epoch.
-        layers: The layers whose weights the stage transformed.
-        invariant: What the stage guarantees for these layers.
+        invariants: What the stage guarantees for the weights of the layers that it transformed, by their names.
         preserve: The invariants of earlier stages that it preserves.
         weights: The statistics of the kernels after the stage.
         note: What else is worth knowing.
@@ -40,8 +39,7 @@ class StageRecord:
     loss: tuple[float, ...]
     accuracy: tuple[float, ...]
     val_accuracy: tuple[float, ...]
-    layers: tuple[str, ...]
-    invariant: Invariant
+    invariants: Mapping[str, Invariant]
     preserve: tuple[InvariantName, ...]
     weights: tuple[LayerWeights, ...]
     note: str = ""

@@ -22,7 +22,7 @@ from optsuite.results.run import Row, Run
 from optsuite.results.timing import Timing
 from optsuite.units import Duration, Positive, Seconds
 
-SCHEMA = 4
+SCHEMA = 5
 SECTION = "optsuite"
 
 

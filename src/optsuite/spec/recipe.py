@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optsuite.errors import OptsuiteError
-from optsuite.spec.invariant import Invariant
+from optsuite.spec.invariant import InvariantName
 from optsuite.spec.stage import Stage
 from optsuite.units import Fraction
 
@@ -32,17 +32,17 @@ class Recipe:
         """Refuse stages that preserve an invariant that is not in force, or follow quantisation."""
         if not 0 <= self.budget <= 1:
             raise OptsuiteError(f"recipe {self.name}: expected a budget from 0 to 1, got {self.budget}")
-        in_force = Invariant()
+        in_force: set[InvariantName] = set()
         for number, stage in enumerate(self.stages, 1):
             for invariant in stage.preserve:
-                if getattr(in_force, invariant) is None:
+                if invariant not in in_force:
                     raise OptsuiteError(
                         f"recipe {self.name}: stage {number}, {stage.name}, preserves {invariant}, but no stage "
                         "before it leaves any"
                     )
             if stage.quantized_bits and number < len(self.stages):
                 raise OptsuiteError(f"recipe {self.name}: nothing can follow stage {number}, {stage.name}")
-            in_force = in_force.preserved(stage.preserve).joined(stage.invariant)
+            in_force = {*stage.preserve, *stage.guarantees}
 
     @property
     def quantized_bits(self) -> int | None:

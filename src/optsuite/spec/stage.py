@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from optsuite.spec.artifact import Artifact
-from optsuite.spec.invariant import Invariant, InvariantName
+from optsuite.spec.invariant import InvariantName
 from optsuite.spec.task import Task
 
 
@@ -52,6 +52,8 @@ class Teacher:
 class Stage(Action, ABC):
     """Makes a model from a model: one transformation of a trained model."""
 
+    guarantees: ClassVar[tuple[InvariantName, ...]] = ()
+    """The invariants that are in force after the stage, for the layers of `Task.invariants`."""
     preserve: tuple[InvariantName, ...] = ()
     """The invariants that were in force before the stage, and still are after it."""
 
@@ -59,11 +61,6 @@ class Stage(Action, ABC):
     def quantized_bits(self) -> int | None:
         """The fewest bits that fake-quantisation gives any weights from here on; None for a stage without it."""
         return None
-
-    @property
-    def invariant(self) -> Invariant:
-        """What holds, after this stage, for the layers that it transformed."""
-        return Invariant()
 
     @abstractmethod
     def apply(self, model: Any, task: Task) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from optsuite.spec.artifact import MODEL, OUTPUTS, Artifact, may_run_code, unpack_arrays
 from optsuite.spec.data import Dataset, Split
+from optsuite.spec.invariant import Invariant
 from optsuite.spec.model import Schedule
 
 _PROBE_INPUTS = 32
@@ -30,7 +31,7 @@ class Task:
         parent: The artifact of the model to start from; None for a first stage.
         teacher: The artifact with the teacher's answers, for a stage that learns from a teacher.
         history: Set by the action: a list of one value per epoch for "loss", "accuracy" and "val_accuracy".
-        layers: Set by the action: the names of the layers that the stage's invariant is about.
+        invariants: Set by the action: what holds after the stage for the weights of layers, by their names.
         note: Set by the action: what else is worth knowing of the result.
 
     """
@@ -44,7 +45,7 @@ class Task:
     parent: Artifact | None = field(default=None, repr=False)
     teacher: Artifact | None = field(default=None, repr=False)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    layers: Sequence[str] = ()
+    invariants: Mapping[str, Invariant] = field(default_factory=dict)
     note: str = ""
 
     def parent_model(self) -> Any:

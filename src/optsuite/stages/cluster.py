@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.invariant import Invariant, InvariantName
+from optsuite.spec.layers import by_layer
 from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
 from optsuite.stages.fit import fit
@@ -19,7 +21,9 @@ class Cluster(Stage):
     """Give each kernel that TFMOT clusters few distinct values, and fine-tune them.
 
     Attributes:
-        clusters: The most distinct values that a kernel has.
+        clusters: The most distinct values that a kernel has; or a number for each pattern of layer names, the first
+            that matches counting. Layers that no pattern matches are not clustered.
+        skip: Patterns of the names of layers that are not clustered.
         preserve: The invariants to preserve; with "sparsity" one of the values is zero, and every zero stays.
 
     Raises:
@@ -27,42 +31,51 @@ class Cluster(Stage):
 
     """
 
-    clusters: int
+    clusters: int | Mapping[str, int]
+    skip: tuple[str, ...] = ()
     preserve: tuple[InvariantName, ...] = ()
 
-    @property
-    def invariant(self) -> Invariant:
-        return Invariant(clusters=self.clusters)
+    guarantees = ("clusters",)
 
     def apply(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import cluster_weights, keras, kernels, tfmot
+        from optsuite.keras import cluster_weights, dense_kernels, keras, tfmot
 
-        for layer, kernel in kernels(model):
-            weights = kernel.numpy()
-            # TFMOT leaves out depthwise kernels, and small kernels of Conv2D layers.
-            left_out = (
-                weights.size <= self.clusters if type(layer) is keras.layers.Conv2D else "depthwise" in kernel.name
-            )
-            if not left_out and self._too_few(weights):
+        kernels = {layer.name: (layer, kernel.numpy()) for layer, kernel in dense_kernels(model)}
+        numbers = by_layer(self.clusters, list(kernels), self.skip)
+        # A small kernel of a Conv2D layer is left out, as TFMOT does.
+        numbers = {
+            name: number
+            for name, number in numbers.items()
+            if type(kernels[name][0]) is not keras.layers.Conv2D or kernels[name][1].size > number
+        }
+        for name, number in numbers.items():
+            if self._too_few(kernels[name][1], number):
                 raise OptsuiteError(
-                    f"layer {layer.name} has {np.count_nonzero(weights)} weights that are not zero, too few for "
-                    f"{self.clusters} clusters; leave this recipe out of the model's `recipes`"
+                    f"layer {name} has {np.count_nonzero(kernels[name][1])} weights that are not zero, too few for "
+                    f"{number} clusters; leave it out (`skip`), or leave this recipe out of the model's `recipes`"
                 )
         clustering = tfmot.clustering.keras
-        wrapped = cluster_weights(
+        wrapped = keras.models.clone_model(
             model,
-            number_of_clusters=self.clusters,
-            cluster_centroids_init=clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
-            preserve_sparsity="sparsity" in self.preserve,
+            clone_function=lambda layer: (
+                cluster_weights(
+                    layer,
+                    number_of_clusters=numbers[layer.name],
+                    cluster_centroids_init=clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
+                    preserve_sparsity="sparsity" in self.preserve,
+                )
+                if layer.name in numbers
+                else layer
+            ),
         )
-        task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "cluster_centroids", ())]
+        task.invariants = {name: Invariant(clusters=number) for name, number in numbers.items()}
         fit(wrapped, task)
         return clustering.strip_clustering(wrapped)
 
-    def _too_few(self, weights: np.ndarray) -> bool:
+    def _too_few(self, weights: np.ndarray, clusters: int) -> bool:
         """Whether TFMOT would draw more centroids than there are weights; where zeros stay, it draws for each sign."""
         if "sparsity" not in self.preserve:
-            return weights.size < self.clusters
+            return weights.size < clusters
         negative, positive = int((weights < 0).sum()), int((weights > 0).sum())
-        below = round((self.clusters - 1) * negative / max(1, negative + positive))  # TFMOT's share of them
-        return negative + positive > 0 and (below > negative or self.clusters - 1 - below > positive)
+        below = round((clusters - 1) * negative / max(1, negative + positive))  # TFMOT's share of them
+        return negative + positive > 0 and (below > negative or clusters - 1 - below > positive)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from optsuite.spec.invariant import Invariant
+from optsuite.spec.layers import by_layer
 from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
 from optsuite.stages.fit import fit, total_steps
+from optsuite.units import Fraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,42 +22,46 @@ class Prune(Stage):
     sparsity.
 
     Attributes:
-        sparsity: The share of each kernel's weights that are zero at the end, a fraction.
+        sparsity: The share of each kernel's weights that are zero at the end, a fraction; or one for each pattern of
+            layer names, the first that matches counting. Layers that no pattern matches are not pruned.
+        skip: Patterns of the names of layers that are not pruned.
         ramp: The share of the training steps over which the sparsity rises, a fraction.
 
     """
 
-    sparsity: float
+    sparsity: Fraction | Mapping[str, Fraction]
+    skip: tuple[str, ...] = ()
     ramp: float = 0.3
 
-    @property
-    def invariant(self) -> Invariant:
-        return Invariant(sparsity=self.sparsity)
+    guarantees = ("sparsity",)
 
     def apply(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import keras, prune_registry, tfmot
+        from optsuite.keras import dense_kernels, keras, tfmot
 
-        sparsity = tfmot.sparsity.keras
+        pruning = tfmot.sparsity.keras
+        sparsities = by_layer(self.sparsity, [layer.name for layer, _ in dense_kernels(model)], self.skip)
         steps = total_steps(task)
         # Often enough for a smooth ramp, also in the few steps of the smoke profile.
         frequency = max(1, steps // 100)
-        schedule = sparsity.PolynomialDecay(
-            initial_sparsity=0.0,
-            final_sparsity=self.sparsity,
-            begin_step=0,
-            # TFMOT prunes at multiples of the frequency alone: any other end is never reached.
-            end_step=frequency * max(1, int(self.ramp * steps) // frequency),
-            frequency=frequency,
-        )
-        # Given a whole model it fails on the layers that it does not know, though they have nothing to prune.
+
+        def schedule(sparsity: float) -> Any:
+            return pruning.PolynomialDecay(
+                initial_sparsity=0.0,
+                final_sparsity=sparsity,
+                begin_step=0,
+                # TFMOT prunes at multiples of the frequency alone: any other end is never reached.
+                end_step=frequency * max(1, int(self.ramp * steps) // frequency),
+                frequency=frequency,
+            )
+
         wrapped = keras.models.clone_model(
             model,
             clone_function=lambda layer: (
-                sparsity.prune_low_magnitude(layer, pruning_schedule=schedule)
-                if prune_registry.PruneRegistry.supports(layer)
+                pruning.prune_low_magnitude(layer, pruning_schedule=schedule(sparsities[layer.name]))
+                if layer.name in sparsities
                 else layer
             ),
         )
-        task.layers = [layer.layer.name for layer in wrapped.layers if getattr(layer, "pruning_vars", ())]
-        fit(wrapped, task, callbacks=[sparsity.UpdatePruningStep()])
-        return sparsity.strip_pruning(wrapped)
+        task.invariants = {name: Invariant(sparsity=sparsity) for name, sparsity in sparsities.items()}
+        fit(wrapped, task, callbacks=[pruning.UpdatePruningStep()])
+        return pruning.strip_pruning(wrapped)

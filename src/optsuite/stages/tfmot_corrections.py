@@ -1,9 +1,9 @@
-"""Two corrections of TFMOT 0.8, in force while fake-quantisation is inserted."""
+"""Corrections of TFMOT 0.8, in force while fake-quantisation is inserted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 
@@ -11,19 +11,17 @@ from typing import Any
 def corrected() -> Iterator[None]:
     """Correct TFMOT inside the `with` block, and restore it afterwards."""
     from optsuite.keras import cluster_preserve_quantize_registry as registry
-    from optsuite.keras import default_8bit_transforms as transforms
+    from optsuite.keras import default_8bit_transforms, default_n_bit_transforms
 
-    relu = transforms.LayerReLUQuantize
-    with (
-        _replaced(registry, {"get_centroids": _one_codebook}),
-        _replaced(
-            relu,
-            {
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(registry, {"get_centroids": _one_codebook}))
+        for transforms in (default_8bit_transforms, default_n_bit_transforms):
+            relu = transforms.LayerReLUQuantize
+            changes = {
                 "replacement": _quantize_kernel_before_relu(relu.replacement),
                 "custom_objects": transforms.Conv2DBatchNormReLUQuantize.custom_objects,
-            },
-        ),
-    ):
+            }
+            stack.enter_context(_replaced(relu, changes))
         yield
 
 

@@ -120,8 +120,7 @@ def _experiment(run: Run, built: Built) -> dict[str, Any]:
                 "batch": stage.batch,
                 "accuracy": stage.accuracy,
                 "val_accuracy": stage.val_accuracy,
-                "layers": stage.layers,
-                "invariant": _words(stage.invariant),
+                "invariants": {layer: _words(invariant) for layer, invariant in stage.invariants.items()},
                 "preserve": stage.preserve,
             }
             for stage in built.info.stages

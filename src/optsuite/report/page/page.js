@@ -258,11 +258,18 @@ function drawVariants(rows, detail) {
   });
 }
 
+// "80 % zeros: conv2d, dense": the layers of each invariant.
+function invariants(stage) {
+  const entries = Object.entries(stage.invariants);
+  const kinds = [...new Set(entries.map(([, invariant]) => invariant))];
+  return kinds.map((kind) =>
+    `${kind}: ${entries.filter(([, invariant]) => invariant === kind).map(([layer]) => layer).join(", ")}`).join("; ");
+}
+
 function drawStages(stages) {
   $("detail-stages").replaceChildren(table(
-    ["stage", "epochs", "batch", "layers", "invariant", "preserves"],
-    stages.map((stage) => [stage.stage, figure(stage.epochs), figure(stage.batch), stage.layers.join(", "), stage.invariant,
-      stage.preserve.join(", ")]),
+    ["stage", "epochs", "batch", "invariants", "preserves"],
+    stages.map((stage) => [stage.stage, figure(stage.epochs), figure(stage.batch), invariants(stage), stage.preserve.join(", ")]),
   ));
   const error = (key) => stages.flatMap((stage) => stage[key].map((accuracy) => 100 * (1 - accuracy)));
   const traces = [["training", "accuracy"], ["validation", "val_accuracy"]].map(([name, key]) => ({
