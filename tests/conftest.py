@@ -69,7 +69,7 @@ def run_json() -> dict[str, Any]:
             {"name": "test_of_the_users_own", "stats": {**benchmark("x", "y")["stats"]}, "extra_info": {}},
         ],
         "optsuite": {
-            "schema": 4,
+            "schema": 5,
             "version": "0.1.0",
             "profile": "full",
             "requested": {

@@ -100,14 +100,14 @@ def test_a_process_takes_as_long_to_start_as_it_did(tmp_path: Path) -> None:
 
 
 def _graph() -> dict[str, Step]:
-    """A training, a stage after it, and six conversions of each."""
+    """A training, a stage after it, and eight conversions of each, two of which start from another one's file."""
     steps = [_step("conv", recipe, name) for recipe in ("baseline", "cluster-8") for name in VARIANTS]
     return {step.key: step for step in steps}
 
 
-@pytest.mark.parametrize(("workers", "wall_s"), [(1, 3 + 10 + 4 + 12), (2, 3 + 10 + 8), (8, 3 + 10 + 5), (64, 18)])
+@pytest.mark.parametrize(("workers", "wall_s"), [(1, 3 + 10 + 4 + 16), (2, 3 + 10 + 10), (8, 3 + 10 + 6), (64, 19)])
 def test_a_schedule_is_simulated(workers: int, wall_s: float) -> None:
-    """3 s to start, 10 of training, 4 of clustering, twelve conversions of 1: each as soon as possible."""
+    """3 s to start, 10 of training, 4 of clustering, sixteen conversions of 1: each as soon as possible."""
     todo = _graph()
     seconds = {key: {"conv s0: train": 10.0, "conv s0: train > cluster": 4.0}.get(todo[key].label, 1.0) for key in todo}
     assert plan.simulate(todo, seconds, workers, start_s=3) == wall_s
@@ -122,15 +122,15 @@ def test_a_plan_builds_nothing(tmp_path: Path) -> None:
     cluster = _step("conv", "cluster-8", "keras")
     assert [step.key for step in found.stored] == [CONV.key]
     assert {step.key: estimate.seconds for step, estimate in found.missing}[cluster.key] == 34.0
-    assert len(found.missing) == 13
+    assert len(found.missing) == 17
     assert found.critical_path[0].key == cluster.key
-    assert len(found.critical_path) == 2
+    assert len(found.critical_path) == 3
     assert store.stored() == [CONV.key]
     shown = plan.text(found)
     assert "   stored  conv s0: train\n" in shown
     assert "   34.0 s  conv s0: train > cluster  (same step)\n" in shown
-    assert "13 steps to build, 58 s of work" in shown
-    assert "critical path, 36 s: conv s0: train > cluster > " in shown
+    assert "17 steps to build, 66 s of work" in shown
+    assert "critical path, 38 s: conv s0: train > cluster > fp32 > " in shown
 
 
 def test_nothing_to_build_is_said(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_default_matrix() -> None:
     ]
     assert len(PIPELINES) == 11
     assert [variant.name for variant in selection.variants] == list(VARIANTS)
-    assert len(list(selection.rows())) == 20 * 7 - 9
+    assert len(list(selection.rows())) == 20 * 9 - 9 * 3
 
 
 def test_the_whole_matrix() -> None:
@@ -135,7 +135,7 @@ def test_a_teacher_must_take_the_data_too() -> None:
 
 
 def test_absences_follow_from_declared_capabilities() -> None:
-    """int16x8 of a fake-quantised model, and nothing else."""
+    """int16x8, int4 and mixed of a model with fake-quantisation, and nothing else."""
     selection = select(BUILTIN)
     absent = [
         (experiment.id, variant.name)
@@ -143,8 +143,8 @@ def test_absences_follow_from_declared_capabilities() -> None:
         for variant in selection.variants
         if absence(experiment, variant)
     ]
-    assert {name for _, name in absent} == {"int16x8"}
-    assert len(absent) == 9
+    assert {name for _, name in absent} == {"int16x8", "int4", "mixed"}
+    assert len(absent) == 9 * 3
     assert all("qat" in experiment for experiment, _ in absent)
 
 

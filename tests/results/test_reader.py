@@ -80,7 +80,7 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "3,000 levels": ('{"optsuite": ' + "[" * 3_000 + "]" * 3_000 + "}", "not the JSON of an optsuite run"),
         "a list": ("[]", "not the JSON of an optsuite run"),
         "not ours": ({"benchmarks": []}, "missing required field `optsuite`"),
-        "another schema": (change("optsuite.schema", 2), "expected schema version 4, got 2"),
+        "another schema": (change("optsuite.schema", 2), "expected schema version 5, got 2"),
         "a NaN": (change("benchmarks.0.stats.median", float("nan")), "not the JSON of an optsuite run"),
         "negative time": (change("benchmarks.0.stats.median", -1.0), "median"),
         "no time": (change("benchmarks.0.stats.median", 0.0), "median"),

@@ -30,13 +30,15 @@ def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog:
     for stage in experiment.recipe.stages:
         last = _stage_step(stage, last, experiment, profile, catalog)
     conversion = Candidate(experiment, variant).conversion
-    return last if conversion is None else _conversion_step(conversion, variant.name, last)
+    return last if conversion is None else _conversion_step(conversion, variant.name, last, catalog)
 
 
-def _conversion_step(conversion: Conversion, name: str, model: ModelStep) -> ModelStep:
+def _conversion_step(conversion: Conversion, name: str, model: ModelStep, catalog: Catalog) -> ModelStep:
     """The step of a conversion, on that of the model or of the conversion that it starts from."""
-    start = conversion.start()
-    parent = model if start is None else _conversion_step(start, start.name, model)
+    start, parent = conversion.start(), model
+    if start is not None:
+        known = (variant.name for variant in catalog.variants.values() if variant.convert == start)
+        parent = _conversion_step(start, next(known, start.name), model, catalog)
     return replace(parent, actions=(*parent.actions, name), action=conversion, schedule=None, inputs=(parent,))
 
 

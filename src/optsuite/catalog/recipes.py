@@ -35,6 +35,7 @@ BASELINE = Recipe(name="baseline", stages=(), budget=0.0)
 RECIPES = by_name(
     BASELINE,
     Recipe(name="qat", stages=(QAT(),)),
+    Recipe(name="qat-4", stages=(QAT(bits=4),)),
     Recipe(name="prune-0.8", stages=(_PRUNE,)),
     Recipe(name="cluster-8", stages=(_CLUSTER,)),
     Recipe(name="cluster-8_qat", stages=(_CLUSTER, QAT())),

@@ -194,9 +194,8 @@ class Suite:
 
     def _measured_file(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         """A .tflite file: what is a function of its bytes was found out before, its times are measured."""
-        built, content = self.built(experiment), self.tflite(experiment, variant)
-        file, found = self._examined(experiment, variant)
-        weights = named_after(built.info.layers, found.contents.weights)
+        content, (file, found) = self.tflite(experiment, variant), self._examined(experiment, variant)
+        weights = named_after(self.built(experiment).info.layers, found.contents.weights)
         return rows.of_file(
             found,
             startup.observe(content),
@@ -211,10 +210,7 @@ class Suite:
         )
 
     def _examined(self, experiment: Experiment, variant: Variant) -> tuple[StoredFile, FileFindings]:
-        """Return a file and what examinations found of it; OptsuiteError where one that every row needs failed.
-
-        It is an UnavailableError where LiteRT may lack kernels for the file.
-        """
+        """Return a file and what examinations found of it; OptsuiteError, as `rows.findings` raises it."""
         pair = experiment.id, variant.name
         if pair not in self._found:
             file = self.artifacts.file(experiment, variant)
