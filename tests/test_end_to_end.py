@@ -49,7 +49,7 @@ from optsuite.store.store import Store
 
 pytestmark = pytest.mark.slow
 
-VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"]
+VARIANTS = ["keras", "fp32", "fp16", "dynamic", "int8", "uint8", "int16x8", "int4", "mixed"]
 LITERT_ONLY = "--optsuite-variants=fp32,fp16,dynamic,int8,uint8,int16x8"
 
 
@@ -60,8 +60,13 @@ def test_one_json_has_everything(smoke: Smoke) -> None:
     assert {built.recipe for built in run.header.built} == set(SMOKE_KINDS)
     rows = {(row.measured.experiment, row.measured.variant) for row in run.rows}
     expected = {(f"tutorial_{kind}_s0", variant) for kind in SMOKE_KINDS for variant in VARIANTS}
-    assert expected - rows == {(f"tutorial_{kind}_s0", "int16x8") for kind in ("qat", "prune-0.8_cluster-8_pcqat")}
+    assert expected - rows == {
+        (f"tutorial_{kind}_s0", variant)
+        for kind in ("qat", "prune-0.8_cluster-8_pcqat")
+        for variant in ("int16x8", "int4", "mixed")
+    }
     assert "16-bit activations" in run.absence("tutorial_qat_s0", "int16x8")
+    assert "litert-quantizer leaves" in run.absence("tutorial_qat_s0", "int4")
     for row in run.rows:
         assert (row.timing.rounds, row.timing.iterations, len(row.timing.rounds_s)) == (1000, 1, 1000)
         assert row.measured.test.count == row.measured.validation.count == 500
@@ -101,13 +106,13 @@ def test_the_pipelines_table_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None
     report.write(reader.read(smoke.json), tmp_path)
     table = pd.read_csv(tmp_path / "pipelines.csv")
     assert list(table.columns) == ["Method", "Model optimize", "Accuracy", "Total time", "File size", "Note"]
-    assert len(table) == 7 * 11
+    assert len(table) == 9 * 11
     rows = table.fillna({"Note": ""}).set_index(["Method", "Model optimize"])
     notes = rows["Note"].to_dict()
     assert notes["fp16", "quant"] == notes["dynamic", "prune_cluster_pcqat"] == "integer graph, float I/O"
     assert "16-bit activations" in notes["int16x8", "quant"]
     assert notes["int8", "prune_pqat"] == "not selected in this run"
-    assert rows["Accuracy"].isna().equals(rows["Note"].str.contains("selected|16-bit"))
+    assert rows["Accuracy"].isna().equals(rows["Note"].str.contains("selected|16-bit|litert-quantizer"))
     assert rows["Accuracy"].min() > 85
     assert table[table["Method"] == "int8"]["File size"].max() < 24.5
 

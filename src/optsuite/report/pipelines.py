@@ -9,7 +9,7 @@ import pandas as pd
 from optsuite.report.tables import over_seeds
 from optsuite.results.run import Run
 
-METHODS = ("keras", "fp32", "fp16", "dynamic", "uint8", "int8", "int16x8")
+METHODS = ("keras", "fp32", "fp16", "dynamic", "uint8", "int8", "int16x8", "int4", "mixed")
 
 
 def label(recipe: str) -> str:
