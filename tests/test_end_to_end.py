@@ -407,6 +407,36 @@ def test_a_run_is_not_worse_than_itself(smoke: Smoke) -> None:
     assert f"{passed + 1} passed, {6 * rows - passed} skipped" in done.stdout
 
 
+_BELOW_EIGHT_BITS = """
+from optsuite.catalog import Quantize, Variant
+
+VARIANTS = [
+    Variant(name="int2", convert=Quantize(recipe="dynamic_wi2c_afp32", fallback="dynamic_wi8_afp32")),
+    Variant(name="blocks", convert=Quantize(recipe="dynamic_wi4b32_afp32")),
+    Variant(name="static", convert=Quantize(recipe="static_wi8_ai8"), budget=0.5),
+]
+"""
+
+
+def test_what_does_not_run_is_absent_and_no_failure(smoke: Smoke, tmp_path: Path) -> None:
+    """What litert-quantizer can't make, and what LiteRT refuses, with their reasons; what needs calibration gets it."""
+    (tmp_path / "below_eight_bits.py").write_text(_BELOW_EIGHT_BITS)
+    done = run_pytest(
+        *SMOKE,
+        "--optsuite-recipes=baseline",
+        "--optsuite-variants=int2,blocks,static",
+        "--optsuite-targets=none",
+        f"--optsuite-catalog={tmp_path / 'below_eight_bits.py'}",
+        f"--optsuite-cache={shutil.copytree(smoke.cache, tmp_path / 'cache')}",
+        f"--benchmark-json={tmp_path / 'run.json'}",
+    )
+    assert done.returncode == 0, done.stdout
+    run = reader.read(tmp_path / "run.json")
+    assert {row.measured.variant for row in run.rows} == {"static"}
+    assert run.absence("tutorial_baseline_s0", "int2").startswith("could not be examined by runtime: LiteRT can't run")
+    assert run.absence("tutorial_baseline_s0", "blocks").startswith("litert-quantizer can't quantise this file")
+
+
 def test_a_broken_recipe_is_found_with_all_that_descends_from_it(smoke: Smoke, tmp_path: Path) -> None:
     """A learning rate of next to nothing in one stage: the gate and the command name the same rows."""
     path = tmp_path / "run.json"

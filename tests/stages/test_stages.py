@@ -11,21 +11,25 @@ import numpy as np
 import pytest
 from catalogs import BUILTIN
 
+from optsuite import tflite
 from optsuite.build.graph import step_of
 from optsuite.build.model_step import ModelStep
 from optsuite.catalog.models import build_conv, build_dscnn, build_tutorial
 from optsuite.catalog.selection import select
 from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
+from optsuite.litert import LiteRTRunner
 from optsuite.spec.artifact import IMPORTED, MODEL
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.experiment import Profile
 from optsuite.spec.model import Schedule
+from optsuite.spec.task import Task
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.convert import Convert, to_tflite
 from optsuite.stages.distill import TeacherLogits
 from optsuite.stages.finish import layer_weights, model_info
 from optsuite.stages.prune import Prune
+from optsuite.stages.qat import QAT
 from optsuite.stages.train import Train
 
 TINY = Profile(name="tiny", train_images=15_000, eval_images=100, max_epochs=1)
@@ -155,6 +159,84 @@ def test_whether_there_are_weights_for_all_clusters(
         keras.cluster_weights(model, cluster_centroids_init=start, **settings)
     stage = Cluster(clusters=clusters, preserve=("sparsity",) if sparse else ())
     assert stage._too_few(weights, clusters) != enough
+
+
+def _without_training(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    for module in modules:
+        monkeypatch.setattr(f"optsuite.stages.{module}.fit", lambda *_, **__: None)
+
+
+def _task() -> Task:
+    dataset = BUILTIN.datasets["mnist"]
+    split = dataset.load("validation").first(100)
+    splits = dict.fromkeys(("train", "validation", "test"), split)
+    return Task(dataset=dataset, splits=splits, seed=0, schedule=Schedule(epochs=1, peak_lr=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected", "float_kernels"),
+    [
+        ({"bits": 8}, ["int8"] * 8, 0),
+        ({"bits": 4}, ["int4"] * 8, 0),
+        ({"bits": {"dense": 4}}, ["int8"] * 7 + ["int4"], 0),
+        ({"bits": {"depthwise*": 4, "dense": 8}}, ["int8", "int4"] * 3 + ["int8"] * 2, 0),
+        ({"skip": ("conv2d",)}, ["int8"] * 8, 1),
+        ({"bits": 4, "skip": ("conv2d", "dense")}, ["int8", *["int4"] * 6, "int8"], 2),
+    ],
+)
+def test_fake_quantisation_by_layer(
+    keras: Any, settings: Any, expected: list[str], float_kernels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bits are those of the kernels. What was skipped is quantised by calibration alone, or left in float."""
+    _without_training(monkeypatch, "qat")
+    keras.reset(0)
+    model = keras.load(keras.dump(QAT(**settings).apply(build_dscnn(), _task())))
+    images = _task().splits["train"].x[:20]
+    int8 = Convert(weights="int8", activations="int8", io="int8")
+    assert [kernel.dtype for kernel in tflite.kernels(to_tflite(model, int8, images))] == expected
+    dynamic = tflite.kernels(to_tflite(model, Convert(weights="int8"), images))
+    assert sum(kernel.dtype == "float32" for kernel in dynamic) == float_kernels
+
+
+def test_litert_can_not_run_the_floats_of_four_bits(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why the variant fp32 is absent for `QAT(bits=4)`: where this fails, it need not be any more."""
+    _without_training(monkeypatch, "qat")
+    keras.reset(0)
+    content = to_tflite(QAT(bits=4).apply(build_tutorial(), _task()), Convert(), _task().splits["train"].x[:1])
+    with pytest.raises((RuntimeError, OptsuiteError), match="UINT4"):
+        LiteRTRunner(content).invoke()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"bits": 5}, "expected bits to be 4 or 8, got 5"), ({"bits": 4, "preserve": ("sparsity",)}, "bits to be 8 with")],
+)
+def test_bits_without_a_scheme_are_refused(settings: Any, message: str) -> None:
+    """Where they are written, not after the training."""
+    with pytest.raises(OptsuiteError, match=message):
+        QAT(**settings)
+
+
+def test_pruning_and_clustering_by_layer(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer has its own invariant; skipped layers, and depthwise ones, have none and stay as they were."""
+    _without_training(monkeypatch, "prune", "cluster")
+    keras.reset(0)
+    task = _task()
+    Prune(sparsity={"conv2d_1": 0.5, "conv2d*": 0.8}, skip=("conv2d_3",)).apply(build_dscnn(), task)
+    assert {name: invariant.sparsity for name, invariant in task.invariants.items()} == {
+        "conv2d": 0.8,
+        "conv2d_1": 0.5,
+        "conv2d_2": 0.8,
+    }
+    keras.reset(0)
+    task = _task()
+    clustered = Cluster(clusters={"dense": 4, "conv2d_2": 16}).apply(build_dscnn(), task)
+    assert {name: invariant.clusters for name, invariant in task.invariants.items()} == {"conv2d_2": 16, "dense": 4}
+    unique = {layer.name: layer.unique for layer in layer_weights(clustered)}
+    assert (unique["conv2d_2"], unique["dense"]) == (16, 4)
+    assert unique["conv2d_1"] == 128
+    with pytest.raises(OptsuiteError, match="pattern 'depthwise' matches no layer; expected one of conv2d, conv2d_1,"):
+        Prune(sparsity=0.5, skip=("depthwise",)).apply(build_dscnn(), _task())
 
 
 def test_a_layer_too_small_to_be_clustered_is_named(keras: Any) -> None:

@@ -19,8 +19,10 @@ from optsuite.spec.variant import Variant
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.convert import Convert
 from optsuite.stages.distill import Distill
+from optsuite.stages.mixed import Mixed
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
+from optsuite.stages.quantize import Quantize
 
 __all__ = [
     "QAT",
@@ -35,8 +37,10 @@ __all__ = [
     "Invariant",
     "MeanAbsoluteError",
     "Metric",
+    "Mixed",
     "Model",
     "Prune",
+    "Quantize",
     "Recipe",
     "Schedule",
     "Split",

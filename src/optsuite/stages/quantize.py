@@ -74,6 +74,8 @@ def quantized(content: bytes, settings: Quantize, calibration: np.ndarray | None
     """
     from litert_quantizer.quantizer import Quantizer
 
+    if found := {kernel.dtype for kernel in tflite.kernels(content)} - {"float32"}:
+        raise QuantizerError(f"expected kernels of float32, got {', '.join(sorted(found))}")
     rules = _rules(settings)
     quantizer = Quantizer(content, [*_at(_ALL, settings.fallback, settings.algorithm), *rules])
     try:
@@ -110,7 +112,7 @@ def _recipe(name: str, algorithm: str) -> list[dict[str, Any]]:
     from litert_quantizer import recipe
     from litert_quantizer.quantizer import AlgorithmName
 
-    known = [one for one in dir(recipe) if "_afp32" in one or one.startswith("static_w")]
+    known = [one for one in dir(recipe) if one.startswith(("dynamic_wi", "weight_only_wi", "static_wi"))]
     if name not in known:
         raise OptsuiteError(f"unknown recipe {name!r} of litert-quantizer; expected one of {', '.join(known)}")
     if algorithm and algorithm not in AlgorithmName.__members__:
@@ -127,6 +129,9 @@ def _calibration(content: bytes, inputs: np.ndarray | None) -> dict[str, list[di
 
     if inputs is None:
         raise OptsuiteError("expected images for calibration, got none")
-    ((signature, names),) = Interpreter(model_content=content).get_signature_list().items()
+    signatures = Interpreter(model_content=content).get_signature_list()
+    if len(signatures) != 1:
+        raise QuantizerError(f"expected a file with one signature for calibration, got {len(signatures)}")
+    ((signature, names),) = signatures.items()
     (name,) = names["inputs"]
     return {signature: [{name: one[np.newaxis]} for one in inputs]}
