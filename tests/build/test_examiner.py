@@ -155,6 +155,17 @@ def test_two_builds_of_the_same_bytes_are_examined_once(store: Store, tmp_path: 
     assert len(list((tmp_path / "times").iterdir())) == 2
 
 
+def test_the_reason_of_a_failure_names_no_other_file(store: Store) -> None:
+    """Of two files that are the same one is examined, and both have the same reason."""
+    dies = Dies(fails_on_bytes=len(SMALL))
+    files = [stored(store, SMALL, "one"), stored(store, SMALL, "two")]
+    found = examiner(store, dies)
+    examine(found, *files)
+    for file in files:
+        with pytest.raises(OptsuiteError, match="^its process was killed, twice"):
+            found.find(file, dies)
+
+
 def test_what_was_examined_is_not_examined_again_after_a_kill(store: Store, tmp_path: Path) -> None:
     """The run is killed between two files, and the next one goes on where it was."""
     (tmp_path / "times").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.selection import select
 from optsuite.catalog.targets import TARGETS
 from optsuite.errors import OptsuiteError
+from optsuite.examine import ethos_u
 from optsuite.examine.ethos_u import EthosU
 from optsuite.examine.examination import Examination, ExaminationTask
 from optsuite.examine.printed import printed_by
@@ -31,6 +33,7 @@ from optsuite.results import reader
 from optsuite.results.figures import Figure
 from optsuite.spec.data import Split
 from optsuite.spec.metric import ACCURACY
+from optsuite.stages.quantize import Quantize, quantized
 
 needs_tflm = pytest.mark.skipif(not WITH_TFLM, reason="tflite-micro is not installed")
 ARENA, ANSWERS = TARGETS["tflm"].examinations
@@ -140,6 +143,32 @@ def test_a_target_that_can_not_be_told_apart_is_refused(name: str, resources: tu
     board = Board(name="board", accelerator="x", system_config="x", memory_mode="x")
     with pytest.raises(OptsuiteError, match=said):
         BUILTIN.joined(Catalog(targets={name: Target(name=name, examinations=(board,))}))
+
+
+def test_a_crash_of_vela_is_its_answer() -> None:
+    """Vela 5.2 divides by the size of a weight of 4 bits: it takes a process with it that nobody misses."""
+    int4 = quantized(_task("float32").content, Quantize(recipe="dynamic_wi4_afp32"))
+    with pytest.raises(OptsuiteError, match="Vela crashed: SIGFPE"):
+        U55.run(replace(_task("float32"), content=int4))
+
+
+@pytest.mark.parametrize(
+    ("does", "status"),
+    [
+        ("lambda _: None", 0),
+        ("lambda _: 'it failed'", 1),
+        ("lambda _: 1 / 0", 1),
+        ("lambda _: sys.exit(0)", 1),
+        ("lambda _: open('/missing')", 2),
+        ("lambda _: os.kill(os.getpid(), signal.SIGFPE)", -signal.SIGFPE),
+    ],
+)
+def test_the_exit_status_of_velas_process(does: str, status: int) -> None:
+    """Its own errors are those of the file, errors of the machine are not, and a signal is a crash."""
+    main = eval(does, {"sys": sys, "os": os, "signal": signal})
+    found: list[int] = []
+    printed_by(lambda: found.append(ethos_u._status(main, [])))
+    assert found == [status]
 
 
 def test_a_target_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,7 @@ def _markdown(
         payoff={where: tables.markdown(table) for where, table in payoff.recipes(run).items()},
         formats=tables.markdown(payoff.formats(run)),
         groups=examined.groups(run),
+        bits=tables.markdown(bits) if not (bits := kernels.bits(run)).empty else "",
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),

@@ -69,6 +69,36 @@ def _least_zeros(kernels: Sequence[LayerWeights], layers: set[str]) -> Any:
     return min((kernel.zeros / kernel.size for kernel in kernels if kernel.name in layers), default=pd.NA)
 
 
+def bits(run: Run) -> pd.DataFrame:
+    """Return the bits that were chosen for the layers of files, and what they were chosen by.
+
+    Columns:
+        exp_id, variant: The file.
+        layer: The layer.
+        weights: How many weights it has.
+        bits: How many bits each of them was given.
+        lost: The accuracy on the validation images that 4 bits in this layer alone lose, a fraction; NA where it can't
+            have them.
+        saved_bytes: How many bytes they save there.
+
+    """
+    return pd.DataFrame(
+        [
+            {
+                "exp_id": row.measured.experiment,
+                "variant": row.measured.variant,
+                "layer": one.layer,
+                "weights": one.weights,
+                "bits": one.bits,
+                "lost": pd.NA if one.lost is None else one.lost,
+                "saved_bytes": one.saved_bytes,
+            }
+            for row in run.rows
+            for one in row.measured.bits
+        ]
+    )
+
+
 def compression(run: Run) -> pd.DataFrame:
     """Return the sizes of the fp32 and int8 files, after gzip, and the entropy of their kernels, in bytes."""
     lines = []
