@@ -162,7 +162,7 @@ def test_the_reason_of_a_failure_names_no_other_file(store: Store) -> None:
     found = examiner(store, dies)
     examine(found, *files)
     for file in files:
-        with pytest.raises(OptsuiteError, match="^its process was killed, twice"):
+        with pytest.raises(OptsuiteError, match=r"^its process was killed, twice"):
             found.find(file, dies)
 
 
