@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,16 @@ import pytest
 from runs import ROOT
 
 from optsuite import tflite
+from optsuite.build.examiner import Examiner
+from optsuite.build.running import local_workers
 from optsuite.catalog import user_file
-from optsuite.errors import OptsuiteError
+from optsuite.catalog.examinations import RUNTIME
+from optsuite.catalog.profiles import PROFILES
+from optsuite.errors import OptsuiteError, UnavailableError
 from optsuite.litert import LiteRTRunner
+from optsuite.measure import rows
 from optsuite.measure.rows import format_note
+from optsuite.measure.standalone_files import NO_DATA, stored
 from optsuite.probe_models import matrix_product
 from optsuite.results.examined import Contents
 from optsuite.results.kernels import LayerWeights
@@ -24,6 +32,7 @@ from optsuite.spec.artifact import ABSENT, LAYERS, TFLITE, Artifact
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.stage import Conversion
 from optsuite.spec.task import Task
+from optsuite.stages.convert import Convert
 from optsuite.stages.mixed import Mixed
 from optsuite.stages.quantize import Quantize, QuantizerError, quantized
 
@@ -84,6 +93,26 @@ def test_a_mistyped_name_is_an_error(settings: Quantize, message: str) -> None:
     with pytest.raises(OptsuiteError, match=re.escape(message)) as raised:
         _made(settings)
     assert not isinstance(raised.value, QuantizerError)
+
+
+@pytest.mark.filterwarnings("ignore")  # litert-quantizer divides by the scale of a block of zeros
+def test_what_litert_refuses_is_unavailable() -> None:
+    """As a block of zeros, of which XNNPACK takes no scale. A conversion that has to run is another matter: a failure."""
+    floats = matrix_product(batch=1, inputs=64, outputs=5, dtype="float32")
+    (kernel,) = tflite.kernels(floats)
+    pruned = kernel.values.copy()
+    pruned[0, :32] = 0
+    blocks = Quantize(recipe="dynamic_wi4b32_afp32")
+    content = quantized(floats.replace(kernel.values.tobytes(), pruned.tobytes()), blocks)
+    with stored({"net": content}) as (store, files):
+        examiner = Examiner([RUNTIME], NO_DATA, PROFILES["full"], _no_data, store, print)
+        examiner.examine(files.values(), partial(local_workers, 1), io.StringIO())
+        for conversion, refused in ((blocks, True), (Convert(), False)):
+            with pytest.raises(
+                OptsuiteError, match="runtime: LiteRT can't run this model: unsupported scale"
+            ) as raised:
+                rows.findings(examiner, files["net"], conversion)
+            assert isinstance(raised.value, UnavailableError) == refused
 
 
 def test_layers_have_recipes_of_their_own() -> None:

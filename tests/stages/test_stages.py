@@ -235,6 +235,7 @@ def test_pruning_and_clustering_by_layer(keras: Any, monkeypatch: pytest.MonkeyP
     unique = {layer.name: layer.unique for layer in layer_weights(clustered)}
     assert (unique["conv2d_2"], unique["dense"]) == (16, 4)
     assert unique["conv2d_1"] == 128
+    keras.reset(0)
     with pytest.raises(OptsuiteError, match="pattern 'depthwise' matches no layer; expected one of conv2d, conv2d_1,"):
         Prune(sparsity=0.5, skip=("depthwise",)).apply(build_dscnn(), _task())
 
