@@ -97,7 +97,7 @@ def test_a_mistyped_name_is_an_error(settings: Quantize, message: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # litert-quantizer divides by the scale of a block of zeros
 def test_what_litert_refuses_is_unavailable() -> None:
-    """As a block of zeros, of which XNNPACK takes no scale. A conversion that has to run is another matter: a failure."""
+    """As a block of zeros, of which XNNPACK takes no scale. Of a conversion that has to run it is a failure."""
     floats = matrix_product(batch=1, inputs=64, outputs=5, dtype="float32")
     (kernel,) = tflite.kernels(floats)
     pruned = kernel.values.copy()
