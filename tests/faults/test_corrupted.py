@@ -79,7 +79,9 @@ def copy(smoke: Smoke, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", FILES)
 def test_is_noticed(name: str, damage: Damage, copy: Path, tally: Counter[str]) -> None:
     """By the store itself: said, set aside, and not there any more; so is the file it was swapped with."""
-    file, other = sorted(copy.glob(f"objects/*/{name}"))[:2]
+    file, *rest = sorted(copy.glob(f"objects/*/{name}"))
+    # A teacher's record is with its answers, too, and mixed may be int4: swapped with its like a file is the same.
+    other = next(one for one in rest if one.read_bytes() != file.read_bytes())
     said: list[str] = []
     store = Store(copy, said.append)
     damage(file, other)
