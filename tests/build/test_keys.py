@@ -108,6 +108,12 @@ def test_a_changed_file_rebuilds_its_stage_and_what_follows(
     assert _changed(before, _steps()) == expected
 
 
+def test_the_order_of_patterns_is_part_of_a_key() -> None:
+    """The first that matches a layer counts: the same patterns in another order prune otherwise."""
+    one, other = Prune(sparsity={"conv*": 0.5, "*": 0.8}), Prune(sparsity={"*": 0.8, "conv*": 0.5})
+    assert canonical(one) != canonical(other)
+
+
 def test_a_new_entry_rebuilds_nothing_and_another_schedule_only_its_own() -> None:
     """Catalogue entries stand alone."""
     before = _steps()

@@ -31,7 +31,9 @@ def canonical(value: Any, code: list[Any] | None = None) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
-        return sorted(([canonical(name, code), canonical(item, code)] for name, item in value.items()), key=json.dumps)
+        items = [[canonical(name, code), canonical(item, code)] for name, item in value.items()]
+        # Of patterns of layer names the first that matches counts: names are kept in their order.
+        return items if all(isinstance(name, str) for name in value) else sorted(items, key=json.dumps)
     if isinstance(value, tuple | list):
         return [canonical(item, code) for item in value]
     if isinstance(value, type):
