@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
     r"^```python\n(.*?)^```$", (ROOT / "docs" / "examinations.md").read_text(), re.MULTILINE | re.DOTALL
 )
 """The catalogue file that docs/examinations.md shows."""
-VARIANTS = {"fp32", "fp16", "dynamic", "int8", "uint8", "int16x8"}
+VARIANTS = {"fp32", "fp16", "dynamic", "int8", "uint8", "int16x8", "int4"}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def run(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
         *SMOKE,
         "--optsuite-recipes=baseline,qat",
         "--optsuite-targets=none",
+        f"--optsuite-variants={','.join(['keras', *sorted(VARIANTS)])}",  # mixed may be the same file as int4
         f"--optsuite-catalog={folder / 'kernel_count.py'}",
         f"--optsuite-cache={shutil.copytree(smoke.cache, folder / 'cache')}",  # others read it
         f"--benchmark-json={folder / 'run.json'}",
@@ -40,7 +41,7 @@ def run(smoke: Smoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout
     # Nothing is built, and of the files only what no run had found before.
     assert "optsuite: building " not in done.stdout.replace("building took", "")
-    assert "optsuite: examining 11 steps" in done.stdout
+    assert "optsuite: examining 12 steps" in done.stdout
     return folder / "run.json"
 
 
