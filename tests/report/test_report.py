@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +12,13 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from runs import benchmark, built, watch
 
 from optsuite import report
 from optsuite.__main__ import main
 from optsuite.errors import OptsuiteError
 from optsuite.judge import intervals
-from optsuite.report import escape, figures, payoff, results_table, tables, target_figures, timing
+from optsuite.report import escape, payoff, points, results_table, tables, target_figures, timing
 from optsuite.results import reader
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.timing import Ratio
@@ -42,11 +40,11 @@ PUBLISHED = [
 COMPARISON = [
     "exp_id", "recipe", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc", "acc_drop_int8",
     "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes", "tflite_float_median_ms", "tflite_int8_median_ms",
-    "size_ratio_int8",
+    "size_ratio_int8", "tflite_int4_acc", "tflite_int4_bytes", "tflite_mixed_acc", "tflite_mixed_bytes",
 ]
 
 FIGURES = [
-    "acc_vs_latency_int8", "acc_vs_params", "acc_vs_size_int8", "tflite_latency_bar", "tflite_accdrop_vs_sizeratio",
+    "acc_vs_latency", "acc_vs_params", "acc_vs_size", "tflite_latency_bar", "tflite_accdrop_vs_sizeratio",
     "training_curves",
 ]
 # fmt: on
@@ -112,25 +110,39 @@ def test_a_second_report_leaves_nothing_of_the_first(
     """A table that only an earlier run had would be taken for this one's; the user's own files stay."""
     out = tmp_path / "out"
     (out / "figures").mkdir(parents=True)
-    for name in ("pipelines-old.csv", "mine.csv", "figures/mine.png", "figures/tflite_latency_bar.png"):
+    for name in ("pipelines-old.csv", "mine.csv", "figures/mine.png", "figures/acc_vs_params.png"):
         (out / name).touch()
-    run_json["benchmarks"] = run_json["benchmarks"][:1]
+    run_json["benchmarks"] = run_json["benchmarks"][:1]  # the fp32 file: nothing for figures of int8 files
     report.write(reader.read(write_run(run_json)), out)
     assert sorted(path.name for path in out.glob("*.csv")) == ["execution.csv", "mine.csv", "results.csv"]
-    assert sorted(path.name for path in (out / "figures").iterdir()) == [
-        "mine.png",
-        "training_curves.png",
-        "training_curves.svg",
-    ]
+    left = {path.name for path in (out / "figures").iterdir()}
+    assert "mine.png" in left
+    assert "acc_vs_params.png" not in left
 
 
 def test_comparison_and_frontier(run_json: dict[str, Any], write_run: Write) -> None:
-    """The faster of two equally accurate int8 models is the frontier; of the same size, both are."""
+    """Of all files: the fastest and the most accurate; one that is the smallest and the most accurate is alone."""
     run = reader.read(write_run(run_json))
     table = results_table.results(run)
     assert list(tables.comparison(table).columns) == COMPARISON
-    assert list(tables.frontier(table, "latency")["exp_id"]) == ["conv_qat_s0"]
-    assert list(tables.frontier(table, "size")["exp_id"]) == ["conv_baseline_s0", "conv_qat_s0"]
+    on = {cost: tables.frontier(table, cost)[["exp_id", "variant"]].to_numpy().tolist() for cost in tables.FRONTIERS}
+    assert on == {
+        "latency": [["conv_qat_s0", "int8"], ["conv_baseline_s0", "fp32"]],
+        "size": [["conv_baseline_s0", "int16x8"]],
+    }
+
+
+def test_files(run_json: dict[str, Any], write_run: Write) -> None:
+    """A line each, whatever its format, against the Keras model."""
+    table = tables.files(results_table.results(reader.read(write_run(run_json)))).set_index(["exp_id", "variant"])
+    assert table["acc"].to_dict() == {
+        ("conv_baseline_s0", "fp32"): 1.0,
+        ("conv_baseline_s0", "int8"): 0.99,
+        ("conv_baseline_s0", "int16x8"): 1.0,
+        ("conv_qat_s0", "int8"): 0.99,
+    }
+    assert table["acc_drop"].tolist() == pytest.approx([0, 0.01, 0, -0.01])
+    assert table["size_ratio"].tolist() == [2.0, 4.0, 4.0, 4.0]
 
 
 def test_recipe_drops_are_paired(run_json: dict[str, Any], write_run: Write) -> None:
@@ -219,51 +231,29 @@ def test_everything_is_written(run_json: dict[str, Any], write_run: Write, tmp_p
 
 
 def test_a_run_with_nothing_measured_for_a_figure(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
-    """One experiment, one variant: what can't be drawn is left out, not drawn empty."""
+    """No int8 file, then none at all: what can't be drawn is left out, not drawn empty."""
     run_json["benchmarks"] = run_json["benchmarks"][:1]
-    report.write(reader.read(write_run(run_json)), tmp_path)
-    assert _drawn(tmp_path) == ["training_curves"]
-    assert "(nothing was measured for this table)" in (tmp_path / "report.md").read_text()
+    run = reader.read(write_run(run_json))
+    report.write(run, tmp_path / "one")
+    assert set(FIGURES) - set(_drawn(tmp_path / "one")) == {"acc_vs_params"}
+    report.write(replace(run, rows=()), tmp_path / "none")
+    assert _drawn(tmp_path / "none") == ["training_curves"]
+    assert "(nothing was measured for this table)" in (tmp_path / "none" / "report.md").read_text()
+
+
+def test_files_at_one_point_share_a_label() -> None:
+    """Labels on top of each other can't be read; what no other beats is labelled, the rest is not."""
+    axes = Figure().add_subplot()
+    table = pd.DataFrame({"model": "m", "variant": ["int4", "mixed", "int8"], "label": ["a int4", "a mixed", "a int8"]})
+    x, y = pd.Series([1.0, 1.0, 2.0]), pd.Series([0.9, 0.9, 0.8])
+    points.draw(axes, x, y, table, points.style(table, "variant"), [0, 1])
+    assert [text.get_text() for text in axes.texts] == ["a int4, a mixed"]
 
 
 def test_hostile_names_stay_in_their_cell(run_json: dict[str, Any], write_run: Write) -> None:
     """A pipe would open a column of its own."""
     run_json["optsuite"]["built"][0]["recipe"] = "a|b"
     assert "a\\|b" in tables.markdown(results_table.results(reader.read(write_run(run_json))))
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ([], []),
-        ([0.5], [0.5]),
-        ([0.2, 0.8], [0.2, 0.8]),
-        ([0.5, 0.5, 0.5], [0.5, 0.6, 0.7]),
-        ([1.0, 1.0, 1.0], [0.8, 0.9, 1.0]),
-        ([0.0] * 21, [number / 20 for number in range(21)]),
-    ],
-)
-def test_spread(wanted: list[float], expected: list[float]) -> None:
-    """Labels are at least a gap apart, and as near to their points as that allows."""
-    assert figures.spread(wanted, gap=0.1) == pytest.approx(expected)
-
-
-def test_labels_do_not_overlap(run_json: dict[str, Any], write_run: Write) -> None:
-    """Not even where twenty-five points lie on one spot."""
-    header = run_json["optsuite"]
-    header["built"] = [built("conv", f"k-{number}") for number in range(25)]
-    header["experiments"] = [one["id"] for one in header["built"]]
-    run_json["benchmarks"] = [benchmark(name, "int8") for name in header["experiments"]]
-    run = reader.read(write_run(run_json))
-    for name in ("acc_vs_latency_int8", "acc_vs_size_int8", "tflite_accdrop_vs_sizeratio"):
-        figure = Figure(figsize=(10, 7), layout="constrained")
-        assert figures.FIGURES[name](run, results_table.results(run), figure)
-        figure.draw_without_rendering()
-        labels = [text for text in figure.axes[0].texts if text.get_text().startswith("k-")]
-        assert len(labels) == 25
-        boxes = [Text.get_window_extent(label) for label in labels]
-        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
-        assert all(figure.bbox.containsx(box.x1) for box in boxes)
 
 
 def test_an_unwritable_place_is_one_line_and_exit_2(
@@ -462,7 +452,7 @@ def test_the_axis_of_accuracies_has_ticks(
     run = reader.read(write_run(run_json))
     table = results_table.results(run)
     table["tflite_int8_acc"] = list(ends)
-    (plot,) = target_figures.plots(run, ("#000000",)).values()
+    (plot,) = target_figures.plots(run).values()
     figure = Figure()
     assert plot(run, table, figure)
     for axes in figure.axes:

@@ -49,7 +49,7 @@ def command(run_path: Path, out: Path, catalog: Path | None, calibration: Path |
     for cost in tables.FRONTIERS:
         frontier = tables.frontier(results, cost)
         if not frontier.empty:
-            print(f"Pareto frontier: int8 accuracy against {cost}\n")
+            print(f"Pareto frontier: accuracy against {cost}\n")
             print(tables.markdown(frontier), end="\n\n")
     print(f"the report is in {out / 'report.html'} and {out / 'report.md'}")
     return 0

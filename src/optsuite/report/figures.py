@@ -7,26 +7,21 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from optsuite.judge import intervals
-from optsuite.judge.accuracy import paired
 from optsuite.judge.pareto import frontier
-from optsuite.report import escape, tables, target_figures
+from optsuite.report import escape, points, tables, target_figures
+from optsuite.report.points import COLOURS
 from optsuite.report.target_figures import Plot
 from optsuite.results.run import Run
 
 mpl.use("Agg")
 mpl.rcParams["svg.hashsalt"] = "optsuite"  # the same run, the same file
 
-# Okabe and Ito's palette: told apart by colour-blind people too.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", ":")
 _DPI = 150
-_LABEL_HEIGHT = 0.03
-"""The height of a line of text, as a share of the height of the axes."""
 
 
 def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
@@ -37,7 +32,7 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
     folder.mkdir()
     table = table.assign(**{name: table[name].map(escape.label, na_action="ignore") for name in ("model", "recipe")})
     drawn = []
-    for name, plot in {**FIGURES, **target_figures.plots(run, _COLOURS)}.items():
+    for name, plot in {**FIGURES, **target_figures.plots(run)}.items():
         figure = Figure(figsize=(10, 7) if name in FIGURES else (12, 6), layout="constrained")
         if plot(run, table, figure):
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
@@ -46,153 +41,112 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
     return drawn
 
 
-def _colours(names: pd.Series[str]) -> dict[str, str]:
-    return {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(dict.fromkeys(names))}
-
-
-def _points(figure: Figure, axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
-    """A point an experiment, coloured by model, with a line to its label in a column at the right.
-
-    Labels beside the points would lie on each other wherever points do; a column never does.
-    """
-    colours = _colours(table["model"])
-    for model, colour in colours.items():
-        part = table[table["model"] == model]
-        axes.errorbar(
-            *(part[x], part[y], _whiskers(part, y), _whiskers(part, x)),
-            fmt="o",
-            color=colour,
-            label=model,
-            capsize=2,
-            lw=0.8,
-            zorder=5,
-        )
-    axes.margins(0.05)
-    figure.legend(loc="outside upper center", ncols=8)
-    axes.grid(alpha=0.3)
-    labelled = table.sort_values([y, x])
-    low, high = axes.get_ylim()
-    heights = spread([(value - low) / (high - low) for value in labelled[y]], gap=_LABEL_HEIGHT)
-    for (_, point), height in zip(labelled.iterrows(), heights, strict=True):
-        axes.annotate(
-            point["recipe"],
-            xy=(point[x], point[y]),
-            xytext=(1.03, height),
-            textcoords="axes fraction",
-            fontsize=8,
-            va="center",
-            color=colours[point["model"]],
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colours[point["model"]],
-                "alpha": 0.4,
-                "lw": 0.7,
-                "relpos": (0, 0.5),  # to the left edge of the label, under no other
-            },
-            annotation_clip=False,
-        )
-
-
-def _whiskers(table: pd.DataFrame, column: str) -> np.ndarray | None:
-    """Return error bars, (2, n): standard deviations over the seeds, else 95 % intervals; None without either."""
+def _whiskers(run: Run, table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return error bars of a column of files, (2, n): standard deviations over the seeds, else 95 % intervals."""
     if f"{column}_sd" in table:
         return np.tile(table[f"{column}_sd"].fillna(0).to_numpy(float), (2, 1))
-    if f"{column}_low" in table:
-        ends = [table[column] - table[f"{column}_low"], table[f"{column}_high"] - table[column]]
-        reach: np.ndarray = np.nan_to_num(np.array(ends, float).clip(min=0))
-        return reach
-    return None
-
-
-def _with_intervals(run: Run, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of int8 variants with 95 % intervals, if it has one line per seed."""
-    known = {built.id: built for built in run.header.built}
-    lines = []
-    for name in table["exp_id"]:
-        row = run.row(name, "int8")
-        if row is None:
-            return table
-        ends = {
-            "acc": intervals.accuracy(row.measured.test),
-            "median_ms": [1e3 * end for end in intervals.median_s(row.timing) or (np.nan, np.nan)],
-            "acc_drop_int8": paired(known[name].answers, row.measured.test).interval(),
-        }
-        lines.append(
-            {f"{column}_{end}": pair[end == "high"] for column, pair in ends.items() for end in ("low", "high")}
-        )
-    return table.join(pd.DataFrame(lines, index=table.index))
-
-
-def spread(preferred: list[float], gap: float) -> list[float]:
-    """Return rising heights in 0..1, at least `gap` apart and near those preferred; even ones if they do not fit."""
-    gap = min(gap, 1 / max(1, len(preferred) - 1))
-    heights: list[float] = []
-    for number, height in enumerate(preferred):
-        least = heights[-1] + gap if heights else 0.0
-        room_above = 1 - gap * (len(preferred) - 1 - number)
-        heights.append(min(max(height, least), room_above))
-    return heights
-
-
-def _spans_decades(values: pd.Series[float]) -> bool:
-    return bool(values.min() > 0 and values.max() / values.min() > 5)
+    reaches = []
+    for name, variant, value in zip(table["exp_id"], table["variant"], table[column], strict=True):
+        row = run.row(name, variant)
+        ends: tuple[float, float] | None = None
+        if row and column == "acc":
+            ends = intervals.accuracy(row.measured.test)
+        elif row and column == "median_ms" and (seconds := intervals.median_s(row.timing)):
+            ends = 1e3 * seconds[0], 1e3 * seconds[1]
+        reaches.append((value - ends[0], ends[1] - value) if ends else (0.0, 0.0))
+    return np.array(reaches, float).clip(min=0).T
 
 
 def _accuracy_against(x: str, label: str, unit: float = 1.0) -> Plot:
-    """A plot against column `x`, of which `unit` is the value in the axis' unit."""
+    """A plot of all files against column `x`, of which `unit` is the value in the axis' unit."""
 
     def plot(run: Run, results: pd.DataFrame, figure: Figure) -> bool:
-        table = tables.int8(results)
+        table = tables.files(results)
         if table.empty:
             return False
-        table = _with_intervals(run, table)
-        ends = [name for name in table.columns if name == x or name.startswith(f"{x}_")]
-        table[ends] = table[ends].astype(float) * unit
-        axes = figure.add_subplot(xlabel=label, ylabel="int8 accuracy on the test images")
-        if _spans_decades(table[x]):
-            axes.set_xscale("log")
-        best = table.iloc[frontier(list(zip(table[x], table["acc"], strict=True)))]
-        axes.step(best[x], best["acc"], where="post", color="0.5", lw=1.2, label="frontier", zorder=2)
-        _points(figure, axes, table, x, "acc")
+        _against(run, table, figure, x, "variant", unit)
+        figure.axes[0].set(xlabel=label, ylabel="accuracy on the test images")
         return True
 
     return plot
 
 
-def _latency_bar(_: Run, table: pd.DataFrame, figure: Figure) -> bool:
-    kept = table.dropna(subset=["tflite_float_median_ms", "tflite_int8_median_ms"])
-    if kept.empty:
+def _accuracy_against_parameters(run: Run, results: pd.DataFrame, figure: Figure) -> bool:
+    table = tables.files(results)
+    table = table[table["variant"] == "int8"]
+    if table.empty:
         return False
-    axes = figure.add_subplot(ylabel="one invoke(), µs: median, whisker to p90")
-    for offset, prefix, colour in ((-0.2, "tflite_float", _COLOURS[0]), (0.2, "tflite_int8", _COLOURS[1])):
-        median = kept[f"{prefix}_median_ms"].astype(float) * 1e3
-        above = (kept[f"{prefix}_p90_ms"].astype("Float64") * 1e3 - median).fillna(0).astype(float)
-        axes.bar(
-            [i + offset for i in range(len(kept))],
-            median,
-            width=0.38,
-            yerr=[[0.0] * len(kept), above],
-            capsize=3,
-            color=colour,
-            label="float (fp32)" if prefix == "tflite_float" else "int8",
-        )
-    if _spans_decades(kept["tflite_float_median_ms"].astype(float)):
-        axes.set_yscale("log")
-    names = kept["model"] + " " + kept["recipe"]
-    axes.set_xticks(range(len(kept)), names, rotation=60, ha="right", fontsize=8)
-    axes.legend()
-    axes.grid(axis="y", alpha=0.3)
+    _against(run, table, figure, "params", "recipe")
+    figure.axes[0].set(xlabel="parameters", ylabel="int8 accuracy on the test images")
     return True
 
 
-def _drop_against_ratio(run: Run, table: pd.DataFrame, figure: Figure) -> bool:
-    table = table.dropna(subset=["acc_drop_int8", "size_ratio_int8"])
+def _against(run: Run, table: pd.DataFrame, figure: Figure, x: str, marked: str, unit: float = 1.0) -> None:
+    """Draw the accuracy of files against column `x`, with a marker for each value of the column `marked`."""
+    table = table.assign(label=table["recipe"] if marked == "recipe" else table["recipe"] + " " + table["variant"])
+    axes = figure.add_subplot()
+    cost, accuracy = table[x].astype(float) * unit, table["acc"].astype(float)
+    best = frontier(list(zip(cost, accuracy, strict=True)))
+    style = points.style(table, marked)
+    points.stretch(axes, accuracy)
+    axes.step(cost.iloc[best], accuracy.iloc[best], where="post", color="0.5", lw=1.2, zorder=1)
+    points.draw(axes, cost, accuracy, table, style, best)
+    of_frontier = table.iloc[best]
+    axes.errorbar(
+        *(cost.iloc[best], accuracy.iloc[best]),
+        *(_whiskers(run, of_frontier, "acc"), _whiskers(run, of_frontier, x) * unit),
+        fmt="none",
+        ecolor="0.3",
+        capsize=2,
+        lw=0.8,
+        zorder=2,
+    )
+    points.legend(figure, style)
+
+
+def _latencies(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
+    """A line for each experiment, with a point for each of its files."""
+    table = tables.files(results)
     if table.empty:
         return False
-    table = _with_intervals(run, table)
-    axes = figure.add_subplot(xlabel="Keras bytes / int8 bytes", ylabel="accuracy drop of int8 against its Keras model")
+    axes = figure.add_subplot(xlabel="one invoke(), µs: median, whisker to p90")
+    heights = {name: -place for place, name in enumerate(dict.fromkeys(table["exp_id"]))}
+    style = points.style(table, "variant")
+    colours = points.cycled(table["variant"], COLOURS)
+    for variant, part in table.groupby("variant", sort=False):
+        median = 1e3 * part["median_ms"].astype(float)
+        above = (1e3 * part["p90_ms"].astype("Float64") - median).fillna(0).clip(lower=0).astype(float)
+        axes.errorbar(
+            median,
+            part["exp_id"].map(heights),
+            xerr=np.array([np.zeros(len(part)), above]),
+            fmt=style.markers[str(variant)],
+            color=colours[str(variant)],
+            label=str(variant),
+            mfc="none",
+            capsize=2,
+            lw=0.8,
+        )
+    points.scale(axes, 1e3 * table["median_ms"].astype(float))
+    axes.set_yticks(list(heights.values()), [escape.label(name) for name in heights], fontsize=8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=8, fontsize=8)
+    axes.grid(alpha=0.3)
+    return True
+
+
+def _drop_against_ratio(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
+    table = tables.files(results).dropna(subset=["acc_drop", "size_ratio"])
+    if table.empty:
+        return False
+    table = table.assign(label=table["recipe"] + " " + table["variant"])
+    ratio, drop = table["size_ratio"].astype(float), table["acc_drop"].astype(float)
+    axes = figure.add_subplot(
+        xlabel="Keras bytes / .tflite bytes", ylabel="accuracy drop of the file against its Keras model"
+    )
     axes.axhline(0, color="0.5", lw=0.8)
-    _points(figure, axes, table, "size_ratio_int8", "acc_drop_int8")
+    style = points.style(table, "variant")
+    points.draw(axes, ratio, drop, table, style, frontier(list(zip(-ratio, -drop, strict=True))))
+    points.legend(figure, style)
     return True
 
 
@@ -210,12 +164,12 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
                 curves.setdefault(built.recipe, []).append(error)
         for number, (recipe, errors) in enumerate(curves.items()):
             seeds = pd.DataFrame(errors)
-            epochs, colour = range(1, seeds.shape[1] + 1), _COLOURS[number % len(_COLOURS)]
+            epochs, colour = range(1, seeds.shape[1] + 1), COLOURS[number % len(COLOURS)]
             axes.plot(
                 epochs,
                 seeds.mean(),
                 color=colour,
-                linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
+                linestyle=_LINES[number // len(COLOURS) % len(_LINES)],
                 label=escape.label(recipe),
                 # What a recipe shares with its baseline is drawn once: the first line lies on top.
                 zorder=3 - number / 100,
@@ -231,10 +185,10 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
 
 
 FIGURES: dict[str, Plot] = {
-    "acc_vs_latency_int8": _accuracy_against("median_ms", "int8 latency: median of one invoke(), µs", unit=1e3),
-    "acc_vs_params": _accuracy_against("params", "parameters"),
-    "acc_vs_size_int8": _accuracy_against("bytes", "int8 size, bytes"),
-    "tflite_latency_bar": _latency_bar,
+    "acc_vs_latency": _accuracy_against("median_ms", "latency: median of one invoke(), µs", unit=1e3),
+    "acc_vs_params": _accuracy_against_parameters,
+    "acc_vs_size": _accuracy_against("bytes", "size of the .tflite file, bytes"),
+    "tflite_latency_bar": _latencies,
     "tflite_accdrop_vs_sizeratio": _drop_against_ratio,
     "training_curves": _training_curves,
 }

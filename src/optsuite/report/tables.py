@@ -19,7 +19,7 @@ _SD = "_sd"
 """The ending of the columns with standard deviations over the seeds."""
 
 FRONTIERS = {"latency": "median_ms", "size": "bytes"}
-"""The column of each cost of an int8 file."""
+"""The column of each cost of a file."""
 
 
 def selected(run: Run) -> list[Built]:
@@ -63,6 +63,7 @@ def comparison(results: pd.DataFrame) -> pd.DataFrame:
     columns = ["exp_id", "recipe", "test_acc", "tflite_float_acc", "tflite_dynamic_acc", "tflite_int8_acc"]
     columns += ["acc_drop_int8", "keras_bytes", "tflite_float_bytes", "tflite_int8_bytes"]
     columns += ["tflite_float_median_ms", "tflite_int8_median_ms", "size_ratio_int8"]
+    columns += ["tflite_int4_acc", "tflite_int4_bytes", "tflite_mixed_acc", "tflite_mixed_bytes"]
     return _with_spread(results, columns)
 
 
@@ -103,21 +104,36 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
     }
 
 
-def int8(results: pd.DataFrame) -> pd.DataFrame:
-    """The int8 variants that were measured: accuracy, latency and size."""
-    columns = ["exp_id", "model", "recipe", "params", "acc", "median_ms", "bytes", "gzip_bytes"]
-    measured = results[results["tflite_int8_acc"].notna()] if "tflite_int8_acc" in results else results.iloc[:0]
-    return _with_spread(measured.rename(columns=lambda name: name.removeprefix("tflite_int8_")), columns)
+def files(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for each .tflite file that was measured, by the order of the experiments.
+
+    `acc_drop` is against the Keras model, `size_ratio` the bytes of the Keras model over those of the file.
+    """
+    known = [str(name) for name in results]
+    variants = [name.removeprefix("tflite_").removesuffix("_acc") for name in known if name.endswith("_acc")]
+    columns = ["exp_id", "model", "recipe", "params", "test_acc", "keras_bytes", *_OF_A_FILE]
+    parts = []
+    for variant in variants:
+        prefix = f"tflite_{variant}_"
+        if f"{prefix}median_ms" in known:
+            names = {name: name.removeprefix(prefix) for name in known}
+            part = _with_spread(results[results[f"{prefix}acc"].notna()].rename(columns=names), columns)
+            parts.append(part.assign(variant={"float": "fp32"}.get(variant, variant)))
+    if not parts:
+        return pd.DataFrame(columns=[*columns, "variant", "acc_drop", "size_ratio"])
+    table = pd.concat(parts).sort_index(kind="stable")
+    return table.assign(acc_drop=table["test_acc"] - table["acc"], size_ratio=table["keras_bytes"] / table["bytes"])
+
+
+_OF_A_FILE = ("acc", "median_ms", "p90_ms", "bytes", "gzip_bytes")
 
 
 def frontier(results: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The int8 variants that no other beats in both accuracy and `cost`, cheapest first."""
-    table = int8(results)
-    if table.empty:
-        return table
+    """Return the files that no other beats in both accuracy and `cost`, cheapest first."""
+    table = files(results)
     points = list(zip(table[FRONTIERS[cost]], table["acc"], strict=True))
-    shown = [name for name in table.columns if name.removesuffix(_SD) not in ("model", "recipe", "params")]
-    return table.iloc[pareto_frontier(points)][shown].reset_index(drop=True)
+    shown = ["exp_id", "variant", "acc", "median_ms", "bytes", "gzip_bytes"]
+    return _with_spread(table.iloc[pareto_frontier(points)], shown).reset_index(drop=True)
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -125,7 +125,7 @@ function startFrontier() {
   options($("x"), names, "median_us");
   options($("y"), names, "accuracy");
   const variants = [...new Set(data.rows.map((row) => row.variant))];
-  options($("variant"), [["", "all"], ...variants.map((name) => [name, name])], variants.includes("int8") ? "int8" : "");
+  options($("variant"), [["", "all"], ...variants.map((name) => [name, name])], "");
   for (const id of ["x", "y", "variant"]) $(id).addEventListener("change", drawFrontier);
   drawFrontier();
   $("plot").on("plotly_click", ({ points }) => {

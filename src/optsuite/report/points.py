@@ -1,0 +1,141 @@
+"""Points in a figure: a colour for each model, a marker for each recipe or format, names for those on the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, PercentFormatter, StrMethodFormatter
+
+# Okabe and Ito's palette: told apart by colour-blind people too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "os^DvPX*<>hpd8"
+_TICKS = np.array([0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999])
+_LEAST_ERROR = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How the points of a table look.
+
+    Attributes:
+        colours: The colour of each model.
+        marked: The column that markers stand for.
+        markers: The marker of each value in it.
+
+    """
+
+    colours: Mapping[str, str]
+    marked: str
+    markers: Mapping[str, str]
+
+
+def style(table: pd.DataFrame, marked: str) -> Style:
+    """Return the style for a table with the columns "model" and `marked`."""
+    return Style(
+        colours=cycled(table["model"], COLOURS),
+        marked=marked,
+        markers=cycled(table[marked], _MARKERS),
+    )
+
+
+def cycled(names: Iterable[str], marks: Collection[str]) -> dict[str, str]:
+    """Return a mark for each different name, in the order of the names; the marks are repeated where they run out."""
+    ordered = list(marks)
+    return {name: ordered[i % len(ordered)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+def draw(
+    axes: Axes, x: pd.Series[float], y: pd.Series[float], table: pd.DataFrame, style: Style, best: Collection[int]
+) -> None:
+    """Draw a point for each line of a table.
+
+    Args:
+        axes: Where.
+        x: The places of the points, of the table's index; `y` likewise.
+        y: See `x`.
+        table: Has the columns "model", `style.marked` and "label".
+        style: Colours and markers.
+        best: Which lines, by position, are on the frontier: these are filled, above the others, and labelled.
+
+    """
+    scale(axes, x)
+    for place in range(len(table)):
+        line = table.iloc[place]
+        colour, on = style.colours[line["model"]], place in best
+        axes.plot(
+            x.iloc[place],
+            y.iloc[place],
+            style.markers[line[style.marked]],
+            color=colour,
+            mfc=colour if on else "none",
+            ms=8 if on else 6,
+            zorder=3 if on else 2,
+        )
+    labels: dict[tuple[float, float], list[int]] = {}
+    for place in best:
+        labels.setdefault((x.iloc[place], y.iloc[place]), []).append(place)
+    for point, places in labels.items():
+        axes.annotate(
+            ", ".join(table["label"].iloc[places]),
+            point,
+            (-6, 2),  # where y is accuracy and x a cost, no point is up there: it would beat this one
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color=style.colours[table["model"].iloc[places[0]]],
+        )
+    low, high = axes.transScale.transform([(x.min(), 1), (x.max(), 1)])[:, 0]
+    width = (high - low) or 1.0
+    ends = axes.transScale.inverted().transform([(low - 0.35 * width, 0), (high + 0.1 * width, 0)])[:, 0]
+    axes.set_xlim(*ends)  # with room for the names at the left
+    axes.grid(alpha=0.3)
+
+
+def scale(axes: Axes, x: pd.Series[float]) -> None:
+    """Make the x axis logarithmic, with plain numbers, where the values span more than a factor of 4."""
+    if x.min() > 0 and x.max() > 4 * x.min():
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def stretch(axes: Axes, accuracy: pd.Series[float]) -> None:
+    """Show accuracies by the logarithm of the error: 0.99 and 0.995 are as far from each other as 0.98 and 0.99.
+
+    Values that are no fractions, those of other metrics, keep the linear scale.
+    """
+
+    def stretched(values: np.ndarray) -> np.ndarray:
+        logarithms: np.ndarray = -np.log10(np.clip(1 - values, _LEAST_ERROR, None))
+        return logarithms
+
+    if not accuracy.between(0, 1).all():
+        return
+    low, high = np.clip([1 - accuracy.min(), 1 - accuracy.max()], _LEAST_ERROR, 1)
+    ends = 1 - min(1.15 * low, 1.0), 1 - high / 1.15
+    shown = _TICKS[(ends[0] <= _TICKS) & (ends[1] >= _TICKS)]
+    if len(shown) < 2:  # the linear scale finds ticks anywhere
+        return
+    axes.set_yscale("function", functions=(stretched, lambda values: 1 - 10.0**-values))
+    axes.yaxis.set_major_locator(FixedLocator(shown.tolist()))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_ylim(*ends)
+
+
+def legend(figure: Figure, style: Style) -> None:
+    """Explain colours and markers below the figure."""
+    models = [Line2D([], [], color=colour, marker="s", ls="", label=model) for model, colour in style.colours.items()]
+    marks = [
+        Line2D([], [], color="0.3", marker=mark, mfc="none", ls="", label=name) for name, mark in style.markers.items()
+    ]
+    line = Line2D([], [], color="0.5", marker="o", label="frontier")
+    figure.legend(handles=[*models, line, *marks], loc="outside lower center", ncols=5, fontsize=8)
