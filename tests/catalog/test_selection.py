@@ -21,23 +21,26 @@ FULL = PROFILES["full"]
 
 
 def test_the_default_matrix() -> None:
-    """The four of conv, the five of dscnn and tutorial's eleven pipelines, in every form that they can take."""
+    """The five of conv, the six of dscnn, tutorial's eleven pipelines and qat-4, in every form that they can take."""
     selection = select(BUILTIN)
     assert [experiment.id for experiment in selection.experiments] == [
         "conv_baseline_s0",
         "conv_qat_s0",
+        "conv_qat-4_s0",
         "conv_prune-0.8_s0",
         "conv_cluster-8_s0",
         "dscnn_baseline_s0",
         "dscnn_qat_s0",
+        "dscnn_qat-4_s0",
         "dscnn_prune-0.8_s0",
         "dscnn_cluster-8_s0",
         "dscnn_kd_s0",
-        *(f"tutorial_{recipe}_s0" for recipe in RECIPES if recipe in PIPELINES),
+        *(f"tutorial_{recipe}_s0" for recipe in RECIPES if recipe in (*PIPELINES, "qat-4")),
     ]
     assert len(PIPELINES) == 11
     assert [variant.name for variant in selection.variants] == list(VARIANTS)
-    assert len(list(selection.rows())) == 20 * 9 - 9 * 3
+    # QAT leaves out int16x8, int4 and mixed; training for 4 bits leaves int4 and the Keras model.
+    assert len(list(selection.rows())) == 23 * 9 - 9 * 3 - 3 * 7
 
 
 def test_the_whole_matrix() -> None:
@@ -66,7 +69,7 @@ def test_select(asked: dict[str, list[str]], ids: list[str]) -> None:
 def test_a_new_model_is_in_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adding a model is one entry."""
     monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide"))
-    alone = ["baseline", "qat", "prune-0.8", "cluster-8"]
+    alone = ["baseline", "qat", "qat-4", "prune-0.8", "cluster-8"]
     assert [one.recipe.name for one in select(BUILTIN).experiments if one.model.name == "wide"] == alone
     monkeypatch.setitem(MODELS, "wide", replace(MODELS["conv"], name="wide", recipes=("qat",)))
     assert [one.recipe.name for one in select(BUILTIN, models=["wide"]).experiments] == ["qat"]
@@ -84,7 +87,7 @@ def test_what_is_of_ones_own_is_run_by_default() -> None:
     catalog = BUILTIN.joined(user_defined)
     selection = select(catalog)
     assert selection.requested.dataset == "data"
-    usual = ["baseline", "qat", "prune-0.8", "cluster-8", "slow"]
+    usual = ["baseline", "qat", "qat-4", "prune-0.8", "cluster-8", "slow"]
     assert [one.id for one in selection.experiments] == [f"mine_{recipe}_s0" for recipe in usual]
     requested = select(catalog, dataset="mnist", models=["dscnn"], recipes=["slow"])
     assert [one.id for one in requested.experiments] == ["dscnn_slow_s0"]
@@ -135,17 +138,20 @@ def test_a_teacher_must_take_the_data_too() -> None:
 
 
 def test_absences_follow_from_declared_capabilities() -> None:
-    """int16x8, int4 and mixed of a model with fake-quantisation, and nothing else."""
+    """Of a model with fake-quantisation int16x8, int4 and mixed; of one of 4 bits all files but int4."""
     selection = select(BUILTIN)
-    absent = [
-        (experiment.id, variant.name)
-        for experiment in selection.experiments
-        for variant in selection.variants
-        if absence(experiment, variant)
-    ]
-    assert {name for _, name in absent} == {"int16x8", "int4", "mixed"}
-    assert len(absent) == 9 * 3
-    assert all("qat" in experiment for experiment, _ in absent)
+    absent: dict[str, set[str]] = {}
+    for experiment in selection.experiments:
+        for variant in selection.variants:
+            if absence(experiment, variant):
+                absent.setdefault(experiment.recipe.name, set()).add(variant.name)
+    of_eight = {"int16x8", "int4", "mixed"}
+    of_four = set(VARIANTS) - {"keras", "int4"}
+    assert absent == {
+        recipe.name: of_four if recipe.name == "qat-4" else of_eight
+        for recipe in RECIPES.values()
+        if "qat" in recipe.name and recipe.name in (*PIPELINES, "qat-4")
+    }
 
 
 def test_recipes_start_from_the_stored_prefix() -> None:

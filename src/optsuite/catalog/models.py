@@ -71,6 +71,7 @@ MODELS = by_name(
         name="conv",
         input_shape=(28, 28, 1),
         build=build_conv,
+        recipes=("baseline", "qat", "qat-4", "prune-0.8", "cluster-8"),
         # It fits its training images to 99.5 %: turning them is worth more here than on the smaller two.
         train=Schedule(epochs=14, peak_lr=5e-3, batch=256, turn_degrees=7.0, shift_pixels=1),
         finetune=Schedule(epochs=2, peak_lr=1e-3, turn_degrees=7.0, shift_pixels=1),
@@ -85,7 +86,7 @@ MODELS = by_name(
         train=Schedule(epochs=30, peak_lr=1e-2, shift_pixels=1),
         finetune=Schedule(epochs=5, peak_lr=3e-3, shift_pixels=1),
         # 80 % of 768 prunable weights leave 154: the rest has to be learnt anew.
-        recipes=("baseline", "qat", "prune-0.8", "cluster-8", "kd"),
+        recipes=("baseline", "qat", "qat-4", "prune-0.8", "cluster-8", "kd"),
         stages={
             "prune": Schedule(epochs=15, peak_lr=1e-2, shift_pixels=1),
             "distill": Schedule(epochs=20, peak_lr=1e-2, shift_pixels=1),
@@ -96,7 +97,7 @@ MODELS = by_name(
         input_shape=(28, 28, 1),
         build=build_tutorial,
         # Of its 108 convolution weights pruning leaves 22: unless few are large before, the wrong filters die.
-        recipes=PIPELINES,
+        recipes=(*PIPELINES, "qat-4"),
         train=Schedule(epochs=20, peak_lr=1.2e-2, batch=256, l1=0.15, shift_pixels=1),
         finetune=Schedule(epochs=3, peak_lr=1e-3, shift_pixels=1),
         stages={"prune": Schedule(epochs=12, peak_lr=1e-2, batch=256, l1=0.15, shift_pixels=1)},

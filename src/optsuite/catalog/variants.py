@@ -31,6 +31,7 @@ VARIANTS = by_name(
         name="int4",
         # litert-quantizer has no depthwise convolution of 4 bits: these have 8.
         convert=Quantize(recipe="dynamic_wi4_afp32", fallback="dynamic_wi8_afp32"),
+        budget=0.01,
         quantized={8: _NOT_TRAINED, 4: _INT8},
     ),
     Variant(name="mixed", convert=Mixed(), quantized={8: _LEFT_AS_IS, 4: _LEFT_AS_IS}),

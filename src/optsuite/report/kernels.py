@@ -100,11 +100,12 @@ def bits(run: Run) -> pd.DataFrame:
 
 
 def compression(run: Run) -> pd.DataFrame:
-    """Return the sizes of the fp32 and int8 files, after gzip, and the entropy of their kernels, in bytes."""
+    """Return the sizes of the fp32, int8 and int4 files, after gzip, and the entropy of their kernels, in bytes."""
+    shown = [name for name in ("fp32", "int8", "int4") if name in run.header.variants]
     lines = []
     for built in selected(run):
         line: dict[str, Any] = {"exp_id": built.id}
-        for name in ("fp32", "int8"):
+        for name in shown:
             row = run.row(built.id, name)
             line |= {
                 f"{name}_{figure}": pd.NA if row is None else round(getattr(row.measured, figure))

@@ -26,11 +26,13 @@ def by_layer(
         OptsuiteError: A pattern matches no layer; the message lists the layers.
 
     """
-    patterns = given if isinstance(given, Mapping) else {"*": given}
     skipped = matching(skip, names)
-    matching(patterns if isinstance(given, Mapping) else (), names)
-    found = {name: [pattern for pattern in patterns if fnmatchcase(name, pattern)] for name in names}
-    return {name: patterns[first[0]] for name, first in found.items() if first and name not in skipped}
+    if not isinstance(given, Mapping):
+        return {name: given for name in names if name not in skipped}
+    found: dict[str, Setting] = {}
+    for pattern, setting in reversed(list(given.items())):  # an earlier one replaces what later ones said
+        found |= dict.fromkeys(matching((pattern,), names), setting)
+    return {name: found[name] for name in names if name in found and name not in skipped}
 
 
 def matching(patterns: Iterable[str], names: Collection[str]) -> set[str]:

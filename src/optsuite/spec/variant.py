@@ -40,12 +40,15 @@ class Variant:
             OptsuiteError: Such a model can't have this form; the message says why.
 
         """
-        found = self.convert if quantized_bits is None else self.quantized.get(quantized_bits, self.convert)
+        found = self._found(quantized_bits)
         if isinstance(found, str):
             raise OptsuiteError(found)
         return found
 
     def absence(self, quantized_bits: int | None) -> str:
         """Return why a model of these bits of fake-quantisation can't have this form, or an empty string."""
-        found = None if quantized_bits is None else self.quantized.get(quantized_bits)
+        found = self._found(quantized_bits)
         return found if isinstance(found, str) else ""
+
+    def _found(self, quantized_bits: int | None) -> Conversion | str | None:
+        return self.convert if quantized_bits is None else self.quantized.get(quantized_bits, self.convert)

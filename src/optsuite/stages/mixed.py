@@ -11,16 +11,13 @@ import msgspec
 import numpy as np
 
 from optsuite import litert, tflite
-from optsuite.errors import OptsuiteError
 from optsuite.litert import LiteRTRunner
 from optsuite.results.layer_bits import LayerBits
-from optsuite.spec.artifact import ABSENT, LAYERS, TFLITE, Artifact
+from optsuite.spec.artifact import LAYERS, TFLITE, Artifact
 from optsuite.spec.data import Split
 from optsuite.spec.metric import Metric
-from optsuite.spec.stage import Conversion
 from optsuite.spec.task import Task
-from optsuite.stages.convert import Convert
-from optsuite.stages.quantize import Quantize, QuantizerError, quantized
+from optsuite.stages.quantize import OfFloat32File, Quantize, quantized
 from optsuite.tflite import Kernel
 from optsuite.units import Fraction
 
@@ -29,7 +26,7 @@ _FOUR = "dynamic_wi4_afp32"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mixed(Conversion):
+class Mixed(OfFloat32File):
     """Give the weights of each layer 4 or 8 bits, by what that costs on the validation split.
 
     First each layer alone is tried at 4 bits, with all others at 8. Then one layer after the other is given 4 bits, in
@@ -43,21 +40,9 @@ class Mixed(Conversion):
 
     budget: Fraction = 0.002
 
-    packages = ("litert-quantizer", "ai-edge-litert")
-    may_not_run = True
-
-    def start(self) -> Conversion:
-        return Convert()
-
-    def run(self, task: Task) -> Artifact:
-        if task.parent is None:
-            raise OptsuiteError("expected the artifact of a float32 .tflite file, got none")
-        content = task.parent[TFLITE]
-        try:
-            kernels = tflite.kernels(quantized(content, _EIGHT))
-            layers = _chosen(content, kernels, self.budget, task.dataset.metric, task.splits["validation"])
-        except QuantizerError as error:
-            return {ABSENT: str(error).encode()}
+    def quantize(self, content: bytes, task: Task) -> Artifact:
+        kernels = tflite.kernels(quantized(content, _EIGHT))
+        layers = _chosen(content, kernels, self.budget, task.dataset.metric, task.splits["validation"])
         four = {kernel.scope for kernel, one in zip(kernels, layers, strict=True) if one.bits == 4}
         return {TFLITE: _with_four_bits(content, four), LAYERS: msgspec.json.encode(layers)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,34 @@ class QuantizerError(OptsuiteError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantize(Conversion):
-    """Quantise the weights of the model's float32 .tflite file with litert-quantizer, which needs no TensorFlow.
+class OfFloat32File(Conversion):
+    """A conversion of the model's float32 .tflite file by litert-quantizer, which needs no TensorFlow.
+
+    What it can't quantise as it should is absent.
+    """
+
+    packages = ("litert-quantizer", "ai-edge-litert")
+    may_not_run = True
+
+    def start(self) -> Conversion:
+        return Convert()
+
+    def run(self, task: Task) -> Artifact:
+        if task.parent is None:
+            raise OptsuiteError("expected the artifact of a float32 .tflite file, got none")
+        try:
+            return self.quantize(task.parent[TFLITE], task)
+        except QuantizerError as error:
+            return {ABSENT: str(error).encode()}
+
+    @abstractmethod
+    def quantize(self, content: bytes, task: Task) -> Artifact:
+        """Return the quantised file of a float32 one; QuantizerError where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize(OfFloat32File):
+    """Quantise the weights of the model's float32 .tflite file.
 
     A file in which nothing was quantised as `recipe` says, such as that of a model with fake-quantisation, is absent.
 
@@ -43,20 +70,9 @@ class Quantize(Conversion):
     algorithm: str = ""
     calibration_images: int = 300
 
-    packages = ("litert-quantizer", "ai-edge-litert")
-    may_not_run = True
-
-    def start(self) -> Conversion:
-        return Convert()
-
-    def run(self, task: Task) -> Artifact:
-        if task.parent is None:
-            raise OptsuiteError("expected the artifact of a float32 .tflite file, got none")
+    def quantize(self, content: bytes, task: Task) -> Artifact:
         calibration = draw(task.splits["train"], self.calibration_images, task.seed)
-        try:
-            return {TFLITE: quantized(task.parent[TFLITE], self, calibration)}
-        except QuantizerError as error:
-            return {ABSENT: str(error).encode()}
+        return {TFLITE: quantized(content, self, calibration)}
 
 
 def quantized(content: bytes, settings: Quantize, calibration: np.ndarray | None = None) -> bytes:
