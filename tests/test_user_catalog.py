@@ -85,7 +85,7 @@ def test_what_init_writes_runs_as_it_stands(project: Path, commands: Path) -> No
     places = {name: str(project / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     environment = places | {"GITHUB_WORKSPACE": str(project), "PYTEST_ADDOPTS": f"{_SMOKE} --optsuite-variants=int8"}
     init, _, smoke = _INIT.partition("\n")
-    ignored = r"printf '*.json\n.optsuite-cache\n' > .git/info/exclude"
+    ignored = "echo '*.json' > .git/info/exclude"
     done = _run(f"git init --quiet\n{ignored}\n{_COMMIT} {init} {_COMMIT}", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
     before, this, verdicts = _workflow(project).values()
@@ -134,7 +134,7 @@ def test_a_model_of_ones_own_is_gated(project: Path, commands: Path) -> None:
     """A builder with helpers, PQAT of layers before a ReLU; one constant changed in a helper, and the gate fails."""
     _data(project)
     builder = _CATALOGUE.replace('file=HERE / "net.keras"', "build=build, train=Schedule(epochs=3, peak_lr=5e-3)")
-    builder = builder.replace('("baseline", "prune-0.8")', '("baseline",)')
+    builder = builder.replace('("baseline", "finetune", "prune-0.5")', '("baseline", "prune-0.5")')
     builder = builder.replace("MODELS =", f"{BUILDER}MODELS =", 1).replace("(Prune(sparsity=0.5),)", _PQAT)
     _declare(project, builder)
     (project / "test_mine.py").write_text(_OWN_TEST)
@@ -154,7 +154,7 @@ _PQAT = '(Prune(sparsity=0.5), QAT(preserve=("sparsity",)))'
 def test_a_keras_3_file_of_every_layer_is_gated(project: Path, commands: Path) -> None:
     """The page as it is, for a recipe less; then the file's weights are spoilt, and the gate fails."""
     _data(project)
-    _declare(project, _CATALOGUE.replace('("baseline", "prune-0.8")', '("baseline",)'))
+    _declare(project, _CATALOGUE.replace('("baseline", "finetune", "prune-0.5")', '("baseline", "prune-0.5")'))
     make = f"python {shlex.quote(str(ROOT / 'tests' / 'keras3_model.py'))} net.keras data.npz"
     done = _run(f"{make}\n{_BASE}", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr

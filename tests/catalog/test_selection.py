@@ -78,19 +78,35 @@ def test_a_new_model_is_in_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_of_ones_own_is_run_by_default() -> None:
-    """And nothing else, unless it is asked for; own recipes are run with what is usual."""
+    """And nothing else, unless it is asked for; own recipes are run with what is usual, where a model names none."""
+    mine = replace(MODELS["conv"], name="mine", recipes=None)
+    trained = replace(mine, name="trained", build=None, train=None, file="net.keras")
     user_defined = Catalog(
-        models={"mine": replace(MODELS["conv"], name="mine")},
+        models={"mine": mine, "trained": trained, "few": replace(mine, name="few", recipes=("qat",))},
         recipes={"slow": replace(RECIPES["qat"], name="slow")},
         datasets={"data": replace(DATASETS["mnist"], name="data")},
     )
     catalog = BUILTIN.joined(user_defined)
     selection = select(catalog)
     assert selection.requested.dataset == "data"
-    usual = ["baseline", "qat", "qat-4", "prune-0.8", "cluster-8", "slow"]
-    assert [one.id for one in selection.experiments] == [f"mine_{recipe}_s0" for recipe in usual]
+    usual = ["baseline", "qat", "prune-0.8", "cluster-8"]
+    assert [one.id for one in selection.experiments] == [
+        *(f"mine_{recipe}_s0" for recipe in (*usual, "slow")),
+        # Its baseline is not trained further, but all else is.
+        *(f"trained_{recipe}_s0" for recipe in ("baseline", "finetune", *usual[1:], "slow")),
+        "few_qat_s0",  # what it names, and nothing else
+    ]
     requested = select(catalog, dataset="mnist", models=["dscnn"], recipes=["slow"])
     assert [one.id for one in requested.experiments] == ["dscnn_slow_s0"]
+
+
+def test_models_of_another_shape_are_named() -> None:
+    """Nothing is dropped silently: a catalogue may have models for several datasets."""
+    mine = replace(MODELS["conv"], name="mine")
+    user_defined = Catalog(models={"mine": mine, "sensor": replace(mine, name="sensor", input_shape=(64, 3))})
+    selection = select(BUILTIN.joined(user_defined))
+    assert selection.left_out == {"sensor": "takes 64x3; this run is mnist, 28x28x1"}
+    assert not select(BUILTIN.joined(user_defined), models=["mine"]).left_out
 
 
 def test_two_experiments_never_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,6 +250,39 @@ def test_files_at_one_point_share_a_label() -> None:
     assert [text.get_text() for text in axes.texts] == ["a int4, a mixed"]
 
 
+def test_a_smoke_run_says_first_that_it_is_one(
+    run_json: dict[str, Any], write_run: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its numbers are no basis for a choice, and look like any others."""
+    run_json["optsuite"]["profile"] = "smoke"
+    path = str(write_run(run_json))
+    for command in (["recommend", path], ["compare", path, path]):
+        assert main(command) == 0
+        assert capsys.readouterr().out.startswith("This is a run of the smoke profile")
+    assert main(["report", path, "--out", str(tmp_path / "out")]) == 0
+    assert "# optsuite report\n\n**This is a run of the smoke profile" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_report_speaks_of_this_run(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """Of its data, and not of MNIST."""
+    run_json["optsuite"]["requested"]["dataset"] = "sensor"
+    report.write(reader.read(write_run(run_json)), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| data | sensor: 100 validation and 100 test inputs |" in text
+    assert "mnist" not in text.lower()
+
+
+def test_gains_of_training_alone_are_shown(run_json: dict[str, Any], write_run: Write) -> None:
+    """The drop against the same model, fine-tuned and not transformed: of a trained model the baseline is not."""
+    run_json["optsuite"]["built"].append(built("conv", "finetune", wrong=[0]))
+    (line,) = [
+        line
+        for line in tables.recipes(reader.read(write_run(run_json))).to_dict("records")
+        if line["recipe"] == "conv_qat"
+    ]
+    assert (line["drop"], line["finetune_drop"]) == (pytest.approx(0.02), pytest.approx(0.01))
+
+
 def test_hostile_names_stay_in_their_cell(run_json: dict[str, Any], write_run: Write) -> None:
     """A pipe would open a column of its own."""
     run_json["optsuite"]["built"][0]["recipe"] = "a|b"

@@ -160,3 +160,12 @@ def test_a_store_that_can_not_be_made_is_one_clear_error(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(OptsuiteError, match="can't be written"), Store(tmp_path / "file", print).building():
         pass
+
+
+def test_git_ignores_a_new_store(tmp_path: Path) -> None:
+    """498 files were staged by `git add --all`; a folder that was there may be the user's repository."""
+    Store(tmp_path / "new", print).put("a" * 64, {"file": b""})
+    assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "old").mkdir()
+    Store(tmp_path / "old", print).put("a" * 64, {"file": b""})
+    assert not (tmp_path / "old" / ".gitignore").exists()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TextIO
 
 from optsuite.build import running
 from optsuite.build.examiner import StoredFile
-from optsuite.build.graph import step_of
+from optsuite.build.graph import rehearsals, step_of
 from optsuite.build.model_step import ModelStep
-from optsuite.build.running import BUILDING, OpenWorkers
+from optsuite.build.running import BUILDING, TRYING, OpenWorkers
 from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
 from optsuite.errors import OptsuiteError, UnavailableError
@@ -31,7 +31,10 @@ class Builder:
         self._profile = selection.profile
         self._store = store
         self._log = log
+        self._requested = selection.requested.recipes
         self._failures: dict[str, str] = {}
+        self._unfit: dict[str, str] = {}
+        """The id of an experiment whose recipe can't transform its model -> why."""
         self._steps: dict[tuple[str, str], ModelStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
 
@@ -41,11 +44,46 @@ class Builder:
             raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
         return [step for _, step in self._needed(rows)]
 
+    def rehearse(self, rows: Sequence[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
+        """Try, before anything is trained, whether recipes can transform the user's models.
+
+        That what optsuite brings fits together is known.
+
+        Raises:
+            OptsuiteError: One of them was requested by name.
+
+        """
+        user = self._catalog.user_defined
+        if user is None or builder_versions() is None:
+            return
+        of_user = {one.id: one for one, _ in rows if one.model.name in user.models or one.recipe.name in user.recipes}
+        steps = {id: rehearsals(one, self._profile) for id, one in of_user.items()}
+        running.run(
+            [one for some in steps.values() for one in some], self._store, TRYING, open_workers, stream, self._log
+        )
+        for id, tried in steps.items():
+            reasons = [
+                artifact[ABSENT].decode() for one in tried if ABSENT in (artifact := self._store.get(one.key) or {})
+            ]
+            if not reasons:
+                continue
+            if of_user[id].recipe.name in self._requested:
+                raise OptsuiteError(f"{id} can't be built: {reasons[0]}")
+            self._unfit[id] = reasons[0]
+            self._log(f"absent: {id}: {reasons[0]}")
+
     def build(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
-        """Build what is missing in the store: `rows`, their Keras models and their baselines."""
+        """Build what is missing in the store: `rows`, their Keras models and their baselines.
+
+        Raises:
+            OptsuiteError: As `rehearse` raises it.
+
+        """
         if builder_versions() is None:
             self._log(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
             return
+        rows = list(rows)
+        self.rehearse(rows, open_workers, stream)
         needed = self._needed(rows)
         steps = [step for _, step in needed]
         self._failures |= running.run(steps, self._store, BUILDING, open_workers, stream, self._log)
@@ -55,6 +93,8 @@ class Builder:
         """Return the rows and their references, each once, with the step that makes it."""
         needed: dict[tuple[str, str], tuple[Candidate, ModelStep]] = {}
         for experiment, variant in rows:
+            if experiment.id in self._unfit:
+                continue
             for candidate in (
                 Candidate(baseline(experiment), KERAS),
                 Candidate(experiment, KERAS),
@@ -122,6 +162,8 @@ class Builder:
             OptsuiteError: It could not be built, or is not in the store.
 
         """
+        if experiment.id in self._unfit:
+            raise UnavailableError(self._unfit[experiment.id])
         key = self.key(experiment, variant)
         artifact = None if key is None else self._store.get(key)
         if artifact is None:

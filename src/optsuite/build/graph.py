@@ -9,11 +9,13 @@ from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.selection import baseline
 from optsuite.files import File
 from optsuite.spec.experiment import Candidate, Experiment, Profile
+from optsuite.spec.model import Schedule
 from optsuite.spec.names import pick
 from optsuite.spec.stage import Conversion, Stage, Teacher
 from optsuite.spec.variant import Variant
 from optsuite.stages.load import Load
-from optsuite.stages.train import Train
+from optsuite.stages.rehearsal import Rehearsal
+from optsuite.stages.train import FirstStage, Train
 
 
 def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog: Catalog) -> ModelStep:
@@ -33,6 +35,21 @@ def step_of(experiment: Experiment, variant: Variant, profile: Profile, catalog:
     return last if conversion is None else _conversion_step(conversion, variant.name, last, catalog)
 
 
+def rehearsals(experiment: Experiment, profile: Profile) -> list[ModelStep]:
+    """Return the steps that try whether the stages of an experiment's recipe can transform its model, for any seed."""
+    first = _first_step(replace(experiment, seed=0), profile)
+    return [
+        replace(
+            first,
+            actions=(f"trying {stage.name}",),
+            action=Rehearsal(first=_first_stage(experiment), stage=stage),
+            schedule=_schedule(experiment, stage),
+        )
+        for stage in experiment.recipe.stages
+        if type(stage).wrap is not Stage.wrap
+    ]
+
+
 def _conversion_step(conversion: Conversion, name: str, model: ModelStep, catalog: Catalog) -> ModelStep:
     """The step of a conversion, on that of the model or of the conversion that it starts from."""
     start, parent = conversion.start(), model
@@ -44,8 +61,7 @@ def _conversion_step(conversion: Conversion, name: str, model: ModelStep, catalo
 
 def _first_step(experiment: Experiment, profile: Profile) -> ModelStep:
     """The step that trains the experiment's model, or loads it from its file."""
-    model = experiment.model
-    action = Train(build=model.build) if model.build else Load(file=File.of(model.file or ""))
+    model, action = experiment.model, _first_stage(experiment)
     return ModelStep(
         model=model.name,
         actions=(action.name,),
@@ -56,6 +72,11 @@ def _first_step(experiment: Experiment, profile: Profile) -> ModelStep:
         schedule=model.train,
         trust=model.trust,
     )
+
+
+def _first_stage(experiment: Experiment) -> FirstStage:
+    model = experiment.model
+    return Train(build=model.build) if model.build else Load(file=File.of(model.file or ""))
 
 
 def _stage_step(
@@ -70,9 +91,13 @@ def _stage_step(
         parent,
         actions=(*parent.actions, f"{stage.name}{kept}"),
         action=stage,
-        schedule=experiment.model.stages.get(stage.name, experiment.model.finetune),
+        schedule=_schedule(experiment, stage),
         inputs=tuple(inputs),
     )
+
+
+def _schedule(experiment: Experiment, stage: Stage) -> Schedule:
+    return experiment.model.stages.get(stage.name, experiment.model.finetune)
 
 
 def _teacher_step(teacher: Teacher, experiment: Experiment, profile: Profile, catalog: Catalog) -> ModelStep:

@@ -30,6 +30,7 @@ class Doing:
 
 BUILDING = Doing("building", "built")
 EXAMINING = Doing("examining", "examined")
+TRYING = Doing("trying", "tried")
 
 
 def local_workers(jobs: int, steps: Collection[Step], log: Path) -> LocalWorkers:

@@ -19,6 +19,7 @@ from optsuite.spec.variant import Variant
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.convert import Convert
 from optsuite.stages.distill import Distill
+from optsuite.stages.finetune import Finetune
 from optsuite.stages.mixed import Mixed
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
@@ -34,6 +35,7 @@ __all__ = [
     "ExaminationTask",
     "Figure",
     "Findings",
+    "Finetune",
     "Invariant",
     "MeanAbsoluteError",
     "Metric",

@@ -6,6 +6,7 @@ from optsuite.spec.names import by_name
 from optsuite.spec.recipe import Recipe
 from optsuite.stages.cluster import Cluster
 from optsuite.stages.distill import Distill
+from optsuite.stages.finetune import Finetune
 from optsuite.stages.prune import Prune
 from optsuite.stages.qat import QAT
 
@@ -32,8 +33,15 @@ _KD = Distill(teacher="conv")
 BASELINE = Recipe(name="baseline", stages=(), budget=0.0)
 """The recipe without stages: what the accuracy drop of every other recipe is measured against."""
 
+FINETUNE = Recipe(name="finetune", stages=(Finetune(),))
+"""The control of a trained model's recipes: they train it further, its baseline does not."""
+
+USUAL = ("baseline", "qat", "prune-0.8", "cluster-8")
+"""What is run of a model that names no recipes, beside the user's own recipes."""
+
 RECIPES = by_name(
     BASELINE,
+    FINETUNE,
     Recipe(name="qat", stages=(QAT(),)),
     Recipe(name="qat-4", stages=(QAT(bits=4),)),
     Recipe(name="prune-0.8", stages=(_PRUNE,)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.profiles import PROFILES
-from optsuite.catalog.recipes import BASELINE
+from optsuite.catalog.recipes import BASELINE, FINETUNE, USUAL
 from optsuite.errors import OptsuiteError
 from optsuite.examine import target
 from optsuite.examine.examination import Examination
@@ -22,8 +22,17 @@ from optsuite.spec.names import pick
 from optsuite.spec.recipe import Recipe
 from optsuite.spec.variant import Variant
 
+
+def _default(catalog: Catalog, model: Model) -> Sequence[str]:
+    """The recipes that a model names; else the usual ones, the control of a trained model, and the user's."""
+    if model.recipes is not None:
+        return model.recipes
+    own = catalog.user_defined.recipes if catalog.user_defined else {}
+    return (*USUAL, *([FINETUNE.name] if model.file else []), *own)
+
+
 MATRICES: dict[str, Callable[[Catalog, Model], Sequence[str]]] = {
-    "default": lambda catalog, model: model.recipes,
+    "default": _default,
     "all": lambda catalog, model: tuple(catalog.recipes),
 }
 """The recipes of a model where none are requested, by the name of the matrix."""
@@ -41,6 +50,7 @@ class Selection:
         variants: The variants, in the order of reports.
         targets: The targets that files are examined for.
         unsupported: The ids of experiments that were requested but do not fit, and why.
+        left_out: The names of models that would run by default but do not take the dataset, and why.
 
     """
 
@@ -51,6 +61,7 @@ class Selection:
     variants: tuple[Variant, ...]
     targets: tuple[Target, ...] = ()
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def examinations(self) -> list[Examination[Any]]:
         """Return the examinations of every file, those of the targets last."""
@@ -84,7 +95,7 @@ def select(
 
     By default it is the first dataset, all models that take it, the recipes of the matrix, all variants and all
     targets but those on request; "none" is no target. Where the user has datasets, models or targets, the default is
-    those, and the user's recipes are run too.
+    those.
 
     Raises:
         OptsuiteError: A name is unknown, or the selection leaves nothing to run.
@@ -94,13 +105,17 @@ def select(
     user = catalog.user_defined or Catalog()
     data = pick(catalog.datasets, [dataset or next(iter(user.datasets or catalog.datasets))], "dataset")[0]
     (planned,) = pick(MATRICES, [matrix], "matrix")
-    by_default = [
-        name for name, model in (user.models or catalog.models).items() if model.input_shape == data.input_shape
-    ]
+    usual = (user.models or catalog.models).items()
+    by_default = [name for name, model in usual if model.input_shape == data.input_shape]
+    left_out = {
+        name: f"takes {_shape(model.input_shape)}; this run is {data.name}, {_shape(data.input_shape)}"
+        for name, model in usual
+        if not models and name not in by_default
+    }
     found: list[Experiment] = []
     unsupported: dict[str, str] = {}
     for model in pick(catalog.models, models or by_default, "model"):
-        for recipe in pick(catalog.recipes, recipes or [*planned(catalog, model), *user.recipes], "recipe"):
+        for recipe in pick(catalog.recipes, recipes or planned(catalog, model), "recipe"):
             experiments = [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
             if reason := misfit(catalog, data, model, recipe):
                 unsupported |= {experiment.id: reason for experiment in experiments}
@@ -122,6 +137,7 @@ def select(
         variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
         targets=tuple(pick_targets(catalog, targets)),
         unsupported=unsupported,
+        left_out=left_out,
     )
     if not any(selection.rows()):
         absences = [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
@@ -157,6 +173,10 @@ def _check_names(catalog: Catalog) -> None:
                     f"model {other[0]} with recipe {other[1]} and model {model} with recipe {recipe} are both called "
                     f"{model}_{recipe}; expected names that can be told apart: rename a model"
                 )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def misfit(catalog: Catalog, dataset: Dataset, model: Model, recipe: Recipe) -> str:

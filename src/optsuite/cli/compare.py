@@ -54,7 +54,7 @@ def command(
     from optsuite.judge.history import before_and_after
     from optsuite.judge.pairs import ComparedRun
     from optsuite.measure.side_by_side import side_by_side
-    from optsuite.report import verdicts
+    from optsuite.report import smoke, verdicts
     from optsuite.results.reader import read
 
     _check_outputs([markdown_path, json_path], inputs=[reference_path, new_path, spread_path])
@@ -66,6 +66,8 @@ def command(
     spread = ComparedRun.of(read(spread_path)) if spread_path else None
     judged = compare(ComparedRun.of(reference), ComparedRun.of(new), tolerances, retime, spread)
     volumes = before_and_after(reference, new, judged)
+    if warning := smoke.warning(new) or smoke.warning(reference):
+        print(f"{warning}\n")
     print(verdicts.text(judged, volumes, tolerances, everything=everything))
     if markdown_path:
         text = verdicts.markdown(judged, volumes, tolerances, everything=everything)

@@ -87,8 +87,11 @@ def command(
         limits = place.add(limits, most)
     rows = candidates(run, None if variants is None else variants.split(","))
     choice = choose(rows, limits, prefer, place)
+    from optsuite.report import smoke
     from optsuite.report.choice import text
 
+    if warning := smoke.warning(run):
+        print(f"{warning}\n")
     print(text(choice, everything=everything))
     return 0 if choice.ranked else 1
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from optsuite.errors import OptsuiteError
-from optsuite.judge.paired_exact import certain_p, swapped
+from optsuite.judge.paired_exact import certain_p, p_worse_than, swapped
 from optsuite.judge.paired_exact import p_worse as exact_p_worse
 from optsuite.results.answers import Answers
 from optsuite.spec.metric import WORST
@@ -49,8 +49,8 @@ class AccuracyDrop(ABC):
         """Two-sided p of no difference."""
 
     @abstractmethod
-    def p_worse(self) -> float:
-        """One-sided p: how likely it would be that as much is lost, or more."""
+    def p_worse(self, than: float = 0.0) -> float:
+        """One-sided p: how likely it would be that as much is lost, or more, were the true drop no more than `than`."""
 
     @abstractmethod
     def p_better(self) -> float:
@@ -101,9 +101,16 @@ class BinaryDrop(AccuracyDrop):
         chances, sums = swapped(self.nets)
         return float(min(1.0, chances[abs(sums) >= abs(self.lost - self.gained)].sum()))
 
-    def p_worse(self) -> float:
-        """One-sided exact p, by the same test: how many ways lose as much as was lost, or more."""
-        return exact_p_worse(self.nets)
+    def p_worse(self, than: float = 0.0) -> float:
+        """One-sided exact p: by the same test, how many ways lose as much as was lost, or more.
+
+        For a true drop over 0 see `paired_exact.p_worse_than`, which is for one seed.
+        """
+        if than == 0:
+            return exact_p_worse(self.nets)
+        if self.count != self.images:
+            raise OptsuiteError(f"expected answers of one seed, got those of {self.count // self.images}")
+        return p_worse_than(self.lost, self.gained, self.images, than)
 
     def p_better(self) -> float:
         """One-sided exact p: how many ways gain as much as was gained, or more."""
@@ -162,20 +169,20 @@ class GradedDrop(AccuracyDrop):
     def p_value(self) -> float:
         return self._p("two-sided")
 
-    def p_worse(self) -> float:
-        return self._p("greater")
+    def p_worse(self, than: float = 0.0) -> float:
+        return self._p("greater", than)
 
     def p_better(self) -> float:
         return self._p("less")
 
-    def _p(self, alternative: Literal["two-sided", "greater", "less"]) -> float:
+    def _p(self, alternative: Literal["two-sided", "greater", "less"], drop: float = 0.0) -> float:
         from scipy.stats import ttest_1samp
 
         if self.not_finite:  # more answers that are no number are certainly worse, fewer are certainly better
             return certain_p(self.not_finite, alternative)
         if not self._error:  # all images differ by the same: by nothing, or by what chance does not do
-            return certain_p(self.value, alternative)
-        return float(ttest_1samp(self.lost_by, 0.0, alternative=alternative).pvalue)
+            return certain_p(self.value - drop, alternative)
+        return float(ttest_1samp(self.lost_by, drop, alternative=alternative).pvalue)
 
     @property
     def _error(self) -> float:

@@ -78,7 +78,7 @@ class Judgement:
         """The reason of the verdict, in words."""
         words = [self.detail]
         if self.p is not None:
-            words.append(f"95 % interval {self.low:.4f} to {self.high:.4f}, p {self.p:.2g}")
+            words.append(f"95 % interval {self.low:.4f} to {self.high:.4f}, adjusted p {self.p:.2g}")
         if self.may_be_chance:
             words.append("over the tolerance, but may be chance")
         if self.detectable is not None and self.verdict is not Verdict.IMPROVED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TextIO
 
@@ -58,14 +58,8 @@ class Suite:
         self._log = log
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
         self._splits: dict[str, Split] = {}
-        self._examiner = Examiner(
-            selection.examinations(),
-            selection.experiments[0].dataset,
-            selection.profile,
-            self.split,
-            store,
-            log,
-        )
+        data = selection.experiments[0].dataset
+        self._examiner = Examiner(selection.examinations(), data, selection.profile, self.split, store, log)
         self._found: dict[tuple[str, str], tuple[StoredFile, FileFindings]] = {}
         self._load = host.load()
         self._build_s = self._examine_s = 0.0
@@ -105,8 +99,9 @@ class Suite:
                 found.setdefault(one.absent, []).append(one.target)
         return found
 
-    def plan(self, rows: Iterable[Candidate]) -> Plan:
+    def plan(self, rows: Sequence[Candidate], open_workers: OpenWorkers, stream: TextIO) -> Plan:
         """Return what `prepare` would do, and how long it may take; OptsuiteError without TensorFlow."""
+        self.artifacts.rehearse(rows, open_workers, stream)
         candidates = dict.fromkeys((one.id, variant.name) for one, variant in rows if variant.convert is not None)
         files = self._files(rows)
         return plan_build(

@@ -34,6 +34,7 @@ def summary(run: Run) -> dict[str, str]:
         "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
         "measured rows": str(len(run.rows)),
         "profile": header.profile,
+        "data": _data(run),
         "metric": header.metric if header.metric == "accuracy" else f"{header.metric}, which is called accuracy below",
         "date": run.date,
         "commit": run.commit,
@@ -47,6 +48,15 @@ def summary(run: Run) -> dict[str, str]:
         "time": f"{header.build_s:.0f} s building, {header.examine_s:.0f} s examining, "
         f"{header.measure_s:.0f} s measuring",
     }
+
+
+def _data(run: Run) -> str:
+    """The dataset, and how many inputs its splits have; files from elsewhere are of no experiment."""
+    dataset = run.header.requested.dataset
+    if not run.rows:
+        return dataset
+    measured = run.rows[0].measured
+    return f"{dataset}: {measured.validation.count:,} validation and {measured.test.count:,} test inputs"
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from optsuite.judge import budgets
 from optsuite.judge.accuracy import pooled
 from optsuite.judge.pareto import frontier as pareto_frontier
 from optsuite.report import escape
@@ -87,6 +88,8 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
     files = [(before.measured.test, after.measured.test) for before, after in rows if before and after]
     drop_of_files = pooled(files) if len(files) == len(pairs) else None
     built = pairs[0][1]
+    controls = [(control, one) for _, one in pairs if (control := run.sibling(one, "finetune")) and control is not one]
+    against_control = pooled([(control.answers, one.answers) for control, one in controls]) if controls else None
     return {
         "recipe": name,
         "seeds": len(pairs),
@@ -94,6 +97,9 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
         "test_acc": drop.candidate,
         "drop": drop.value,
         "p": drop.p_value(),
+        **(
+            {"finetune_drop": against_control.value, "finetune_p": against_control.p_value()} if against_control else {}
+        ),
         "budget": built.budget,
         "newly_wrong": drop.lost,
         "newly_correct": drop.gained,
@@ -102,6 +108,24 @@ def _recipe(run: Run, name: str, pairs: list[tuple[Built, Built]]) -> dict[str, 
         "sparsity_est": sum(one.sparsity for _, one in pairs) / len(pairs),
         "prunable": built.prunable,
     }
+
+
+def over_budget(run: Run) -> pd.DataFrame:
+    """Return what is over its budget, with the verdict of its gate."""
+    return pd.DataFrame(
+        [
+            {
+                "exp_id": built.id,
+                "what": judged.what,
+                "drop": judged.drop.value,
+                "budget": judged.budget,
+                "newly_wrong": judged.drop.lost,
+                "newly_correct": judged.drop.gained,
+                "verdict": "violated" if judged.violated else "may be chance",
+            }
+            for built, judged in budgets.over(run)
+        ]
+    )
 
 
 def files(results: pd.DataFrame) -> pd.DataFrame:

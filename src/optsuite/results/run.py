@@ -79,7 +79,9 @@ class Run:
 
     def baseline(self, built: Built) -> Built | None:
         """Return the baseline of the same dataset, model and seed."""
-        same = (built.dataset, built.model, built.seed)
-        return next(
-            (b for b in self.header.built if b.recipe == "baseline" and (b.dataset, b.model, b.seed) == same), None
-        )
+        return self.sibling(built, "baseline")
+
+    def sibling(self, built: Built, recipe: str) -> Built | None:
+        """Return the experiment of another recipe with the same dataset, model and seed."""
+        wanted = (built.dataset, built.model, built.seed, recipe)
+        return next((b for b in self.header.built if (b.dataset, b.model, b.seed, b.recipe) == wanted), None)

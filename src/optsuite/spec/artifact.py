@@ -26,6 +26,8 @@ ABSENT = "absent.txt"
 """Why an examination finds nothing of a .tflite file, or why a conversion makes none of a model."""
 LAYERS = "layers.json"
 """What a conversion chose for each layer: a list of `results.layer_bits.LayerBits`."""
+REHEARSED = "rehearsed"
+"""An empty file: a stage can transform a model."""
 IMPORTED = "imported"
 """An empty file: it marks an artifact that was imported from a bundle, not built here."""
 

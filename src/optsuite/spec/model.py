@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.data import check_input_shape
+from optsuite.spec.settings import check_setting, is_integer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,9 @@ class Schedule:
         l1: The mean magnitude of each kernel, times `l1`, is added to the loss. It concentrates a kernel in few large
             weights, which are those that pruning leaves.
 
+    Raises:
+        OptsuiteError: A setting is out of its range.
+
     """
 
     epochs: int
@@ -34,6 +39,16 @@ class Schedule:
     shift_pixels: int = 0
     turn_degrees: float = 0.0
     l1: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what would fail in the midst of a training, or train nothing."""
+        for name, least in {"epochs": 1, "batch": 1, "shift_pixels": 0}.items():
+            valid = functools.partial(is_integer, least=least)
+            check_setting("Schedule", name, getattr(self, name), f"an integer of at least {least}", valid)
+        check_setting("Schedule", "peak_lr", self.peak_lr, "over 0", lambda value: value > 0)
+        check_setting("Schedule", "warmup", self.warmup, "from 0 to 1", lambda value: 0 <= value <= 1)
+        for name in ("turn_degrees", "l1"):
+            check_setting("Schedule", name, getattr(self, name), "at least 0", lambda value: value >= 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +68,8 @@ class Model:
         train: How to train what `build` returns.
         finetune: How stages train the model.
         stages: Replaces `finetune` for the stages that it names, by the name of their module, such as "prune".
-        recipes: The names of the recipes that are run where none are requested.
+        recipes: The names of the recipes that are run where none are requested. None is "baseline", "qat", "prune-0.8",
+            "cluster-8" and every recipe of the user's catalogue; for a trained model "finetune" too.
         trust: Whether the model, and what is built from it on this machine, may have layers that run any code, such as
             `Lambda`. A SavedModel always needs it. It never covers what `optsuite store import` brought.
 
@@ -69,7 +85,7 @@ class Model:
     train: Schedule | None = None
     finetune: Schedule
     stages: Mapping[str, Schedule] = field(default_factory=dict)
-    recipes: tuple[str, ...] = ("baseline", "qat", "prune-0.8", "cluster-8")
+    recipes: tuple[str, ...] | None = None
     trust: bool = False
 
     def __post_init__(self) -> None:

@@ -62,6 +62,17 @@ class Stage(Action, ABC):
         """The fewest bits that fake-quantisation gives any weights from here on; None for a stage without it."""
         return None
 
+    def wrap(self, model: Any, task: Task) -> Any:
+        """Return the model as the stage fits it, with wrappers; by default as it is.
+
+        Before anything is trained this is tried on a new model, to know whether the stage can transform it.
+
+        Raises:
+            OptsuiteError: It can't, and why.
+
+        """
+        return model
+
     @abstractmethod
     def apply(self, model: Any, task: Task) -> Any:
         """Transform a model, and fit it.

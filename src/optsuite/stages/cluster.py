@@ -11,6 +11,7 @@ import numpy as np
 from optsuite.errors import OptsuiteError
 from optsuite.spec.invariant import Invariant, InvariantName
 from optsuite.spec.layers import by_layer
+from optsuite.spec.settings import check_setting, is_integer
 from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
 from optsuite.stages.fit import fit
@@ -27,7 +28,7 @@ class Cluster(Stage):
         preserve: The invariants to preserve; with "sparsity" one of the values is zero, and every zero stays.
 
     Raises:
-        OptsuiteError: A kernel has fewer weights than `clusters`.
+        OptsuiteError: `clusters` is no integer of at least 2, or a kernel has fewer weights than that.
 
     """
 
@@ -37,7 +38,13 @@ class Cluster(Stage):
 
     guarantees = ("clusters",)
 
-    def apply(self, model: Any, task: Task) -> Any:
+    def __post_init__(self) -> None:
+        """Refuse what TFMOT would refuse after the training."""
+        check_setting(
+            "Cluster", "clusters", self.clusters, "an integer of at least 2", lambda value: is_integer(value, 2)
+        )
+
+    def wrap(self, model: Any, task: Task) -> Any:
         from optsuite.keras import cluster_weights, dense_kernels, keras, tfmot
 
         kernels = {layer.name: (layer, kernel.numpy()) for layer, kernel in dense_kernels(model)}
@@ -55,7 +62,8 @@ class Cluster(Stage):
                     f"{number} clusters; leave it out (`skip`), or leave this recipe out of the model's `recipes`"
                 )
         clustering = tfmot.clustering.keras
-        wrapped = keras.models.clone_model(
+        task.invariants = {name: Invariant(clusters=number) for name, number in numbers.items()}
+        return keras.models.clone_model(
             model,
             clone_function=lambda layer: (
                 cluster_weights(
@@ -68,9 +76,13 @@ class Cluster(Stage):
                 else layer
             ),
         )
-        task.invariants = {name: Invariant(clusters=number) for name, number in numbers.items()}
+
+    def apply(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import tfmot
+
+        wrapped = self.wrap(model, task)
         fit(wrapped, task)
-        return clustering.strip_clustering(wrapped)
+        return tfmot.clustering.keras.strip_clustering(wrapped)
 
     def _too_few(self, weights: np.ndarray, clusters: int) -> bool:
         """Whether TFMOT would draw more centroids than there are weights; where zeros stay, it draws for each sign."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import INFO, LOGITS, Artifact, pack_arrays, unpack_arrays
+from optsuite.spec.settings import check_setting, is_integer
 from optsuite.spec.stage import Conversion, Stage, Teacher
 from optsuite.spec.task import Task
 from optsuite.stages.fit import Copies, fit
@@ -65,6 +66,9 @@ class Distill(Stage):
         copies: How many copies of each training image the teacher answers, the clean one included.
         pixels: The most that a copy is shifted, in pixels.
 
+    Raises:
+        OptsuiteError: A setting is out of its range.
+
     """
 
     teacher: str
@@ -74,6 +78,13 @@ class Distill(Stage):
     weight: float = 0.7
     copies: int = 5
     pixels: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what would fail after the teacher was trained."""
+        check_setting("Distill", "temperature", self.temperature, "over 0", lambda value: value > 0)
+        check_setting("Distill", "weight", self.weight, "from 0 to 1", lambda value: 0 <= value <= 1)
+        check_setting("Distill", "copies", self.copies, "an integer of at least 1", lambda value: is_integer(value, 1))
+        check_setting("Distill", "pixels", self.pixels, "an integer of at least 0", lambda value: is_integer(value, 0))
 
     def teacher_of(self) -> Teacher:
         return Teacher(model=self.teacher, answers=TeacherLogits(copies=self.copies, pixels=self.pixels))

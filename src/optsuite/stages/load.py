@@ -17,10 +17,9 @@ import numpy as np
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.files import File
 from optsuite.keras_config import SAME_IN_BOTH
-from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
 from optsuite.stages.keras3 import OPERATIONS, translated, untranslated
-from optsuite.stages.train import check
+from optsuite.stages.train import FirstStage, check
 
 _TRIALS = 32
 _TOLERANCE = 1e-4
@@ -28,13 +27,16 @@ _TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Load(Stage):
+class Load(FirstStage):
     """Take the model out of its file, uncompiled."""
 
     packages = ("keras",)
     file: File
 
     def apply(self, model: Any, task: Task) -> Any:
+        return self.new(task)
+
+    def new(self, task: Task) -> Any:
         from optsuite.keras import keras
 
         path = Path(self.file.path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from optsuite.spec.invariant import Invariant
 from optsuite.spec.layers import by_layer
+from optsuite.spec.settings import check_setting
 from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
 from optsuite.stages.fit import fit, total_steps
@@ -27,6 +28,9 @@ class Prune(Stage):
         skip: Patterns of the names of layers that are not pruned.
         ramp: The share of the training steps over which the sparsity rises, a fraction.
 
+    Raises:
+        OptsuiteError: The sparsity or the ramp is out of its range.
+
     """
 
     sparsity: Fraction | Mapping[str, Fraction]
@@ -35,7 +39,12 @@ class Prune(Stage):
 
     guarantees = ("sparsity",)
 
-    def apply(self, model: Any, task: Task) -> Any:
+    def __post_init__(self) -> None:
+        """Refuse what TFMOT would refuse after the training."""
+        check_setting("Prune", "sparsity", self.sparsity, "from 0 to less than 1", lambda value: 0 <= value < 1)
+        check_setting("Prune", "ramp", self.ramp, "from 0 to 1", lambda value: 0 <= value <= 1)
+
+    def wrap(self, model: Any, task: Task) -> Any:
         from optsuite.keras import dense_kernels, keras, tfmot
 
         pruning = tfmot.sparsity.keras
@@ -54,7 +63,8 @@ class Prune(Stage):
                 frequency=frequency,
             )
 
-        wrapped = keras.models.clone_model(
+        task.invariants = {name: Invariant(sparsity=sparsity) for name, sparsity in sparsities.items()}
+        return keras.models.clone_model(
             model,
             clone_function=lambda layer: (
                 pruning.prune_low_magnitude(layer, pruning_schedule=schedule(sparsities[layer.name]))
@@ -62,6 +72,11 @@ class Prune(Stage):
                 else layer
             ),
         )
-        task.invariants = {name: Invariant(sparsity=sparsity) for name, sparsity in sparsities.items()}
+
+    def apply(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import tfmot
+
+        pruning = tfmot.sparsity.keras
+        wrapped = self.wrap(model, task)
         fit(wrapped, task, callbacks=[pruning.UpdatePruningStep()])
         return pruning.strip_pruning(wrapped)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from optsuite.errors import OptsuiteError
 from optsuite.spec.invariant import InvariantName
 from optsuite.spec.layers import by_layer, matching
+from optsuite.spec.settings import check_setting
 from optsuite.spec.stage import Stage
 from optsuite.spec.task import Task
 from optsuite.stages.fit import fit
@@ -42,8 +43,7 @@ class QAT(Stage):
 
     def __post_init__(self) -> None:
         """Refuse bits that there is no scheme for."""
-        if unknown := self._all_bits - {4, 8}:
-            raise OptsuiteError(f"QAT: expected bits to be 4 or 8, got {', '.join(map(str, sorted(unknown)))}")
+        check_setting("QAT", "bits", self.bits, "4 or 8", lambda value: value in (4, 8))
         if self.preserve and self.quantized_bits < 8:
             raise OptsuiteError(f"QAT: expected bits to be 8 with preserve, got {self.quantized_bits}")
 
@@ -55,18 +55,23 @@ class QAT(Stage):
     def quantized_bits(self) -> int:
         return min(self._all_bits)
 
-    def apply(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import cluster_utils, tfmot
+    def wrap(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import tfmot
 
         try:
             with corrected():
-                quantized = tfmot.quantization.keras.quantize_apply(self._annotated(model), *self._scheme(model))
+                return tfmot.quantization.keras.quantize_apply(self._annotated(model), *self._scheme(model))
         except (RuntimeError, ValueError) as error:  # TFMOT's error for a layer that it does not know
             reason = str(error).partition(" You can")[0].rstrip(".")  # what follows is about TFMOT's API
             raise OptsuiteError(
                 f"TFMOT can't quantise this model: {reason}; leave the layer out (`skip`), or leave this recipe out of "
                 "the model's `recipes`"
             ) from error
+
+    def apply(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import cluster_utils
+
+        quantized = self.wrap(model, task)
         fit(quantized, task)
         return cluster_utils.strip_clustering_cqat(quantized) if "clusters" in self.preserve else quantized
 

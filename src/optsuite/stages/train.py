@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +16,27 @@ from optsuite.spec.task import Task
 from optsuite.stages.fit import fit
 
 
+class FirstStage(Stage):
+    """The first stage of a recipe, which makes its model of nothing."""
+
+    @abstractmethod
+    def new(self, task: Task) -> Any:
+        """Return the model, not trained here, and checked; OptsuiteError for a model that stages can't work on."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Train(Stage):
+class Train(FirstStage):
     """Train the model that `build` returns."""
 
     build: Callable[[], Any]
 
-    def apply(self, model: Any, task: Task) -> Any:
+    def new(self, task: Task) -> Any:
         model = self.build()
         check(model, task)
+        return model
+
+    def apply(self, model: Any, task: Task) -> Any:
+        model = self.new(task)
         fit(model, task)
         return model
 

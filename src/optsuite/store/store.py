@@ -113,9 +113,16 @@ class Store:
                         shutil.rmtree(folder)
         return len(gone), freed
 
+    def _create(self) -> None:
+        """Make the folder, which git ignores; one that was there may be the user's, and is left as it is."""
+        if not self.root.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / ".gitignore").write_text("*\n")
+
     def put(self, key: str, artifact: Artifact) -> None:
         """Store an artifact, whole or not at all."""
         with self._writing():
+            self._create()
             self._put(key, artifact)
 
     def put_all(self, artifacts: Mapping[str, Artifact], index: Mapping[PurePath, str]) -> None:
@@ -187,7 +194,7 @@ class Store:
     def building(self) -> Iterator[None]:
         """Held by whoever builds, so that two runs on one store build each step once; a dead holder holds nothing."""
         with self._writing():
-            self.root.mkdir(parents=True, exist_ok=True)
+            self._create()
             lock = filelock.FileLock(self.root / "build.lock")
             try:
                 lock.acquire(timeout=0)
