@@ -144,10 +144,12 @@ RECIPES["hang"] = Recipe(name="hang", stages=(Hang(begun=os.environ.get("SABOTAG
 
 if "break pruning" in DONE:
     for name, model in MODELS.items():
+        assert model.finetune
         MODELS[name] = replace(model, stages={**model.stages, "prune": replace(model.finetune, peak_lr=1e-9)})
 for _, stage, factor in (what.split() for what in DONE if what.startswith("hurry ")):  # as in "hurry cluster 10"
     for name, model in MODELS.items():
         schedule = model.stages.get(stage, model.finetune)
+        assert schedule
         hurried = replace(schedule, peak_lr=float(factor) * schedule.peak_lr)
         MODELS[name] = replace(model, stages={**model.stages, stage: hurried})
 if "halve filters" in DONE:

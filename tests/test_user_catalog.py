@@ -28,7 +28,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
 
 
-_CATALOGUE, _OWN_TEST = _blocks("python")
+_CATALOGUE, _OWN_TEST, _OWN_FIT = _blocks("python")
 _INIT, _BASE, _GATE = _blocks("sh")
 
 
@@ -146,6 +146,25 @@ def test_a_model_of_ones_own_is_gated(project: Path, commands: Path) -> None:
     done = _run(_GATE, project, commands)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"^REGRESSED +mine_baseline int8 accuracy", done.stdout, re.MULTILINE)
+
+
+def test_ones_own_training(project: Path, commands: Path) -> None:
+    """The function of the page trains and prunes; its source is part of the key."""
+    _data(project)
+    start, models, end = _CATALOGUE.partition("MODELS =")
+    catalogue = start + BUILDER + _OWN_FIT + models + " [MINE]" + end.partition("]")[2]
+    _declare(project, catalogue)
+    few = f"{_BASE} --optsuite-variants=int8 --optsuite-recipes=baseline,prune-0.5".replace("\n", " ")
+    done = _run(few, project, commands)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pruned = next(built for built in reader.read(project / "base.json").header.built if built.recipe == "prune-0.5")
+    assert [len(stage.loss) for stage in pruned.info.stages] == [2, 2]  # 100 steps of 53 an epoch
+    assert pruned.sparsity == pytest.approx(0.5, abs=0.01)
+    again = _run(few, project, commands)
+    assert "optsuite: building " not in again.stdout.replace("building took", "")
+    _declare(project, catalogue.replace("SGD(0.05", "SGD(0.04"))
+    again = _run(few, project, commands)
+    assert "optsuite: building 4 steps" in again.stdout
 
 
 _PQAT = '(Prune(sparsity=0.5), QAT(preserve=("sparsity",)))'

@@ -34,6 +34,7 @@ from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
 from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.model import Schedule
 from optsuite.stages.prune import Prune
 from optsuite.store.store import Store
 
@@ -120,7 +121,7 @@ def test_a_new_entry_rebuilds_nothing_and_another_schedule_only_its_own() -> Non
     assert all(step.key for step in before.values())
     models = dict(MODELS)
     models["wide"] = replace(models["conv"], name="wide")
-    slower = replace(models["dscnn"].finetune, peak_lr=1e-5)
+    slower = Schedule(epochs=5, peak_lr=1e-5)
     models["dscnn"] = replace(models["dscnn"], stages={**models["dscnn"].stages, "qat": slower})
     assert _changed(before, _steps(replace(BUILTIN, models=models))) == {
         label for label in before if label.startswith("dscnn s0: train > qat")

@@ -11,7 +11,7 @@ from catalogs import BUILTIN
 
 from optsuite.catalog import user_file
 from optsuite.errors import OptsuiteError
-from optsuite.spec.model import Model, Schedule
+from optsuite.spec.model import Model, OwnFit, Schedule
 
 GOOD = """
 from optsuite.catalog import QAT, Model, Recipe, Schedule
@@ -64,8 +64,8 @@ def test_entries_join_ours(tmp_path: Path) -> None:
         ),
         (GOOD + "MODELS *= 2", "'mine' is given twice"),
         (GOOD.replace('"mine", input', '"../mine", input'), "expected a name of letters, digits"),
-        (GOOD.replace("train=FIT, ", ""), "model mine: expected build and train, or file, got build"),
-        (GOOD.replace("build=build, train=FIT, ", ""), "model mine: expected build and train, or file, got neither"),
+        (GOOD.replace("train=FIT, ", ""), r"model mine: expected .*, got \(build, finetune\)"),
+        (GOOD.replace("build=build, train=FIT, ", ""), r"model mine: expected .*, got \(finetune\)"),
     ],
 )
 def test_what_can_not_join(text: str, said: str, tmp_path: Path) -> None:
@@ -95,8 +95,25 @@ def test_a_trained_model_needs_no_training(tmp_path: Path) -> None:
     """And one to be trained no file."""
     fit = Schedule(epochs=1, peak_lr=1e-3)
     Model(name="mine", input_shape=(4,), file=tmp_path / "net.keras", finetune=fit)
-    with pytest.raises(OptsuiteError, match="expected build and train, or file, got build and train and file"):
+    expected = (
+        r"expected \(build, train, finetune\) or \(build, fit\) or \(file, finetune\) or \(file, fit\), "
+        r"got \(build, file, train, finetune\)"
+    )
+    with pytest.raises(OptsuiteError, match=expected):
         Model(name="mine", input_shape=(4,), file="net.keras", build=dict, train=fit, finetune=fit)
+    with pytest.raises(OptsuiteError, match="model mine: expected fit_steps to be an integer of at least 1, got None"):
+        Model(name="mine", input_shape=(4,), build=dict, fit=print)
+    assert Model(name="mine", input_shape=(4,), build=dict, fit=print, fit_steps=7).own_fit == OwnFit(
+        fit=print, steps=7
+    )
+
+
+def test_tensorflow_at_the_top_of_a_catalogue(tmp_path: Path) -> None:
+    """Where it is not installed the message says what to install, or where to import it."""
+    with pytest.raises(OptsuiteError, match=r"tensorflow is not installed.*optsuite\[build\].*import it inside"):
+        user_file.read(
+            _write(tmp_path, "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')")
+        )
 
 
 EXAMINED = """

@@ -9,7 +9,7 @@ from optsuite.catalog.catalog import Catalog
 from optsuite.catalog.selection import baseline
 from optsuite.files import File
 from optsuite.spec.experiment import Candidate, Experiment, Profile
-from optsuite.spec.model import Schedule
+from optsuite.spec.model import OwnFit, Schedule
 from optsuite.spec.names import pick
 from optsuite.spec.stage import Conversion, Stage, Teacher
 from optsuite.spec.variant import Variant
@@ -69,7 +69,7 @@ def _first_step(experiment: Experiment, profile: Profile) -> ModelStep:
         dataset=experiment.dataset,
         profile=profile,
         seed=experiment.seed,
-        schedule=model.train,
+        schedule=model.own_fit if model.build and model.fit else model.train,
         trust=model.trust,
     )
 
@@ -96,8 +96,10 @@ def _stage_step(
     )
 
 
-def _schedule(experiment: Experiment, stage: Stage) -> Schedule:
-    return experiment.model.stages.get(stage.name, experiment.model.finetune)
+def _schedule(experiment: Experiment, stage: Stage) -> Schedule | OwnFit | None:
+    """How a stage trains the model of an experiment."""
+    model = experiment.model
+    return model.stages.get(stage.name, model.own_fit or model.finetune)
 
 
 def _teacher_step(teacher: Teacher, experiment: Experiment, profile: Profile, catalog: Catalog) -> ModelStep:

@@ -13,7 +13,7 @@ from optsuite.build.keys import canonical
 from optsuite.build.step import Step
 from optsuite.spec.artifact import Artifact
 from optsuite.spec.data import Split
-from optsuite.spec.model import Schedule
+from optsuite.spec.model import OwnFit, Schedule
 from optsuite.spec.stage import Conversion, Stage
 from optsuite.spec.task import Task
 from optsuite.stages import finish
@@ -26,13 +26,13 @@ class ModelStep(Step):
 
     Attributes:
         action: What the step does.
-        schedule: How to train; None for a step that trains nothing.
+        schedule: How to train, or the user's function that does it; None for a step that trains nothing.
         trust: Whether the model may have layers that run any code; not part of the key.
 
     """
 
     action: Stage | Conversion
-    schedule: Schedule | None = None
+    schedule: Schedule | OwnFit | None = None
     trust: bool = False
 
     @functools.cached_property
@@ -46,7 +46,7 @@ class ModelStep(Step):
         return {
             **settings,
             "limits": [self.profile.train_images, self.profile.eval_images, self.profile.max_steps],
-            "epochs": self.schedule and self.profile.epochs(self.schedule),
+            "epochs": self._epochs,
             "seed": self.seed,
             "inputs": [step.key for step in self.inputs],
             "code": sources.of(*code),
@@ -55,7 +55,11 @@ class ModelStep(Step):
 
     @property
     def weight(self) -> int:
-        return 1 if self.schedule is None else 1 + 8 * self.profile.epochs(self.schedule)
+        return 1 if self.schedule is None else 1 + 8 * (self._epochs or 1)
+
+    @property
+    def _epochs(self) -> int | None:
+        return self.profile.epochs(self.schedule) if isinstance(self.schedule, Schedule) else None
 
     @staticmethod
     def prepare() -> None:
@@ -69,11 +73,15 @@ class ModelStep(Step):
 
         # Loading the data may draw random numbers, so it comes before the step's own seed.
         loaded = {name: splits.get(name) or self.split(name) for name in self.needs}
+        schedule = self.schedule
         task = Task(
             dataset=self.dataset,
             splits=loaded,
             seed=self.seed,
-            schedule=self.schedule and replace(self.schedule, epochs=self.profile.epochs(self.schedule)),
+            schedule=replace(schedule, epochs=self.profile.epochs(schedule))
+            if isinstance(schedule, Schedule)
+            else None,
+            own_fit=schedule if isinstance(schedule, OwnFit) else None,
             max_steps=self.profile.max_steps,
             trust=self.trust,
             parent=inputs[0] if inputs else None,

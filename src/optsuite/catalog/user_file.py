@@ -27,6 +27,8 @@ _TYPES: dict[str, type[Any]] = {
     "examinations": Examination,
     "targets": Target,
 }
+_NOT_ON_BOARDS = ("tensorflow", "tf_keras", "tensorflow_model_optimization")
+"""The modules that a machine which only measures need not have."""
 
 
 def read(path: Path) -> Catalog:
@@ -79,6 +81,13 @@ def _imported(path: Path) -> Any:
     except OptsuiteError as error:
         raise OptsuiteError(f"{path}: {error}") from error
     except Exception as error:
+        missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+        if missing in _NOT_ON_BOARDS:
+            raise OptsuiteError(
+                f"{path}: {missing} is not installed. To build models: pip install 'optsuite[build]'. A machine that "
+                "only measures needs no TensorFlow, and the catalogue must not import it at its top: import it inside "
+                "of the function that builds the model"
+            ) from error
         lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(path)]
         where = f", line {lines[-1]}" if lines else ""
         raise OptsuiteError(f"{path}{where}: {type(error).__name__}: {error}") from error

@@ -164,7 +164,7 @@ def _runtime(header: Header, variant: str) -> str:
 
 def latency_verdict(ratio: Ratio, tolerance: float) -> tuple[Verdict, str]:
     """Judge a ratio by its interval: all of it has to be beyond the tolerance; a wider one is not comparable."""
-    detail = f"{ratio} of the reference's, timed side by side"
+    detail = f"{ratio} times the reference run's, timed side by side"
     if ratio.low > 1 + tolerance:
         return Verdict.REGRESSED, detail
     if ratio.high < 1 / (1 + tolerance):

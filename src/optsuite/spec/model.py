@@ -52,6 +52,20 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnFit:
+    """Training by a function of the user's, in the place of a schedule.
+
+    Attributes:
+        fit: Called as fit(model, data, seed=..., callbacks=..., loss=...): see `Model.fit`.
+        steps: How many optimiser steps it takes.
+
+    """
+
+    fit: Callable[..., Any]
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """An architecture to be trained, or a trained model's file.
 
@@ -61,12 +75,16 @@ class Model:
     Attributes:
         name: The name, for options, tables and file names.
         input_shape: The shape of one input, such as (28, 28, 1).
-        build: A function that returns a new Keras 2 model, which is trained by `train`. Its
+        build: A function that returns a new Keras 2 model, which is trained by `train` or `fit`. Its
             source, with that of what it uses of its project, is part of the key of what is built from it.
         file: In the place of `build` and `train`, a trained model: .keras (Keras 2 or 3), .h5, or a SavedModel of
             Keras 2.
         train: How to train what `build` returns.
         finetune: How stages train the model.
+        fit: In the place of `train` and `finetune`, a function that trains the model in place, with any optimiser:
+            fit(model, data, seed=..., callbacks=..., loss=...). `data` is a `stages.own_fit.FitData`. The function must
+            compile the model with `loss`, and pass `callbacks` to `model.fit`. Its source is part of the key.
+        fit_steps: How many optimiser steps `fit` takes; pruning is spread over them.
         stages: Replaces `finetune` for the stages that it names, by the name of their module, such as "prune".
         recipes: The names of the recipes that are run where none are requested. None is "baseline", "qat", "prune-0.8",
             "cluster-8" and every recipe of the user's catalogue; for a trained model "finetune" too.
@@ -74,7 +92,7 @@ class Model:
             `Lambda`. A SavedModel always needs it. It never covers what `optsuite store import` brought.
 
     Raises:
-        OptsuiteError: Neither `build` and `train` nor `file` is given, or both are.
+        OptsuiteError: Not one of `build` and `file` is given, or not one way to train what needs training.
 
     """
 
@@ -83,7 +101,9 @@ class Model:
     build: Callable[[], Any] | None = None
     file: str | os.PathLike[str] | None = None
     train: Schedule | None = None
-    finetune: Schedule
+    finetune: Schedule | None = None
+    fit: Callable[..., Any] | None = None
+    fit_steps: int | None = None
     stages: Mapping[str, Schedule] = field(default_factory=dict)
     recipes: tuple[str, ...] | None = None
     trust: bool = False
@@ -91,8 +111,26 @@ class Model:
     def __post_init__(self) -> None:
         """Refuse a model that is neither to be trained nor trained, or both."""
         check_input_shape(f"model {self.name}", self.input_shape)
-        given = [name for name in ("build", "train", "file") if getattr(self, name) is not None]
-        if given not in (["build", "train"], ["file"]):
-            raise OptsuiteError(
-                f"model {self.name}: expected build and train, or file, got {' and '.join(given) or 'neither'}"
-            )
+        given = [name for name in ("build", "file", "train", "finetune", "fit") if getattr(self, name) is not None]
+        if given not in _COMPLETE:
+            expected = " or ".join(f"({', '.join(names)})" for names in _COMPLETE)
+            raise OptsuiteError(f"model {self.name}: expected {expected}, got ({', '.join(given)})")
+        if self.fit:
+            check_setting(f"model {self.name}", "fit_steps", self.fit_steps, "an integer of at least 1", _is_positive)
+
+    @property
+    def own_fit(self) -> OwnFit | None:
+        """The function of the user's that trains the model, if there is one."""
+        return OwnFit(fit=self.fit, steps=self.fit_steps) if self.fit and self.fit_steps else None
+
+
+_COMPLETE = (
+    ["build", "train", "finetune"],
+    ["build", "fit"],
+    ["file", "finetune"],
+    ["file", "fit"],
+)
+
+
+def _is_positive(value: object) -> bool:
+    return value is not None and is_integer(value, 1)

@@ -11,7 +11,7 @@ import numpy as np
 from optsuite.spec.artifact import MODEL, OUTPUTS, Artifact, may_run_code, unpack_arrays
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.invariant import Invariant
-from optsuite.spec.model import Schedule
+from optsuite.spec.model import OwnFit, Schedule
 
 _PROBE_INPUTS = 32
 """How many answers of a new model show whether they are probabilities."""
@@ -26,6 +26,7 @@ class Task:
         splits: "train", "validation" and "test": as much of each as the profile allows.
         seed: The seed of the experiment. Every random number of the action is drawn by it.
         schedule: How to train, with epochs as the profile allows; None for an action that trains nothing.
+        own_fit: The user's function that trains in the place of a schedule.
         max_steps: The most optimiser steps that the action may take; None for no limit.
         trust: Whether the model may have layers that run any code.
         parent: The artifact of the model to start from; None for a first stage.
@@ -40,6 +41,7 @@ class Task:
     splits: Mapping[str, Split] = field(repr=False)
     seed: int
     schedule: Schedule | None = None
+    own_fit: OwnFit | None = None
     max_steps: int | None = None
     trust: bool = False
     parent: Artifact | None = field(default=None, repr=False)

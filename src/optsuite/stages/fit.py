@@ -11,7 +11,9 @@ import numpy as np
 from optsuite.errors import OptsuiteError
 from optsuite.spec.model import Schedule
 from optsuite.spec.task import Task
+from optsuite.stages import own_fit
 from optsuite.stages.images import check_images, moved, shifter
+from optsuite.stages.own_fit import FitData
 
 # Calls of the training function that one trip through Python makes: saves up to 30 % on the smallest networks.
 _STEPS_PER_EXECUTION = 32
@@ -49,6 +51,8 @@ def steps_per_epoch(task: Task) -> int:
 
 def total_steps(task: Task) -> int:
     """Optimiser steps of the whole stage."""
+    if task.own_fit:
+        return task.own_fit.steps if task.max_steps is None else min(task.own_fit.steps, task.max_steps)
     return steps_per_epoch(task) * schedule_of(task).epochs
 
 
@@ -62,7 +66,9 @@ def fit(
     copies: Copies | None = None,
     callbacks: Sequence[Any] = (),
 ) -> None:
-    """Compile and fit `model` on the training split by the step's schedule, and record the curves.
+    """Compile and fit `model` on the training split by the task's schedule, and record the curves.
+
+    Where the task has a function of the user's, that does it.
 
     By default the loss and what is recorded are those of the data's metric, and each image is moved anew in each epoch;
     `copies` replaces both moves and targets by a fixed set. `labels` brings the validation targets into the form that
@@ -70,17 +76,30 @@ def fit(
     """
     from optsuite.keras import batch_size, keras, kernels, tf
 
-    schedule, split, validation = schedule_of(task), task.splits["train"], task.splits["validation"]
+    metric = task.dataset.metric
+    loss = loss or metric.loss(probabilities=metric.classes and task.probabilities(model))
+    metrics = [accuracy] if accuracy else metric.curves()
+    split, validation = task.splits["train"], task.splits["validation"]
+    if task.own_fit:
+        data = FitData(
+            x_train=split.x,
+            y_train=split.y if copies is None else copies.targets[0],  # of the clean images
+            x_validation=validation.x,
+            y_validation=labels(validation.y),
+            metrics=metrics,
+        )
+        own_fit.fit(model, task, data, total_steps(task), loss=loss, callbacks=callbacks)
+        return
+    schedule = schedule_of(task)
     if schedule.shift_pixels or schedule.turn_degrees:
         check_images(split.x)
-    metric = task.dataset.metric
     if schedule.l1:
         for _, kernel in kernels(model):
             model.add_loss(lambda kernel=kernel: schedule.l1 * tf.reduce_mean(tf.abs(kernel)))
     model.compile(
         optimizer=keras.optimizers.Adam(_cosine(schedule, total_steps(task))),
-        loss=loss or metric.loss(probabilities=metric.classes and task.probabilities(model)),
-        metrics=[accuracy] if accuracy else metric.curves(),
+        loss=loss,
+        metrics=metrics,
         # Where an epoch has fewer, tracing the loop over them would take longer than it saves.
         steps_per_execution=_STEPS_PER_EXECUTION if steps_per_epoch(task) >= _STEPS_PER_EXECUTION else 1,
     )
