@@ -188,8 +188,6 @@ def test_ctrl_c_is_not_an_error_of_the_command(monkeypatch: pytest.MonkeyPatch) 
     "arguments",
     [
         ["benchmarks/", "-k", "int8 and not kd", "-xvs", "--optsuite-seeds=0,1", "--unknown", "value"],
-        ["--help"],
-        ["-h"],
         ["--traceback", "--version"],
         ["-n", "2", "--optsuite-matrix", "all", "-"],
     ],
@@ -211,6 +209,16 @@ def test_plan_hands_all_arguments_to_pytest(arguments: list[str], monkeypatch: p
         [*pytest_command, *arguments, *end],
         [*pytest_command, "--pyargs", "optsuite.benchmarks", *end],
     ]
+
+
+def test_the_help_of_plan_has_our_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own, and those that optsuite adds to pytest's, as pytest has them."""
+    assert main(["plan", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Usage: optsuite plan")
+    assert "  --optsuite-catalog=FILE.py\n" in said
+    assert "--optsuite-seeds=0,1" in said
+    assert "--benchmark-json" not in said
 
 
 def test_a_report_without_images_says_why(

@@ -41,7 +41,7 @@ def rehearsals(experiment: Experiment, profile: Profile) -> list[ModelStep]:
     return [
         replace(
             first,
-            actions=(f"trying {stage.name}",),
+            actions=(f"trying {stage.label}",),
             action=Rehearsal(first=_first_stage(experiment), stage=stage),
             schedule=_schedule(experiment, stage),
         )
@@ -86,10 +86,9 @@ def _stage_step(
     inputs = [parent]
     if teacher := stage.teacher_of():
         inputs.append(_teacher_step(teacher, experiment, profile, catalog))
-    kept = f" keeping {' and '.join(stage.preserve)}" if stage.preserve else ""
     return replace(
         parent,
-        actions=(*parent.actions, f"{stage.name}{kept}"),
+        actions=(*parent.actions, stage.label),
         action=stage,
         schedule=_schedule(experiment, stage),
         inputs=tuple(inputs),

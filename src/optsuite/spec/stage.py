@@ -58,6 +58,11 @@ class Stage(Action, ABC):
     """The invariants that were in force before the stage, and still are after it."""
 
     @property
+    def label(self) -> str:
+        """The stage as people read it in a plan."""
+        return f"{self.name} keeping {' and '.join(self.preserve)}" if self.preserve else self.name
+
+    @property
     def quantized_bits(self) -> int | None:
         """The fewest bits that fake-quantisation gives any weights from here on; None for a stage without it."""
         return None

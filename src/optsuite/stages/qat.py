@@ -52,6 +52,10 @@ class QAT(Stage):
         return set(self.bits.values()) if isinstance(self.bits, Mapping) else {self.bits}
 
     @property
+    def label(self) -> str:
+        return super().label if self.quantized_bits == 8 else f"qat to {self.quantized_bits} bits"
+
+    @property
     def quantized_bits(self) -> int:
         return min(self._all_bits)
 
