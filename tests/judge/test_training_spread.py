@@ -456,7 +456,7 @@ def test_each_training_of_the_reference_run_passes_against_the_others(reference:
 
 @pytest.mark.parametrize(
     ("experiment", "drop"),
-    [("dscnn_baseline", 0.011), ("dscnn_qat", 0.010), ("dscnn_cluster-8", 0.022), ("dscnn_prune-0.8", 0.035)],
+    [("dscnn_baseline", 0.011), ("dscnn_qat", 0.010), ("dscnn_cluster-8", 0.018), ("dscnn_prune-0.8", 0.035)],
 )
 def test_drops_across_arithmetics_are_found(reference: _Trainings, experiment: str, drop: float) -> None:
     """An experiment lost so much in all its files: that is found in its int8 file in 95 of 100 comparisons."""
