@@ -47,7 +47,7 @@ class Builder:
     def rehearse(self, rows: Sequence[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
         """Try, before anything is trained, whether recipes can transform the user's models.
 
-        That what optsuite brings fits together is known.
+        Of optsuite's own models and recipes this is known.
 
         Raises:
             OptsuiteError: One of them was requested by name.
