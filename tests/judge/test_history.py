@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from runs import answering
 from optsuite.__main__ import main
 from optsuite.config import Tolerances
 from optsuite.judge import history
+from optsuite.judge.history import hypervolumes
+from optsuite.results import reader
 
 COUNT = 10_000
 
@@ -167,3 +171,13 @@ def test_changes_name_the_run_and_are_corrected() -> None:
     assert set(found) == {("late", "accuracy"), ("step", "accuracy")}
     assert found["step", "accuracy"].run == 6
     assert found["late", "accuracy"].run == 15
+
+
+def test_a_run_has_one_hypervolume(run_json: dict[str, Any], write_run: Callable[[Any], Path]) -> None:
+    """Its box ends at the baseline's fp32 file: what costs more counts for nothing, and without that file is none."""
+    run = reader.read(write_run(run_json))
+    volume = hypervolumes(run, run.rows)["conv"]
+    assert 0 < volume < 1
+    assert hypervolumes(run, run.rows[1:]) == {}
+    costlier = replace(run.rows[1], measured=replace(run.rows[1].measured, bytes=10**9))
+    assert hypervolumes(run, [*run.rows, costlier])["conv"] == volume

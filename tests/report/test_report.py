@@ -263,6 +263,23 @@ def test_a_smoke_run_says_first_that_it_is_one(
     assert "# optsuite report\n\n**This is a run of the smoke profile" in (tmp_path / "out" / "report.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason"), [(["avx2"], "This CPU has no instructions"), (["avx2", "avx_vnni"], "In a small network")]
+)
+def test_why_int8_is_slower_is_said(
+    flags: list[str], reason: str, run_json: dict[str, Any], write_run: Write, tmp_path: Path
+) -> None:
+    """Users expect int8 to be the faster one; nothing is said where it is."""
+    run_json["machine_info"]["cpu"]["flags"] = flags
+    run = reader.read(write_run(run_json))
+    assert timing.slower_in_int8(run) == {}
+    slow = [replace(row, timing=run.rows[0].timing) if row.measured.variant == "int8" else row for row in run.rows]
+    fast = replace(run.rows[0], timing=run.rows[1].timing)
+    report.write(replace(run, rows=(fast, *slow[1:])), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert f"times as long of conv_baseline_s0. {reason}" in text
+
+
 def test_the_report_speaks_of_this_run(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """Of its data, and not of MNIST."""
     run_json["optsuite"]["requested"]["dataset"] = "sensor"

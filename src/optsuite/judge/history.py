@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -98,16 +99,16 @@ def points(runs: Sequence[Run]) -> list[Point]:
     """Each model of each run, by run and then by model."""
     models = models_of(runs)
     timed = [run.machine == runs[-1].machine for run in runs]
-    volumes = hypervolumes([run.rows if here else () for run, here in zip(runs, timed, strict=True)], models)
     found = []
     for number, run in enumerate(runs):
+        volumes = hypervolumes(run, run.rows) if timed[number] else {}
         used = [name for name in labels([run]) if name not in SERIES]
         for model in dict.fromkeys(built.model for built in run.header.built):
             int8 = [
                 row for row in run.rows if row.measured.variant == "int8" and models[row.measured.experiment] == model
             ]
             values = {
-                "hypervolume": volumes[model][number] if model in volumes else None,
+                "hypervolume": volumes.get(model),
                 "accuracy": max((row.measured.test.accuracy for row in int8), default=None),
                 "bytes": min((row.measured.bytes for row in int8), default=None),
                 "latency_us": min((1e6 * row.timing.median_s for row in int8 if timed[number]), default=None),
@@ -126,31 +127,38 @@ def labels(runs: Iterable[Run]) -> dict[str, str]:
     return SERIES | {one.name: f"least {one.label}" for one in resources if one.resource != "latency"}
 
 
-def hypervolumes(runs: Sequence[Iterable[Row]], models: Mapping[str, str]) -> dict[str, list[float | None]]:
-    """Model -> the hypervolume of its .tflite files' latency, size and accuracy in each run, None where it has none.
+def hypervolumes(run: Run, rows: Iterable[Row]) -> dict[str, float]:
+    """Return the hypervolume of the latency, size and accuracy of each model's .tflite files, by the run's own times.
 
-    By each run's own times; none of graded answers, which are not from 0 to 1. `models` says of which model an
-    experiment is. The box is the same for all runs: up to the costliest file of any.
+    Costs count up to those of the fp32 file of the model's baseline in the same run, so that a run has one whatever it
+    is compared with. A model without that file, or whose answers are graded, which are not from 0 to 1, has none.
+
+    Args:
+        run: The run.
+        rows: Those of its rows that count.
+
     """
-    clouds: dict[str, list[list[tuple[float, float, float]]]] = {}
-    for number, rows in enumerate(runs):
-        for row in rows:
-            if row.measured.execution is not None and not row.measured.test.graded:
-                cloud = clouds.setdefault(models[row.measured.experiment], [[] for _ in runs])
-                cloud[number].append((row.timing.median_s, row.measured.bytes, row.measured.test.accuracy))
-    volumes = {}
-    for model, cloud in clouds.items():
-        points = [point for found in cloud for point in found]
-        worst = max(latency for latency, _, _ in points), max(size for _, size, _ in points)
-        volumes[model] = [hypervolume(found, worst) if found else None for found in cloud]
-    return volumes
+    built = {one.id: one for one in run.header.built}
+    clouds: dict[str, list[tuple[float, float, float]]] = {}
+    references: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        measured, of = row.measured, built[row.measured.experiment]
+        if measured.execution is not None and not measured.test.graded:
+            clouds.setdefault(of.model, []).append((row.timing.median_s, measured.bytes, measured.test.accuracy))
+            if of.recipe == "baseline" and measured.variant == "fp32":
+                references.setdefault(of.model, []).append((row.timing.median_s, measured.bytes))
+    return {
+        model: hypervolume(clouds[model], (fmean(latency for latency, _ in costs), fmean(size for _, size in costs)))
+        for model, costs in references.items()
+    }
 
 
 def before_and_after(reference: Run, new: Run, judged: Sequence[Judgement]) -> dict[str, list[float | None]]:
     """The hypervolumes of two runs, without the rows that the new one was not requested to measure."""
     left_out = {(one.experiment, one.variant) for one in judged if one.verdict is Verdict.NOT_SELECTED}
-    rows = [row for row in reference.rows if (row.measured.experiment, row.measured.variant) not in left_out]
-    return hypervolumes([rows, new.rows], models_of([reference, new]))
+    kept = [row for row in reference.rows if (row.measured.experiment, row.measured.variant) not in left_out]
+    before, after = hypervolumes(reference, kept), hypervolumes(new, new.rows)
+    return {model: [before.get(model), after.get(model)] for model in {**before, **after}}
 
 
 def models_of(runs: Sequence[Run]) -> dict[str, str]:

@@ -98,6 +98,8 @@ def _markdown(
         compression=tables.markdown(tables.over_seeds(kernels.compression(run))),
         execution=tables.markdown(timing.of_baselines(run, executed)),
         slowdown=timing.slowdown(run),
+        slower_in_int8=timing.slower_in_int8(run),
+        has_dot_products=timing.has_dot_products(run),
         steadiness=steadiness(run),
         calibration=calibration,
         agreement=tables.markdown(timing.agreement(calibration)) if calibration else "",

@@ -74,6 +74,30 @@ def slowdown(run: Run) -> float | None:
     return median(ratios) if ratios else None
 
 
+_DOT_PRODUCTS = ("vnni", "amx", "asimddp", "i8mm")
+"""Parts of the names of instruction sets that add up products of 8-bit numbers."""
+_SLOWER = 1.05
+"""The least ratio of medians that is called slower."""
+
+
+def slower_in_int8(run: Run) -> dict[str, float]:
+    """Return the baselines whose int8 file takes longer than their fp32 file -> how many times as long."""
+    pairs = {
+        built.id: (run.row(built.id, "int8"), run.row(built.id, "fp32"))
+        for built in selected(run)
+        if built.recipe == "baseline"
+    }
+    ratios = {
+        name: int8.timing.median_s / fp32.timing.median_s for name, (int8, fp32) in pairs.items() if int8 and fp32
+    }
+    return {name: ratio for name, ratio in ratios.items() if ratio > _SLOWER}
+
+
+def has_dot_products(run: Run) -> bool:
+    """Return whether the CPU has instructions that add up products of 8-bit numbers."""
+    return any(part in name for name in run.instruction_sets for part in _DOT_PRODUCTS)
+
+
 def agreement(calibration: Calibration) -> pd.DataFrame:
     """Both interfaces of the runtime, their call overheads, and how much they differ: medians and quartiles."""
     return pd.DataFrame(
