@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from optsuite.config import Tolerances
 from optsuite.judge.verdict import ALPHA, Judgement, Verdict
@@ -17,10 +18,13 @@ _CHANGES = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
 
 
 def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
-    """Return the verdicts as text: one line per change, and a summary of the rest."""
+    """Return the verdicts as text: one line per change, and a summary of the rest.
+
+    Variants and metrics of an experiment of which the same is said share a line.
+    """
     shown = _shown(judged, everything)
     width = max((len(one.verdict) for one in shown), default=0)
-    lines = [f"{one.verdict:{width}}  {one.experiment} {one.variant} {one.metric}: {one.reason}" for one in shown]
+    lines = [f"{one.verdict:{width}}  {one.experiment} {one.variants} {one.metrics}: {one.reason}" for one in shown]
     return "\n".join([*lines, *_rest(judged, volumes, tolerances)])
 
 
@@ -36,20 +40,36 @@ def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Toleranc
     if shown:
         lines += ["| verdict | experiment | variant | metric | |", "|---|---|---|---|---|"]
         for one in shown:
-            cells = (one.verdict, one.experiment, one.variant, one.metric, one.reason)
+            cells = (one.verdict, one.experiment, one.variants, one.metrics, one.reason)
             lines.append(f"| {' | '.join(map(escape.cell, cells))} |")
         lines.append("")
     lines += [f"- {escape.cell(line)}" for line in _rest(judged, volumes, tolerances)]
     return "\n".join(lines) + "\n"
 
 
-def _shown(judged: Sequence[Judgement], everything: bool) -> list[Judgement]:
+class _Line(NamedTuple):
+    """A verdict, with all variants and metrics of an experiment that it holds for."""
+
+    verdict: Verdict
+    experiment: str
+    variants: str
+    metrics: str
+    reason: str
+
+
+def _shown(judged: Sequence[Judgement], everything: bool) -> list[_Line]:
     """In the order of the verdicts; without `everything`, only what changed."""
+    metrics: dict[tuple[Verdict, str, str, str], list[str]] = {}
+    for verdict in Verdict:
+        for one in judged:
+            if one.verdict is verdict and (everything or verdict in _CHANGES or one.may_be_chance):
+                metrics.setdefault((verdict, one.experiment, one.variant, one.reason), []).append(one.metric)
+    variants: dict[tuple[Verdict, str, str, str], list[str]] = {}
+    for (verdict, experiment, variant, reason), names in metrics.items():
+        variants.setdefault((verdict, experiment, ", ".join(names), reason), []).append(variant)
     return [
-        one
-        for verdict in Verdict
-        for one in judged
-        if one.verdict is verdict and (everything or verdict in _CHANGES or one.may_be_chance)
+        _Line(verdict, experiment, ", ".join(names), of_metrics, reason)
+        for (verdict, experiment, of_metrics, reason), names in variants.items()
     ]
 
 
