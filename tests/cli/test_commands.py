@@ -211,6 +211,7 @@ def test_plan_hands_all_arguments_to_pytest(arguments: list[str], monkeypatch: p
     ]
 
 
+@pytest.mark.slow
 def test_the_help_of_plan_has_our_options(capsys: pytest.CaptureFixture[str]) -> None:
     """Its own, and those that optsuite adds to pytest's, as pytest has them."""
     assert main(["plan", "--help"]) == 0

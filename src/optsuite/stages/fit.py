@@ -76,11 +76,14 @@ def fit(
     """
     from optsuite.keras import batch_size, keras, kernels, tf
 
+    split, validation = task.splits["train"], task.splits["validation"]
+    schedule = None if task.own_fit else schedule_of(task)
+    if schedule and (schedule.shift_pixels or schedule.turn_degrees):
+        check_images(split.x)
     metric = task.dataset.metric
     loss = loss or metric.loss(probabilities=metric.classes and task.probabilities(model))
     metrics = [accuracy] if accuracy else metric.curves()
-    split, validation = task.splits["train"], task.splits["validation"]
-    if task.own_fit:
+    if schedule is None:
         data = FitData(
             x_train=split.x,
             y_train=split.y if copies is None else copies.targets[0],  # of the clean images
@@ -90,9 +93,6 @@ def fit(
         )
         own_fit.fit(model, task, data, total_steps(task), loss=loss, callbacks=callbacks)
         return
-    schedule = schedule_of(task)
-    if schedule.shift_pixels or schedule.turn_degrees:
-        check_images(split.x)
     if schedule.l1:
         for _, kernel in kernels(model):
             model.add_loss(lambda kernel=kernel: schedule.l1 * tf.reduce_mean(tf.abs(kernel)))
