@@ -362,7 +362,7 @@ def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) 
     lines = output[output.index("gates that failed:") :].splitlines()[1:]
     assert re.fullmatch(
         r"  tutorial_ruin_s0  test_recipe_keeps_accuracy: baseline 0\.\d+ -> 0\.\d+, accuracy drop 0.*; budget 0\.5000"
-        r', set by budgets\.recipe\."tutorial_ruin" in pyproject\.toml',
+        r' \(pyproject\.toml: tool\.optsuite\.budgets\.recipe\."tutorial_ruin"\)',
         lines[0],
     )
     could_not_be_built = output.count("\nERROR benchmarks/")

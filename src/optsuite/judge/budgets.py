@@ -23,11 +23,11 @@ class Judged:
     """An accuracy drop, judged by its budget.
 
     Attributes:
-        against: What is compared: "keras" for a file, "baseline" for a recipe.
+        against: The reference: "keras" for a file, "baseline" for a recipe.
         what: The name of the variant or of the recipe.
         drop: The accuracy drop.
         budget: The budget, a fraction.
-        setting: The key in [tool.optsuite.budgets] of pyproject.toml that changes the budget.
+        setting: The key in tool.optsuite.budgets of pyproject.toml that changes the budget.
 
     """
 
@@ -48,7 +48,10 @@ class Judged:
         return self.over and self.drop.p_worse(SHARE * self.budget) <= ALPHA
 
     def __str__(self) -> str:
-        return f"{self.against} {self.drop} {self.what}; budget {self.budget:.4f}, set by {self.setting}"
+        return (
+            f"{self.against} {self.drop} {self.what}; budget {self.budget:.4f} "
+            f"(pyproject.toml: tool.optsuite.budgets.{self.setting})"
+        )
 
 
 def over(run: Run) -> list[tuple[Built, Judged]]:
@@ -72,7 +75,7 @@ def of_variant(built: Built, measured: Measured) -> Judged:
         what=measured.variant,
         drop=paired(built.answers, measured.test),
         budget=measured.budget,
-        setting=f'budgets.variant."{built.model_recipe}-{measured.variant}" in pyproject.toml',
+        setting=f'variant."{built.model_recipe}-{measured.variant}"',
     )
 
 
@@ -83,5 +86,5 @@ def of_recipe(baseline: Built, built: Built) -> Judged:
         what=built.recipe,
         drop=paired(baseline.answers, built.answers),
         budget=built.budget,
-        setting=f'budgets.recipe."{built.model_recipe}" in pyproject.toml',
+        setting=f'recipe."{built.model_recipe}"',
     )

@@ -17,10 +17,10 @@ def check_setting(
     """Check a setting where it is written.
 
     Args:
-        owner: What has the setting, such as "Prune".
+        owner: The name of the class that has the setting, such as "Prune".
         name: The name of the setting.
         given: One setting for all layers, or pattern of names -> setting.
-        expected: What is valid, in words.
+        expected: The valid values, in words.
         valid: Whether one setting is valid.
 
     Raises:
