@@ -86,11 +86,8 @@ def _against(run: Run, table: pd.DataFrame, figure: Figure, x: str, marked: str,
     table = table.assign(label=table["recipe"] if marked == "recipe" else table["recipe"] + " " + table["variant"])
     axes = figure.add_subplot()
     cost, accuracy = table[x].astype(float) * unit, table["acc"].astype(float)
-    best = frontier(list(zip(cost, accuracy, strict=True)))
     style = points.style(table, marked)
-    points.stretch(axes, accuracy)
-    axes.step(cost.iloc[best], accuracy.iloc[best], where="post", color="0.5", lw=1.2, zorder=1)
-    points.draw(axes, cost, accuracy, table, style, best)
+    best = points.accuracies(axes, cost, accuracy, table, style)
     of_frontier = table.iloc[best]
     axes.errorbar(
         *(cost.iloc[best], accuracy.iloc[best]),

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
+from optsuite.judge.pareto import frontier
+
 # Okabe and Ito's palette: told apart by colour-blind people too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "os^DvPX*<>hpd8"
@@ -96,6 +98,22 @@ def draw(
     ends = axes.transScale.inverted().transform([(low - 0.35 * width, 0), (high + 0.1 * width, 0)])[:, 0]
     axes.set_xlim(*ends)  # with room for the names at the left
     axes.grid(alpha=0.3)
+
+
+def accuracies(
+    axes: Axes, cost: pd.Series[float], accuracy: pd.Series[float], table: pd.DataFrame, style: Style
+) -> list[int]:
+    """Draw accuracies against a cost, as `draw` does, with their frontier.
+
+    Returns:
+        The positions of the lines that are on the frontier.
+
+    """
+    best = frontier(list(zip(cost, accuracy, strict=True)))
+    stretch(axes, accuracy)
+    axes.step(cost.iloc[best], accuracy.iloc[best], where="post", color="0.5", lw=1.2, zorder=1)
+    draw(axes, cost, accuracy, table, style, best)
+    return best
 
 
 def scale(axes: Axes, x: pd.Series[float]) -> None:

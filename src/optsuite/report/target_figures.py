@@ -8,7 +8,6 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from optsuite.judge.pareto import frontier
 from optsuite.report import escape, points
 from optsuite.results import figures
 from optsuite.results.run import Run
@@ -48,10 +47,7 @@ def _plot(target: str, drawn: list[figures.Figure], _: Run, table: pd.DataFrame,
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for axes, (name, label) in zip(panels, columns.items(), strict=True):
         x = shown[_PREFIX + name].astype(float) * (1e3 if name == "median_ms" else 1)
-        best = frontier(list(zip(x, accuracy, strict=True)))
-        points.stretch(axes, accuracy)
-        axes.step(x.iloc[best], accuracy.iloc[best], where="post", color="0.5", lw=1.2, zorder=1)
-        points.draw(axes, x, accuracy, shown, style, best)
+        points.accuracies(axes, x, accuracy, shown, style)
         axes.set_xlabel(label)
     panels[0].set_ylabel("int8 accuracy on the test images")
     points.legend(figure, style)
