@@ -258,3 +258,25 @@ def test_a_larger_network_keeps_its_invariants(project: Path, commands: Path) ->
     assert row.measured.execution.precision == "int8"
     zeros = sum(layer.zeros for layer in row.measured.weights) / sum(layer.size for layer in row.measured.weights)
     assert zeros > 0.45  # half of all but the depthwise kernels, which TFMOT does not prune
+
+
+_NO_VALIDATION = """
+import numpy as np
+from optsuite.catalog import Dataset, Split
+
+def load(name):
+    counts = {"train": 64, "test": 32}
+    return Split(x=np.zeros((counts[name], 28, 28, 1), np.float32), y=np.zeros(counts[name], np.int32))
+
+DATASETS = [Dataset(name="blank", input_shape=(28, 28, 1), load=load, fingerprint="1")]
+"""
+
+
+def test_data_that_can_not_be_used_is_one_error(project: Path, commands: Path) -> None:
+    """Before anything is built: it was the same error of every test, after training."""
+    _declare(project, _NO_VALIDATION)
+    done = _run(f"pytest --pyargs optsuite.benchmarks {_SMOKE} --optsuite-models=tutorial", project, commands)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    said = "dataset blank: load(\"validation\") raised KeyError: 'validation'; expected a Split"
+    assert [line for line in done.stderr.splitlines() if line and line[0] != "+"] == [f"ERROR: optsuite: {said}"]
+    assert "building" not in done.stdout

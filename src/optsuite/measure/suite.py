@@ -83,6 +83,8 @@ class Suite:
         """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
+        for name in ("validation", "test"):  # data that can't be used is one error, before anything is built
+            self.split(name)
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
         self.artifacts.build(self.requested, open_workers, stream)

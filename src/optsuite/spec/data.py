@@ -66,6 +66,33 @@ class Dataset:
         """Refuse an input shape that is none."""
         check_input_shape(f"dataset {self.name}", self.input_shape)
 
+    def split(self, name: str) -> Split:
+        """Load a split, and check it.
+
+        Raises:
+            OptsuiteError: `load` failed, or what it returned is not a split of this dataset.
+
+        """
+        where = f'dataset {self.name}: load("{name}")'
+        try:
+            found = self.load(name)
+        except OptsuiteError:
+            raise
+        except Exception as error:  # user-defined code may raise anything
+            raise OptsuiteError(f"{where} raised {type(error).__name__}: {error}; expected a Split") from error
+        if not isinstance(found, Split):
+            raise OptsuiteError(f"{where}: expected a Split, got {type(found).__name__}")
+        x, y = found.x, found.y
+        if x.shape[1:] != self.input_shape or x.dtype != "float32" or not len(x):
+            raise OptsuiteError(
+                f"{where}: expected x to be float32 of shape (n, {', '.join(map(str, self.input_shape))}), got "
+                f"{x.dtype} {x.shape}"
+            )
+        kinds, numbers = ("iu", "labels, integers from 0") if self.metric.classes else ("fiu", "numbers")
+        if y.shape != x.shape[:1] or y.dtype.kind not in kinds or (self.metric.classes and y.min() < 0):
+            raise OptsuiteError(f"{where}: expected y to be {len(x)} {numbers}, got {y.dtype} {y.shape}")
+        return found
+
 
 def check_input_shape(owner: str, shape: object) -> None:
     """OptsuiteError, naming the owner, for what is no tuple of positive integers."""

@@ -35,7 +35,7 @@ class Profile:
 
     def split(self, dataset: Dataset, name: str) -> Split:
         """Return as much of a dataset's split as the profile allows."""
-        return dataset.load(name).first(self.train_images if name == "train" else self.eval_images)
+        return dataset.split(name).first(self.train_images if name == "train" else self.eval_images)
 
     def epochs(self, schedule: Schedule) -> int:
         """Return the number of epochs that the profile allows of a schedule."""

@@ -15,7 +15,8 @@ HERE = Path(__file__).parent
 #   DATASETS = [from_npz("mine", HERE / "data.npz")]                        # x_train, y_train, x_test, y_test
 #   DATASETS = [from_folder("mine", HERE / "images", size=(96, 96))]        # images/train/CLASS/*.png, images/test/...
 #   DATASETS = [from_tfdata("mine", (96, 96, 3), make, fingerprint="1")]      # make("train") -> tf.data.Dataset
-#   DATASETS = [Dataset(name="mine", input_shape=(96, 96, 3), load=load, fingerprint="1")]    # load("train") -> Split
+#   DATASETS = [Dataset(name="mine", input_shape=(96, 96, 3), load=load, fingerprint="1")]
+#   load(name) returns a Split(x=..., y=...) for each of "train", "validation" and "test"; import Split, too
 
 
 def build():
