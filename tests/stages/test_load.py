@@ -353,7 +353,7 @@ def test_images_alone_are_moved(keras: Any) -> None:
     from optsuite.stages.fit import fit
 
     split = Split(x=np.zeros((9, 4), np.float32), y=np.zeros(9, np.int32))
-    data = replace(DATASETS["mnist"], load=lambda name: split)
+    data = replace(DATASETS["mnist"], input_shape=(4,), load=lambda name: split)
     schedule = Schedule(epochs=1, peak_lr=1e-3, shift_pixels=1)
     task = _task(dataset=data, schedule=schedule)
     with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
