@@ -69,11 +69,11 @@ def run_json() -> dict[str, Any]:
             {"name": "test_of_the_users_own", "stats": {**benchmark("x", "y")["stats"]}, "extra_info": {}},
         ],
         "optsuite": {
-            "schema": 5,
+            "schema": 6,
             "version": "0.1.0",
             "profile": "full",
             "requested": {
-                "dataset": "mnist",
+                "datasets": ["mnist"],
                 "matrix": "default",
                 "models": ["conv"],
                 "recipes": ["baseline", "qat"],
@@ -100,7 +100,7 @@ def run_json() -> dict[str, Any]:
             "build_s": 10.0,
             "measure_s": 20.0,
             "reference_times": [watch(1.0, "conv_baseline_s0", variant) for variant in ("fp32", "int8", "int16x8")],
-            "labels": [0] * 100,
+            "datasets": [{"name": "mnist", "labels": [0] * 100}],
             "built": [built("conv", "baseline"), built("conv", "qat", wrong=[1, 2])],
             "absences": [{"experiment": "conv_qat_s0", "variant": "int16x8", "reason": reason}],
         },

@@ -17,6 +17,7 @@ from optsuite.errors import OptsuiteError
 from optsuite.judge.accuracy import paired, pooled
 from optsuite.judge.pareto import frontier
 from optsuite.results.answers import Answers
+from optsuite.results.header import CatalogNames
 from optsuite.spec.experiment import Profile
 
 
@@ -127,6 +128,23 @@ def test_recipe_budgets(pyproject: Path, experiment: str, budget: float) -> None
     settings = config.read(pyproject)
     assert settings.recipe_budget(one, Profile(name="p")) == budget
     assert settings.recipe_budget(one, Profile(name="p", min_budget=0.5)) == 0.5
+
+
+def test_budgets_in_a_run_of_several_datasets(pyproject: Path) -> None:
+    """A pattern matches with and without the dataset."""
+    pyproject.write_text(CONFIG.replace('"*_qat" = 0.01', '"*_qat" = 0.01, "fashion_*/conv_*" = 0.3'))
+    settings = config.read(pyproject)
+    assert (
+        settings.unused(CatalogNames(models=("dscnn", "conv"), recipes=("prune-0.8", "qat"), variants=("int8",))) == []
+    )
+    found = {
+        one.id: settings.recipe_budget(one, Profile(name="p"))
+        for one in select(BUILTIN, datasets=["mnist", "fashion_mnist"], recipes=["qat"]).experiments
+    }
+    assert found["mnist/dscnn_qat_s0"] == 0.01
+    assert found["fashion_mnist/dscnn_qat_s0"] == 0.01
+    assert found["fashion_mnist/conv_qat_s0"] == 0.3
+    assert found["mnist/conv_qat_s0"] == 0.01
 
 
 def test_variant_budgets(pyproject: Path) -> None:

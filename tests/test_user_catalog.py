@@ -208,8 +208,7 @@ MODELS = [Model(name="wave", input_shape=(32, 1), build=build, train=FIT, finetu
 """
 
 
-def test_regression_is_gated(project: Path, commands: Path) -> None:
-    """The frequency of a noisy wave, judged by its mean absolute error; with one filter left it is worse."""
+def _waves(project: Path) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {}
     for split, count in (("train", 6_000), ("test", 500)):
@@ -217,11 +216,17 @@ def test_regression_is_gated(project: Path, commands: Path) -> None:
         waves = np.sin(frequency[:, np.newaxis] * np.linspace(0, 6, 32) + phase[:, np.newaxis])
         arrays |= {f"x_{split}": waves[..., np.newaxis] + rng.normal(0, 0.1, (count, 32, 1)), f"y_{split}": frequency}
     np.savez(project / "waves.npz", **arrays)  # type: ignore[arg-type]
+    return arrays
+
+
+def test_regression_is_gated(project: Path, commands: Path) -> None:
+    """The frequency of a noisy wave, judged by its mean absolute error; with one filter left it is worse."""
+    arrays = _waves(project)
     _declare(project, REGRESSION)
     done = _run(f"{_BASE}\noptsuite report base.json --out report\noptsuite recommend base.json", project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
     run = reader.read(project / "base.json")
-    assert run.header.metric == "negative mean absolute error"
+    assert run.header.data.metric == "negative mean absolute error"
     row = run.row("wave_baseline_s0", "int8")
     assert row is not None
     guessing = -np.abs(arrays["y_test"] - np.median(arrays["y_test"])).mean()
@@ -230,6 +235,57 @@ def test_regression_is_gated(project: Path, commands: Path) -> None:
     done = _run(_GATE, project, commands)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"^REGRESSED +wave_baseline .*int8 accuracy.*answers worse", done.stdout, re.MULTILINE)
+
+
+DIGITS = """
+def small(filters=8):
+    from optsuite.keras import keras
+
+    layers = keras.layers
+    stack = [layers.Conv2D(filters, 3, activation="relu"), layers.MaxPooling2D(4), layers.Flatten()]
+    return keras.Sequential([layers.Input((28, 28, 1)), *stack, layers.Dense(10, activation="softmax")])
+
+
+DATASETS.append(from_npz("digits", Path(__file__).with_name("data.npz")))
+FIT = Schedule(epochs=3, peak_lr=5e-3)
+MODELS.append(Model(name="net", input_shape=(28, 28, 1), build=small, train=FIT, finetune=FIT, recipes=("baseline",)))
+MODELS.append(Model(name="odd", input_shape=(5,), build=small, train=FIT, finetune=FIT, recipes=("baseline",)))
+"""
+
+
+def test_a_run_of_two_datasets(project: Path, commands: Path) -> None:
+    """Each model runs on the data that it takes, and each dataset has its report; one was dropped without a word."""
+    _data(project)
+    _waves(project)
+    _declare(project, REGRESSION + DIGITS)
+    each = "optsuite report base.json --out report\noptsuite recommend base.json"
+    done = _run(f"{_BASE}\n{each}", project, commands)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "optsuite: not run: odd (takes 5; this run is waves, 32x1; digits, 28x28x1)" in done.stdout
+    run = reader.read(project / "base.json")
+    assert run.header.experiments == ("waves/wave_baseline_s0", "digits/net_baseline_s0")
+    assert [data.metric for data in run.header.datasets] == ["negative mean absolute error", "accuracy"]
+    assert [(part.header.data.name, len(part.rows)) for part in run.by_dataset()] == [("waves", 2), ("digits", 2)]
+    for dataset, has, lacks in (("waves", "wave_baseline", "net_"), ("digits", "net_baseline", "wave")):
+        table = (project / "report" / dataset / "results.csv").read_text()
+        assert has in table
+        assert lacks not in table
+        assert f"dataset {dataset}:" in done.stdout
+    assert done.stdout.count("frontier of 2 .tflite files") == 2
+
+    alone = _run(_BASE.replace("base.json", "alone.json --optsuite-dataset=digits"), project, commands)
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    assert "optsuite: building " not in alone.stdout.replace("building took", "")  # its models have one key
+    assert reader.read(project / "alone.json").header.experiments == ("net_baseline_s0",)
+    refused = _run("optsuite compare base.json alone.json", project, commands)
+    assert refused.returncode == 2
+    assert "expected runs of the same dataset, got waves, digits and digits" in refused.stderr
+
+    _declare(project, REGRESSION + DIGITS.replace("filters=8", "filters=1"))
+    gated = _run(_GATE, project, commands)
+    assert gated.returncode == 1, gated.stdout + gated.stderr
+    assert re.search(r"^REGRESSED +digits/net_baseline .*int8 accuracy", gated.stdout, re.MULTILINE)
+    assert not re.search("^REGRESSED +waves/.*accuracy", gated.stdout, re.MULTILINE)
 
 
 def test_a_larger_network_keeps_its_invariants(project: Path, commands: Path) -> None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Accuracy drops that replace the budget of a catalog entry, by pattern; the last that matches counts.
 
-    `recipe` is matched against MODEL_RECIPE, `variant` against MODEL_RECIPE-VARIANT, as test ids have them.
+    `recipe` is matched against MODEL_RECIPE, `variant` against MODEL_RECIPE-VARIANT; in a run of several datasets also
+    against DATASET/MODEL_RECIPE, as test ids have it then.
     """
 
     recipe: dict[str, Fraction] = {}
@@ -81,12 +82,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def recipe_budget(self, experiment: Experiment, profile: Profile) -> float:
         """Return the accuracy drop against the baseline that the experiment's recipe may cause, a fraction."""
-        name = f"{experiment.model.name}_{experiment.recipe.name}"
-        return max(_last_match(self.budgets.recipe, name, experiment.recipe.budget), profile.min_budget)
+        budget = _last_match(self.budgets.recipe, experiment.model_recipe, experiment.recipe.budget)
+        return max(budget, profile.min_budget)
 
     def variant_budget(self, experiment: Experiment, variant: Variant, profile: Profile) -> float:
         """Return the accuracy drop against its Keras model that the variant may cause, a fraction."""
-        name = f"{experiment.model.name}_{experiment.recipe.name}-{variant.name}"
+        name = f"{experiment.model_recipe}-{variant.name}"
         return max(_last_match(self.budgets.variant, name, variant.budget), profile.min_budget)
 
     def tolerances_of(self, declared: Iterable[Figure], known: Iterable[Figure] = ()) -> Tolerances:
@@ -115,7 +116,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             f"{name} {pattern!r}"
             for name, (patterns, names) in tables.items()
             for pattern in patterns
-            if not any(fnmatchcase(one, pattern) for one in names)
+            if not any(fnmatchcase(one, pattern.rpartition("/")[2]) for one in names)
         ]
 
 
@@ -128,7 +129,11 @@ class _Pyproject(msgspec.Struct):
 
 
 def _last_match(patterns: Mapping[str, float], name: str, default: float) -> float:
-    return next((value for pattern, value in reversed(list(patterns.items())) if fnmatchcase(name, pattern)), default)
+    names = name, name.rpartition("/")[2]  # with and without the dataset, which some names have
+    matching = (
+        value for pattern, value in reversed(list(patterns.items())) if any(fnmatchcase(one, pattern) for one in names)
+    )
+    return next(matching, default)
 
 
 def read(pyproject: Path) -> Config:

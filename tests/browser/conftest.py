@@ -43,7 +43,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 @pytest.fixture
 def shown_run(run_json: dict[str, Any]) -> dict[str, Any]:
     """The small run, of the first images of MNIST."""
-    run_json["optsuite"]["labels"] = DATASETS["mnist"].load("test").y[:100].tolist()
+    run_json["optsuite"]["datasets"][0]["labels"] = DATASETS["mnist"].load("test").y[:100].tolist()
     return run_json
 
 

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path, PurePath
 
 import pytest
@@ -257,9 +256,18 @@ def _examined(address: str, folder: Path, where: Where) -> set[int]:
         key = hashlib.sha256(content).hexdigest()
         store.put(key, {TFLITE: content})
         name = PurePath("full", "mnist", f"net{number}_baseline_s0", "int8")
-        files.append(StoredFile(model=f"net{number}", seed=0, actions=("int8",), index_name=name, key=key, sha256=key))
-    dataset, profile = _ANY.dataset, _ANY.profile
-    examiner = Examiner([where], dataset, profile, partial(profile.split, dataset), store, print)
+        files.append(
+            StoredFile(
+                model=f"net{number}",
+                dataset=_ANY.dataset,
+                seed=0,
+                actions=("int8",),
+                index_name=name,
+                key=key,
+                sha256=key,
+            )
+        )
+    examiner = Examiner([where], _ANY.profile, _ANY.profile.split, store, print)
     examiner.examine(files, lambda steps, log: workers.DaskWorkers(address, steps), io.StringIO())
     assert [examiner.find(file, where).figures["first_byte"] for file in files] == list(range(10))
     return {int(path.name.partition("-")[0]) for path in (folder / "done").iterdir()}

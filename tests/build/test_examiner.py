@@ -94,12 +94,13 @@ class Dies(Zeros):
         return Findings()
 
 
-def stored(store: Store, content: bytes, name: str = "net", key: str = "") -> StoredFile:
+def stored(store: Store, content: bytes, name: str = "net", key: str = "", dataset: Dataset = DATASET) -> StoredFile:
     """A file in the store."""
     key = key or hashlib.sha256(name.encode()).hexdigest()
     store.put(key, {TFLITE: content})
     return StoredFile(
         model=name,
+        dataset=dataset,
         seed=0,
         actions=("baseline", "int8"),
         index_name=PurePath("full", "random", f"{name}_baseline_s0", "int8"),
@@ -108,8 +109,8 @@ def stored(store: Store, content: bytes, name: str = "net", key: str = "") -> St
     )
 
 
-def examiner(store: Store, *examinations: Examination[Any], dataset: Dataset = DATASET) -> Examiner:
-    return Examiner(examinations, dataset, FULL, partial(FULL.split, dataset), store, print)
+def examiner(store: Store, *examinations: Examination[Any]) -> Examiner:
+    return Examiner(examinations, FULL, FULL.split, store, print)
 
 
 def examine(found: Examiner, *files: StoredFile) -> None:

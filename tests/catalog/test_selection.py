@@ -88,7 +88,7 @@ def test_what_is_of_ones_own_is_run_by_default() -> None:
     )
     catalog = BUILTIN.joined(user_defined)
     selection = select(catalog)
-    assert selection.requested.dataset == "data"
+    assert [one.name for one in selection.datasets] == ["data"]
     usual = ["baseline", "qat", "prune-0.8", "cluster-8"]
     assert [one.id for one in selection.experiments] == [
         *(f"mine_{recipe}_s0" for recipe in (*usual, "slow")),
@@ -96,7 +96,7 @@ def test_what_is_of_ones_own_is_run_by_default() -> None:
         *(f"trained_{recipe}_s0" for recipe in ("baseline", "finetune", *usual[1:], "slow")),
         "few_qat_s0",  # what it names, and nothing else
     ]
-    requested = select(catalog, dataset="mnist", models=["dscnn"], recipes=["slow"])
+    requested = select(catalog, datasets=["mnist"], models=["dscnn"], recipes=["slow"])
     assert [one.id for one in requested.experiments] == ["dscnn_slow_s0"]
 
 
@@ -109,6 +109,30 @@ def test_models_of_another_shape_are_named() -> None:
     assert not select(BUILTIN.joined(user_defined), models=["mine"]).left_out
 
 
+def test_each_model_runs_on_the_datasets_that_it_takes() -> None:
+    """All datasets of the user's by default; where there are several, they are part of an experiment's id."""
+    mine = replace(MODELS["conv"], name="mine", recipes=("baseline",))
+    shapes = {"digits": (28, 28, 1), "letters": (28, 28, 1), "sensor": (64, 3), "spare": (5,)}
+    user_defined = Catalog(
+        models={"mine": mine, "other": replace(mine, name="other", input_shape=(64, 3))},
+        datasets={name: replace(DATASETS["mnist"], name=name, input_shape=shape) for name, shape in shapes.items()},
+    )
+    catalog = BUILTIN.joined(user_defined)
+    selection = select(catalog)
+    assert selection.left_out == {"dataset spare": "no model takes 5"}
+    ids = ["digits/mine_baseline_s0", "letters/mine_baseline_s0", "sensor/other_baseline_s0"]
+    assert [one.id for one in selection.experiments] == ids
+    assert [one.id for one in select(catalog, models=["other"]).experiments] == ids[2:]  # as in a run of both models
+    assert [one.name for one in select(catalog, models=["other"]).datasets] == ["digits", "letters", "sensor"]
+    two = select(catalog, datasets=["digits", "sensor"])
+    assert [one.id for one in two.experiments] == [ids[0], ids[2]]
+    one = select(catalog, datasets=["letters"])
+    assert [experiment.id for experiment in one.experiments] == ["mine_baseline_s0"]
+    assert one.left_out == {"other": "takes 64x3; this run is letters, 28x28x1"}
+    requested = select(catalog, datasets=["letters"], models=["mine", "other"])
+    assert requested.unsupported == {"other_baseline_s0": "model other takes (64, 3), dataset letters has (28, 28, 1)"}
+
+
 def test_two_experiments_never_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is called as another with the beginning of a recipe: one of the two vanished without a word."""
     monkeypatch.setitem(MODELS, "tutorial_kd", replace(MODELS["tutorial"], name="tutorial_kd"))
@@ -119,8 +143,8 @@ def test_two_experiments_never_have_one_name(monkeypatch: pytest.MonkeyPatch) ->
 def test_no_model_takes_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told with what it is."""
     monkeypatch.setitem(DATASETS, "data", replace(DATASETS["mnist"], name="data", input_shape=(9, 9, 9)))
-    with pytest.raises(OptsuiteError, match=r"nothing to run: no model takes \(9, 9, 9\), as data is"):
-        select(BUILTIN, dataset="data")
+    with pytest.raises(OptsuiteError, match="conv takes 28x28x1; this run is data, 9x9x9"):
+        select(BUILTIN, datasets=["data"])
 
 
 @pytest.mark.parametrize(

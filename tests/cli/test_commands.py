@@ -229,7 +229,9 @@ def test_a_report_without_images_says_why(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The data of the run is not here: the report is written, and one line is logged."""
-    run_json["optsuite"]["requested"]["dataset"] = "elsewhere"
+    run_json["optsuite"]["datasets"][0]["name"] = "elsewhere"
+    for one in run_json["optsuite"]["built"]:
+        one["dataset"] = "elsewhere"
     catalog = tmp_path / "failing.py"
     catalog.write_text("raise ValueError('no disk')\n")
     out = tmp_path / "out"

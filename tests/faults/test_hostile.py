@@ -31,7 +31,6 @@ from optsuite.errors import OptsuiteError
 from optsuite.litert import LiteRTRunner
 from optsuite.measure.standalone_files import stored
 from optsuite.results import reader
-from optsuite.spec.data import Dataset
 
 NAMES = [
     "../../outside",
@@ -255,8 +254,7 @@ def test_damaged_tflite_files(
         files[number] = bytes(content)
     tally["a .tflite file damaged"] += len(files)
     with stored({str(number): content for number, content in files.items()}) as (store, kept):
-        dataset = Dataset(name="none", input_shape=(1,), fingerprint="", load=no_data)
-        examiner = Examiner([RUNTIME], dataset, PROFILES["full"], no_data, store, print)
+        examiner = Examiner([RUNTIME], PROFILES["full"], no_data, store, print)
         examiner.examine(kept.values(), partial(local_workers, 2), io.StringIO())
         bad = set()
         for number in files:

@@ -26,7 +26,7 @@ def test_models_that_answer_nonsense(smoke: Smoke, tmp_path: Path, tally: Counte
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     run = reader.read(path)
     found = {(row.measured.experiment, row.measured.variant): row.measured for row in run.rows}
-    zeros = sum(label == 0 for label in run.header.labels) / len(run.header.labels)
+    zeros = sum(label == 0 for label in run.header.data.labels) / len(run.header.data.labels)
     for variant in ("keras", "fp32"):
         assert found["tutorial_nan_s0", variant].test.accuracy == 0
         assert "500 of 500 answers are not finite" in found["tutorial_nan_s0", variant].note

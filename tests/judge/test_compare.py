@@ -47,7 +47,7 @@ def base(run_json: Run) -> Run:
     """The small run with ten thousand images, of which none is answered wrong."""
     for one in run_json["benchmarks"][:4]:
         one["extra_info"]["optsuite"] |= {**answering(COUNT), "validation": answers(COUNT)}
-    run_json["optsuite"]["labels"] = [0] * COUNT
+    run_json["optsuite"]["datasets"][0]["labels"] = [0] * COUNT
     run_json["benchmarks"].pop()
     return run_json
 
@@ -330,7 +330,12 @@ def test_a_new_row_fails_nothing_and_a_renamed_one_is_both(base: Run) -> None:
 def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -> None:
     """Another profile or dataset has nothing in common to compare."""
     new = copy.deepcopy(base)
-    (new["optsuite"] if what == "profile" else new["optsuite"]["requested"])[what] = value
+    if what == "profile":
+        new["optsuite"]["profile"] = value
+    else:
+        new["optsuite"]["datasets"][0]["name"] = value
+        for built in new["optsuite"]["built"]:
+            built["dataset"] = value
     with pytest.raises(OptsuiteError, match=f"expected runs of the same {what}"):
         judged(base, new)
 
@@ -339,7 +344,8 @@ def test_runs_of_different_kinds_are_refused(base: Run, what: str, value: str) -
 def test_runs_of_other_data_are_refused(base: Run, before: str, after: str, refused: bool) -> None:
     """Under one name, too; a run from before that was written down is taken for what it says."""
     old, new = copy.deepcopy(base), copy.deepcopy(base)
-    old["optsuite"]["data_sha256"], new["optsuite"]["data_sha256"] = before, after
+    for one, sha256 in ((old, before), (new, after)):
+        one["optsuite"]["datasets"][0]["sha256"] = sha256
     if refused:
         with pytest.raises(OptsuiteError, match="expected runs of the same test split, got a and b"):
             judged(old, new)
@@ -631,7 +637,7 @@ def test_the_command(base: Run, tmp_path: Path, capsys: pytest.CaptureFixture[st
     [
         ("", "not the JSON of an optsuite run"),
         ("{", "not the JSON of an optsuite run"),
-        ('{"optsuite": {"schema": 1}}', "expected schema version 5, got 1"),
+        ('{"optsuite": {"schema": 1}}', "expected schema version 6, got 1"),
         ("NaN", "not the JSON of an optsuite run"),
         ("infinite", "not the JSON of an optsuite run"),
     ],

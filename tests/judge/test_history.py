@@ -27,7 +27,7 @@ COUNT = 10_000
 def folder(run_json: dict[str, Any], tmp_path: Path) -> Path:
     """Ten runs, kept as pytest-benchmark keeps them; from the seventh on conv_qat int8 answers 50 images wrong."""
     run_json["benchmarks"].pop()
-    run_json["optsuite"]["labels"] = [0] * COUNT
+    run_json["optsuite"]["datasets"][0]["labels"] = [0] * COUNT
     for one in run_json["benchmarks"]:
         one["extra_info"]["optsuite"] |= answering(COUNT, range(20))
     kept = tmp_path / "history" / "Linux-CPython-3.11-64bit"

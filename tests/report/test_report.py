@@ -282,7 +282,9 @@ def test_why_int8_is_slower_is_said(
 
 def test_the_report_speaks_of_this_run(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """Of its data, and not of MNIST."""
-    run_json["optsuite"]["requested"]["dataset"] = "sensor"
+    run_json["optsuite"]["datasets"][0]["name"] = "sensor"
+    for one in run_json["optsuite"]["built"]:
+        one["dataset"] = "sensor"
     report.write(reader.read(write_run(run_json)), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "| data | sensor: 100 validation and 100 test inputs |" in text

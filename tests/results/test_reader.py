@@ -80,7 +80,7 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "3,000 levels": ('{"optsuite": ' + "[" * 3_000 + "]" * 3_000 + "}", "not the JSON of an optsuite run"),
         "a list": ("[]", "not the JSON of an optsuite run"),
         "not ours": ({"benchmarks": []}, "missing required field `optsuite`"),
-        "another schema": (change("optsuite.schema", 2), "expected schema version 5, got 2"),
+        "another schema": (change("optsuite.schema", 2), "expected schema version 6, got 2"),
         "a NaN": (change("benchmarks.0.stats.median", float("nan")), "not the JSON of an optsuite run"),
         "negative time": (change("benchmarks.0.stats.median", -1.0), "median"),
         "no time": (change("benchmarks.0.stats.median", 0.0), "median"),
@@ -89,7 +89,7 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         "bits of another length": (change(f"{measured}.test.bits", "AAAA"), "expected 13 bytes of scores for 100"),
         "bits that are not base64": (change(f"{measured}.test.bits", "é"), "base64|ASCII"),
         "a mistake too many": (change(f"{measured}.mistakes", [1]), "fp32 has 1 mistakes for 0 wrong answers"),
-        "labels of other images": (change("optsuite.labels", [0]), "to 100 images, of which 1 have a label"),
+        "labels of other images": (change("optsuite.datasets.0.labels", [0]), "to 100 images, of which 1 have a label"),
         "accuracy against its bits": (change(f"{measured}.test.accuracy", 0.5), "an accuracy and its scores disagree"),
         "a row twice": (change("benchmarks", [*rows, rows[0]]), "a row is there twice"),
         "an experiment twice": (change("optsuite.built", [*known, known[0]]), "an experiment is there twice"),
@@ -112,6 +112,15 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
         ),
         "negative entropy": (change(f"{measured}.weights.0.entropy_bits", -1.0), ">= 0"),
         "no peak": (change("optsuite.environment.peak_macs_per_s.int8", 0.0), "> 0"),
+        "a dataset twice": (
+            change("optsuite.datasets", 2 * [{"name": "mnist", "labels": []}]),
+            "a dataset is there twice",
+        ),
+        "other data": (change("optsuite.built.0.dataset", "cifar"), "nothing is known of the data of cifar"),
+        "ids without a dataset": (
+            change("optsuite.datasets", [{"name": name, "labels": [0] * 100} for name in ("mnist", "cifar")]),
+            "expected ids that begin with the dataset, as there are several, got conv_baseline_s0",
+        ),
         "no date": (change("datetime", "zzz"), "datetime: expected a date as ISO 8601 has it, got 'zzz'"),
     }
 
@@ -152,6 +161,9 @@ CASES = (
     "zeros of a stage",
     "negative entropy",
     "no peak",
+    "a dataset twice",
+    "other data",
+    "ids without a dataset",
     "no date",
 )
 
@@ -176,6 +188,38 @@ def test_what_can_not_be_used_is_one_line_and_exit_2(
 def test_every_case_is_tried(run_json: dict[str, Any]) -> None:
     """The list of cases and their table are one."""
     assert tuple(_broken(run_json)) == CASES
+
+
+def test_a_run_of_the_version_before_is_read(run_json: dict[str, Any], write_run: Write) -> None:
+    """It has one dataset, whose properties are the header's own."""
+    now = reader.read(write_run(run_json))
+    header = run_json["optsuite"]
+    header["labels"] = header.pop("datasets")[0]["labels"]
+    header["requested"]["dataset"] = header["requested"].pop("datasets")[0]
+    before = reader.read(write_run(run_json | {"optsuite": header | {"schema": 5}}))
+    assert before.header.datasets == now.header.datasets
+    assert before.rows == now.rows
+    del header["labels"]
+    with pytest.raises(OptsuiteError, match="not the JSON of an optsuite run: 'labels'"):
+        reader.read(write_run(run_json | {"optsuite": header | {"schema": 5}}))
+
+
+def test_the_parts_of_a_run_of_two_datasets(run_json: dict[str, Any], write_run: Write) -> None:
+    """Each has its experiments, rows, absences and times of the reference model; judging is by MODEL_RECIPE of both."""
+    text = json.dumps(run_json).replace("conv_baseline_s0", "mnist/conv_baseline_s0")
+    two = json.loads(text.replace("conv_qat_s0", "other/conv_qat_s0"))
+    two["optsuite"]["datasets"].append({"name": "other", "labels": [0] * 100, "sha256": "ab"})
+    two["optsuite"]["built"][1]["dataset"] = "other"
+    run = reader.read(write_run(two))
+    assert [built.model_recipe for built in run.header.built] == ["mnist/conv_baseline", "other/conv_qat"]
+    first, second = run.by_dataset()
+    assert [len(part.rows) for part in (first, second)] == [3, 1]
+    assert (first.header.data.name, second.header.data.sha256) == ("mnist", "ab")
+    assert first.header.experiments == ("mnist/conv_baseline_s0",)
+    assert [one.model_id for one in second.header.built] == ["other/conv"]
+    assert len(first.header.reference_times) == 3
+    assert [one.experiment for one in second.header.absences] == ["other/conv_qat_s0"]
+    assert second.header.reference_times == ()
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def graded_run(run_json: dict[str, Any]) -> dict[str, Any]:
         one |= {name: asdict(_graded(-abs(rng.normal(size=100)))) for name in ("test", "validation")}
         if "mistakes" in one:
             one["mistakes"] = []
-    run_json["optsuite"] |= {"labels": [], "metric": "negative mean absolute error"}
+    run_json["optsuite"]["datasets"] = [{"name": "mnist", "labels": [], "metric": "negative mean absolute error"}]
     return run_json
 
 
@@ -181,7 +181,7 @@ def test_every_command_takes_a_graded_run(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda run: run["optsuite"].update(labels=[0] * 100), "expected answers of one metric"),
+        (lambda run: run["optsuite"]["datasets"][0].update(labels=[0] * 100), "expected answers of one metric"),
         (lambda run: run["optsuite"]["built"][0]["test"].update(accuracy=-9.0), "its scores disagree"),
         (lambda run: run["optsuite"]["built"][0]["test"].update(count=99), "expected 396 bytes of scores"),
         (lambda run: run["optsuite"]["built"][0]["test"].update(bits="AA=="), "scores as bits or as numbers, got both"),

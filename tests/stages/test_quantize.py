@@ -24,7 +24,7 @@ from optsuite.errors import OptsuiteError, UnavailableError
 from optsuite.litert import LiteRTRunner
 from optsuite.measure import rows
 from optsuite.measure.rows import format_note
-from optsuite.measure.standalone_files import NO_DATA, stored
+from optsuite.measure.standalone_files import stored
 from optsuite.probe_models import matrix_product
 from optsuite.results.examined import Contents
 from optsuite.results.kernels import LayerWeights
@@ -105,7 +105,7 @@ def test_what_litert_refuses_is_unavailable() -> None:
     blocks = Quantize(recipe="dynamic_wi4b32_afp32")
     content = quantized(floats.replace(kernel.values.tobytes(), pruned.tobytes()), blocks)
     with stored({"net": content}) as (store, files):
-        examiner = Examiner([RUNTIME], NO_DATA, PROFILES["full"], _no_data, store, print)
+        examiner = Examiner([RUNTIME], PROFILES["full"], _no_data, store, print)
         examiner.examine(files.values(), partial(local_workers, 1), io.StringIO())
         for conversion, refused in ((blocks, True), (Convert(), False)):
             with pytest.raises(

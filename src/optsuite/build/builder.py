@@ -131,7 +131,7 @@ class Builder:
         return self._steps[row]
 
     def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
-        return PurePath(self._profile.name, experiment.dataset.name, experiment.id, variant.name)
+        return PurePath(self._profile.name, experiment.dataset.name, experiment.name, variant.name)
 
     def key(self, experiment: Experiment, variant: Variant) -> str | None:
         """The artifact's key, or None where neither TensorFlow nor the index knows it."""
@@ -147,6 +147,7 @@ class Builder:
             return None
         return StoredFile(
             model=experiment.model.name,
+            dataset=experiment.dataset,
             seed=experiment.seed,
             actions=(experiment.recipe.name, variant.name),
             index_name=self._index_name(experiment, variant),

@@ -27,6 +27,7 @@ class StoredFile:
 
     Attributes:
         model: The name of its model.
+        dataset: The data that it is examined on.
         seed: The seed of its experiment.
         actions: What made it, as people read it.
         index_name: Its name in the index.
@@ -36,6 +37,7 @@ class StoredFile:
     """
 
     model: str
+    dataset: Dataset
     seed: int
     actions: tuple[str, ...]
     index_name: PurePath
@@ -44,7 +46,7 @@ class StoredFile:
 
 
 class Examiner:
-    """Examines files of a store by examinations, on the data of one dataset.
+    """Examines files of a store by examinations.
 
     The files have to be in the store: the key of an examination is made of the file's bytes. So all files are built
     first, and then examined.
@@ -53,15 +55,13 @@ class Examiner:
     def __init__(
         self,
         examinations: Collection[Examination[Any]],
-        dataset: Dataset,
         profile: Profile,
-        split: Callable[[str], Split],
+        split: Callable[[Dataset, str], Split],
         store: Store,
         log: Callable[[str], object],
     ) -> None:
-        """Prepare to examine; `split` returns a split of the dataset, as much as the profile allows."""
+        """Prepare to examine; `split` returns a split of a dataset, as much as the profile allows."""
         self._examinations = examinations
-        self._dataset = dataset
         self._profile = profile
         self._split = split
         self._store = store
@@ -69,7 +69,7 @@ class Examiner:
         self._failures: dict[str, str] = {}
         self._steps: dict[tuple[str, str], ExaminationStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
-        self._setups: dict[str, Setup] = {}
+        self._setups: dict[tuple[str, str], Setup] = {}
         self._reasons: dict[str, str] = {}
 
     def steps(self, files: Iterable[StoredFile]) -> list[ExaminationStep]:
@@ -138,18 +138,17 @@ class Examiner:
                 model=file.model,
                 seed=file.seed,
                 actions=(*file.actions, examination.name),
-                dataset=self._dataset,
+                dataset=file.dataset,
                 profile=self._profile,
-                setup=self._setup(examination),
+                setup=self._setup(examination, file.dataset),
                 file_key=file.key,
                 file_sha256=file.sha256,
             )
         return self._steps[place]
 
-    def _setup(self, examination: Examination[Any]) -> Setup:
-        if examination.name not in self._setups:
-            data = {name: self._split(name).sha256 for name in examination.needs}
-            self._setups[examination.name] = Setup(
-                examination=examination, metric=self._dataset.metric, data_sha256=data
-            )
-        return self._setups[examination.name]
+    def _setup(self, examination: Examination[Any], dataset: Dataset) -> Setup:
+        place = examination.name, dataset.name
+        if place not in self._setups:
+            data = {name: self._split(dataset, name).sha256 for name in examination.needs}
+            self._setups[place] = Setup(examination=examination, metric=dataset.metric, data_sha256=data)
+        return self._setups[place]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,17 +46,20 @@ class Selection:
         requested: The names that were requested.
         catalog: What there was to choose from.
         profile: How much work is spent on each experiment.
+        datasets: The datasets, in the order of reports.
         experiments: The experiments, in the order of reports.
         variants: The variants, in the order of reports.
         targets: The targets that files are examined for.
         unsupported: The ids of experiments that were requested but do not fit, and why.
-        left_out: The names of models that would run by default but do not take the dataset, and why.
+        left_out: The models that would run by default but take none of the datasets, the datasets that would but no
+            model takes, and why.
 
     """
 
     requested: Requested
     catalog: Catalog
     profile: Profile
+    datasets: tuple[Dataset, ...]
     experiments: tuple[Experiment, ...]
     variants: tuple[Variant, ...]
     targets: tuple[Target, ...] = ()
@@ -83,7 +86,7 @@ def select(
     catalog: Catalog,
     *,
     profile: str = "full",
-    dataset: str = "",
+    datasets: Sequence[str] = (),
     matrix: str = "default",
     models: Sequence[str] = (),
     recipes: Sequence[str] = (),
@@ -95,7 +98,7 @@ def select(
 
     By default it is the first dataset, all models that take it, the recipes of the matrix, all variants and all
     targets but those on request; "none" is no target. Where the user has datasets, models or targets, the default is
-    those.
+    those. Each model runs on the datasets that it takes.
 
     Raises:
         OptsuiteError: A name is unknown, or the selection leaves nothing to run.
@@ -103,27 +106,30 @@ def select(
     """
     _check_names(catalog)
     user = catalog.user_defined or Catalog()
-    data = pick(catalog.datasets, [dataset or next(iter(user.datasets or catalog.datasets))], "dataset")[0]
     (planned,) = pick(MATRICES, [matrix], "matrix")
-    usual = (user.models or catalog.models).items()
-    by_default = [name for name, model in usual if model.input_shape == data.input_shape]
-    left_out = {
-        name: f"takes {_shape(model.input_shape)}; this run is {data.name}, {_shape(data.input_shape)}"
-        for name, model in usual
-        if not models and name not in by_default
-    }
+    usual = user.models or catalog.models
+    data = pick(catalog.datasets, datasets or user.datasets or [next(iter(catalog.datasets))], "dataset")
+    idle = [] if datasets else [one for one in data if not any(_takes(model, one) for model in usual.values())]
+    if len(idle) < len(data):
+        data = [one for one in data if one not in idle]
+    chosen = pick(catalog.models, models or usual, "model")
+    # A model that was requested by name, and takes none of the datasets, is in the tables with the reason.
+    on = {model.name: [one for one in data if _takes(model, one)] or (data[:1] if models else []) for model in chosen}
     found: list[Experiment] = []
     unsupported: dict[str, str] = {}
-    for model in pick(catalog.models, models or by_default, "model"):
+    for dataset, model in ((dataset, model) for dataset in data for model in chosen if dataset in on[model.name]):
         for recipe in pick(catalog.recipes, recipes or planned(catalog, model), "recipe"):
-            experiments = [Experiment(dataset=data, model=model, recipe=recipe, seed=seed) for seed in seeds]
-            if reason := misfit(catalog, data, model, recipe):
+            experiments = [
+                Experiment(dataset=dataset, model=model, recipe=recipe, seed=seed, among_datasets=len(data) > 1)
+                for seed in seeds
+            ]
+            if reason := misfit(catalog, dataset, model, recipe):
                 unsupported |= {experiment.id: reason for experiment in experiments}
             else:
                 found += experiments
     selection = Selection(
         requested=Requested(
-            dataset=data.name,
+            datasets=tuple(datasets),
             matrix=matrix,
             models=tuple(models),
             recipes=tuple(recipes),
@@ -133,16 +139,17 @@ def select(
         ),
         catalog=catalog,
         profile=pick(PROFILES, [profile], "profile")[0],
+        datasets=tuple(data),
         experiments=tuple(found),
         variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
         targets=tuple(pick_targets(catalog, targets)),
         unsupported=unsupported,
-        left_out=left_out,
+        left_out=_left_out([model for model in chosen if not on[model.name]], data, idle),
     )
     if not any(selection.rows()):
         absences = [reason for one in found for variant in selection.variants if (reason := absence(one, variant))]
         reasons = dict.fromkeys([*unsupported.values(), *absences]) or [
-            f"no model takes {data.input_shape}, as {data.name} is"
+            f"{name} {reason}" for name, reason in selection.left_out.items()
         ]
         raise OptsuiteError(f"the selection leaves nothing to run: {'; '.join(reasons)}")
     return selection
@@ -175,13 +182,25 @@ def _check_names(catalog: Catalog) -> None:
                 )
 
 
-def _shape(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
+def _takes(model: Model, dataset: Dataset) -> bool:
+    return model.input_shape == dataset.input_shape
+
+
+def _left_out(models: Iterable[Model], data: Iterable[Dataset], idle: Iterable[Dataset]) -> dict[str, str]:
+    """Return the models that take none of the data, the datasets that no model takes, and why."""
+    run = "; ".join(f"{one.name}, {_shape(one)}" for one in data)
+    return {model.name: f"takes {_shape(model)}; this run is {run}" for model in models} | {
+        f"dataset {one.name}": f"no model takes {_shape(one)}" for one in idle
+    }
+
+
+def _shape(of: Model | Dataset) -> str:
+    return "x".join(map(str, of.input_shape))
 
 
 def misfit(catalog: Catalog, dataset: Dataset, model: Model, recipe: Recipe) -> str:
     """Return why the three can't go together, or an empty string."""
-    if dataset.input_shape != model.input_shape:
+    if not _takes(model, dataset):
         return f"model {model.name} takes {model.input_shape}, dataset {dataset.name} has {dataset.input_shape}"
     for stage in recipe.stages:
         needed = stage.teacher_of()

@@ -60,7 +60,8 @@ def command(
     """Choose the best variant of a run within limits.
 
     RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation images, and the
-    accuracy on the test images is printed. Exits with 1 if no variant is within the limits.
+    accuracy on the test images is printed. Of a run of several datasets, it chooses one for each. Exits with 1 if no
+    variant is within the limits.
     """
     from optsuite.judge.limits import Limits, Place, limit
     from optsuite.judge.recommend import candidates, choose
@@ -85,15 +86,17 @@ def command(
     place = Place.of(run, target) if target else None
     if place:
         limits = place.add(limits, most)
-    rows = candidates(run, None if variants is None else variants.split(","))
-    choice = choose(rows, limits, prefer, place)
+    among = None if variants is None else variants.split(",")
+    parts = run.by_dataset()
+    choices = {part.header.data.name: choose(candidates(part, among), limits, prefer, place) for part in parts}
     from optsuite.report import smoke
     from optsuite.report.choice import text
 
     if warning := smoke.warning(run):
         print(f"{warning}\n")
-    print(text(choice, everything=everything))
-    return 0 if choice.ranked else 1
+    for name, choice in choices.items():
+        print(*([f"dataset {name}:"] if len(parts) > 1 else []), text(choice, everything=everything), sep="\n")
+    return 0 if all(choice.ranked for choice in choices.values()) else 1
 
 
 def _parted(option: str) -> tuple[str, str]:

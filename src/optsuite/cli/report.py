@@ -12,6 +12,8 @@ from optsuite.cli.options import PYPROJECT, out_option, run_argument
 from optsuite.errors import first_line
 
 if TYPE_CHECKING:
+    from optsuite.results.calibration import Calibration
+    from optsuite.results.run import Run
     from optsuite.spec.data import Split
 
 
@@ -33,15 +35,25 @@ if TYPE_CHECKING:
 def command(run_path: Path, out: Path, catalog: Path | None, calibration: Path | None) -> int:
     """Show a run as HTML, Markdown, CSV tables and figures.
 
-    RUN.json is the file that `pytest --benchmark-json` wrote.
+    RUN.json is the file that `pytest --benchmark-json` wrote. Of a run of several datasets, each gets a report in a
+    folder of its name.
     """
     from optsuite import config
     from optsuite.results.calibration import read as read_calibration
     from optsuite.results.reader import read
 
-    run = read(run_path)
+    parts = read(run_path).by_dataset()
     timing_checks = read_calibration(calibration) if calibration else None
-    test = _test_split(run.header.requested.dataset, catalog or config.read(PYPROJECT).catalog)
+    user_catalog = catalog or config.read(PYPROJECT).catalog
+    for part in parts:
+        name = part.header.data.name
+        folder = out / name if len(parts) > 1 else out
+        _write(part, folder, timing_checks, _test_split(name, user_catalog))
+    return 0
+
+
+def _write(run: Run, out: Path, timing_checks: Calibration | None, test: Split | None) -> None:
+    """Write the report of a run of one dataset, and print its frontiers."""
     # Loading pandas and matplotlib takes seconds, which an input that can't be used should not cost.
     from optsuite.report import tables, write
 
@@ -52,7 +64,6 @@ def command(run_path: Path, out: Path, catalog: Path | None, calibration: Path |
             print(f"Pareto frontier: accuracy against {cost}\n")
             print(tables.markdown(frontier), end="\n\n")
     print(f"the report is in {out / 'report.html'} and {out / 'report.md'}")
-    return 0
 
 
 def _test_split(dataset: str, user_catalog: str | Path) -> Split | None:

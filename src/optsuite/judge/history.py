@@ -38,7 +38,7 @@ class Point:
 
     Attributes:
         run: The number of the run.
-        model: The name of the model.
+        model: The name of the model, as `Built.model_id` has it.
         values: The name of a series -> its value: the hypervolume of the .tflite files, the best of the int8 files. One
             is left out where the run has no int8 file of the model, the hypervolume where answers are graded; and
             both the hypervolume and the latency where another machine than that of the newest run timed them.
@@ -92,7 +92,8 @@ def load(folder: Path) -> tuple[list[Run], list[str]]:
 
 def _comparability(run: Run) -> tuple[str, ...]:
     """The properties that the runs of one history share."""
-    return run.header.profile, run.header.requested.dataset, run.header.metric
+    named = run.header.comparability
+    return named["profile"], named["dataset"], named["metric"]
 
 
 def points(runs: Sequence[Run]) -> list[Point]:
@@ -103,7 +104,7 @@ def points(runs: Sequence[Run]) -> list[Point]:
     for number, run in enumerate(runs):
         volumes = hypervolumes(run, run.rows) if timed[number] else {}
         used = [name for name in labels([run]) if name not in SERIES]
-        for model in dict.fromkeys(built.model for built in run.header.built):
+        for model in dict.fromkeys(built.model_id for built in run.header.built):
             int8 = [
                 row for row in run.rows if row.measured.variant == "int8" and models[row.measured.experiment] == model
             ]
@@ -144,9 +145,9 @@ def hypervolumes(run: Run, rows: Iterable[Row]) -> dict[str, float]:
     for row in rows:
         measured, of = row.measured, built[row.measured.experiment]
         if measured.execution is not None and not measured.test.graded:
-            clouds.setdefault(of.model, []).append((row.timing.median_s, measured.bytes, measured.test.accuracy))
+            clouds.setdefault(of.model_id, []).append((row.timing.median_s, measured.bytes, measured.test.accuracy))
             if of.recipe == "baseline" and measured.variant == "fp32":
-                references.setdefault(of.model, []).append((row.timing.median_s, measured.bytes))
+                references.setdefault(of.model_id, []).append((row.timing.median_s, measured.bytes))
     return {
         model: hypervolume(clouds[model], (fmean(latency for latency, _ in costs), fmean(size for _, size in costs)))
         for model, costs in references.items()
@@ -162,8 +163,10 @@ def before_and_after(reference: Run, new: Run, judged: Sequence[Judgement]) -> d
 
 
 def models_of(runs: Sequence[Run]) -> dict[str, str]:
-    """Experiment, by its id and without its seed -> model."""
-    return {name: built.model for run in runs for built in run.header.built for name in (built.id, built.model_recipe)}
+    """Experiment, by its id and without its seed -> model, as `Built.model_id` has it."""
+    return {
+        name: built.model_id for run in runs for built in run.header.built for name in (built.id, built.model_recipe)
+    }
 
 
 def changes(found: Sequence[Point]) -> dict[tuple[str, str], Change]:

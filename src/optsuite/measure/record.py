@@ -10,12 +10,19 @@ from optsuite.catalog.selection import Selection, absence
 from optsuite.errors import OptsuiteError
 from optsuite.measure.monitor import Monitor
 from optsuite.results.built import Built
-from optsuite.results.header import Absence, Examined, Header
+from optsuite.results.header import Absence, DatasetInfo, Examined, Header
 from optsuite.results.measured import Measured
 from optsuite.results.reader import SCHEMA
 from optsuite.spec.data import Split
 from optsuite.spec.experiment import Experiment
+from optsuite.spec.metric import Metric
 from optsuite.spec.variant import Variant
+
+
+def dataset_info(name: str, metric: Metric, test: Split) -> DatasetInfo:
+    """Return the record of a dataset's test split."""
+    labels = tuple(test.y.tolist()) if metric.classes else ()
+    return DatasetInfo(name=name, labels=labels, metric=metric.name, sha256=test.sha256)
 
 
 class Record:
@@ -45,7 +52,7 @@ class Record:
     def header(
         self,
         monitor: Monitor,
-        test: Split,
+        datasets: tuple[DatasetInfo, ...],
         examinations: tuple[Examined, ...],
         *,
         build_s: float,
@@ -56,7 +63,7 @@ class Record:
 
         Args:
             monitor: What watched the machine.
-            test: The test split.
+            datasets: The test data of each dataset.
             examinations: The examinations of the files.
             build_s: How long building took, in seconds.
             examine_s: How long examining took, in seconds.
@@ -64,7 +71,6 @@ class Record:
 
         """
         selected = self._selection
-        metric = selected.experiments[0].dataset.metric
         return Header(
             schema=SCHEMA,
             version=optsuite.__version__,
@@ -80,14 +86,12 @@ class Record:
             examinations=examinations,
             measure_s=measure_s,
             reference_times=tuple(monitor.reference_times),
-            labels=tuple(test.y.tolist()) if metric.classes else (),
+            datasets=datasets,
             built=tuple(self.built.values()),
             absences=tuple(
                 Absence(experiment=experiment, variant=variant, reason=reason)
                 for (experiment, variant), reason in self._all_absences().items()
             ),
-            metric=metric.name,
-            data_sha256=test.sha256,
         )
 
     def _all_absences(self) -> dict[tuple[str, str], str]:

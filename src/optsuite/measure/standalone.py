@@ -22,7 +22,7 @@ from optsuite.examine.target import Target
 from optsuite.litert import LiteRTRunner
 from optsuite.measure import rows, startup
 from optsuite.measure.monitor import Monitor
-from optsuite.measure.standalone_files import NO_DATA, RECIPE, VARIANT, by_name, examined, naming, stored
+from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name, examined, naming, stored
 from optsuite.results.examined import Contents
 from optsuite.results.header import Examined
 from optsuite.results.measured import Measured
@@ -94,8 +94,8 @@ def measure(
         with naming(name):
             _check(content, metric, splits)
     found = {}
-    with stored(contents) as (store, files):
-        examiner = examined(examinations(targets), dataset, splits, store, files)
+    with stored(contents, dataset) as (store, files):
+        examiner = examined(examinations(targets), splits, store, files)
         records = examiner.records(targets)
         for name, file in files.items():
             with naming(name):
@@ -162,7 +162,7 @@ def timed(files: Sequence[Path], targets: Sequence[Target]) -> list[Timed]:
     contents_by_name = by_name(files)
     without_data = [one for one in target.examinations(targets) if not one.needs]
     with stored(contents_by_name) as (store, kept):
-        examiner = examined([RUNTIME, *without_data], NO_DATA, {}, store, kept)
+        examiner = examined([RUNTIME, *without_data], {}, store, kept)
         found = {name: rows.others(examiner, file) for name, file in kept.items()}
         absent = {record.name: record.absent for record in examiner.records(targets) if record.absent}
     runners = {}

@@ -36,7 +36,7 @@ def contents(files: Sequence[Path]) -> list[bytes]:
     except OSError as error:
         raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a .tflite file") from error
     with stored({str(path): content for path, content in zip(files, found, strict=True)}) as (store, kept):
-        examined([RUNTIME], NO_DATA, {}, store, kept)
+        examined([RUNTIME], {}, store, kept)
     return found
 
 
@@ -66,8 +66,8 @@ NO_DATA = Dataset(name="none", input_shape=(1,), fingerprint="", load=_no_data)
 
 
 @contextmanager
-def stored(contents: Mapping[str, bytes]) -> Iterator[tuple[Store, dict[str, StoredFile]]]:
-    """Give a temporary store, and the files in it by name."""
+def stored(contents: Mapping[str, bytes], dataset: Dataset = NO_DATA) -> Iterator[tuple[Store, dict[str, StoredFile]]]:
+    """Give a temporary store, and the files in it by name; `dataset` is the data that they are examined on."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), _silent)
         files = {}
@@ -76,6 +76,7 @@ def stored(contents: Mapping[str, bytes]) -> Iterator[tuple[Store, dict[str, Sto
             store.put(sha256, {TFLITE: content})
             files[name] = StoredFile(
                 model=name,
+                dataset=dataset,
                 seed=0,
                 actions=(RECIPE,),
                 index_name=PurePath("files", "files", str(number), VARIANT),
@@ -87,13 +88,12 @@ def stored(contents: Mapping[str, bytes]) -> Iterator[tuple[Store, dict[str, Sto
 
 def examined(
     examinations: Collection[Examination[Any]],
-    dataset: Dataset,
     splits: Mapping[str, Split],
     store: Store,
     files: Mapping[str, StoredFile],
 ) -> Examiner:
     """Examine the files, each in a process that it may crash; OptsuiteError where LiteRT can't run one of them."""
-    examiner = Examiner(examinations, dataset, PROFILES["full"], splits.__getitem__, store, _silent)
+    examiner = Examiner(examinations, PROFILES["full"], lambda _, name: splits[name], store, _silent)
     examiner.examine(files.values(), partial(local_workers, cores()), io.StringIO())
     for name, file in files.items():
         with naming(name):

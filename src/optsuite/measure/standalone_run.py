@@ -12,6 +12,7 @@ import optsuite
 from optsuite.catalog.loaders import npz
 from optsuite.examine.target import Target
 from optsuite.measure import host, standalone
+from optsuite.measure.record import dataset_info
 from optsuite.measure.standalone import MeasuredFile, MeasuredFiles
 from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name
 from optsuite.results.built import Built
@@ -78,7 +79,7 @@ def _header(
         version=optsuite.__version__,
         profile="full",
         requested=Requested(
-            dataset=dataset,
+            datasets=(dataset,),
             matrix=RECIPE,
             models=names,
             recipes=(RECIPE,),
@@ -94,12 +95,10 @@ def _header(
         build_s=0.0,
         measure_s=float(sum(file.rounds_s.sum() for file in files)),
         reference_times=tuple(monitor.reference_times),
-        labels=tuple(test.y.tolist()) if metric.classes else (),
+        datasets=(dataset_info(dataset, metric, test),),
         built=tuple(_built(file, dataset) for file in files),
         absences=(),
         examinations=measured.examinations,
-        metric=metric.name,
-        data_sha256=test.sha256,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TextIO
 
 from optsuite.build.builder import Builder
@@ -21,14 +21,14 @@ from optsuite.examine.size import gzip_bytes
 from optsuite.litert import LiteRTRunner, Runner, total_time_s
 from optsuite.measure import host, rows, startup
 from optsuite.measure.monitor import Monitor
-from optsuite.measure.record import Record
+from optsuite.measure.record import Record, dataset_info
 from optsuite.measure.rows import FileFindings
 from optsuite.results.built import Built
 from optsuite.results.header import Header
 from optsuite.results.kernels import named_after
 from optsuite.results.measured import Measured
 from optsuite.spec.artifact import MODEL, OUTPUTS, TFLITE, may_run_code, unpack_arrays
-from optsuite.spec.data import Split
+from optsuite.spec.data import Dataset, Split
 from optsuite.spec.experiment import Candidate, Experiment
 from optsuite.spec.variant import Variant
 from optsuite.stages.packages import builder_versions
@@ -57,9 +57,8 @@ class Suite:
         self._config = config
         self._log = log
         self._by_id = {experiment.id: experiment for experiment in selection.experiments}
-        self._splits: dict[str, Split] = {}
-        data = selection.experiments[0].dataset
-        self._examiner = Examiner(selection.examinations(), data, selection.profile, self.split, store, log)
+        self._splits: dict[tuple[str, str], Split] = {}
+        self._examiner = Examiner(selection.examinations(), selection.profile, self.split, store, log)
         self._found: dict[tuple[str, str], tuple[StoredFile, FileFindings]] = {}
         self._load = host.load()
         self._build_s = self._examine_s = 0.0
@@ -83,8 +82,9 @@ class Suite:
         """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
-        for name in ("validation", "test"):  # data that can't be used is one error, before anything is built
-            self.split(name)
+        for dataset in self.selection.datasets:
+            for name in ("validation", "test"):  # data that can't be used is one error, before anything is built
+                self.split(dataset, name)
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
         self.artifacts.build(self.requested, open_workers, stream)
@@ -150,18 +150,18 @@ class Suite:
 
     def _built(self, experiment: Experiment) -> Built:
         artifact = self.artifacts.get(experiment, KERAS)
-        info, outputs = rows.model_info(artifact, self.split), unpack_arrays(artifact[OUTPUTS])
-        metric = experiment.dataset.metric
+        data, metric = experiment.dataset, experiment.dataset.metric
+        info, outputs = rows.model_info(artifact, partial(self.split, data)), unpack_arrays(artifact[OUTPUTS])
         return Built(
             id=experiment.id,
-            dataset=experiment.dataset.name,
+            dataset=data.name,
             model=experiment.model.name,
             recipe=experiment.recipe.name,
             seed=experiment.seed,
             budget=self._config.recipe_budget(experiment, self.selection.profile),
             info=info,
-            test=accuracy.scored(metric, outputs["test"], self.split("test")),
-            validation=accuracy.scored(metric, outputs["validation"], self.split("validation")),
+            test=accuracy.scored(metric, outputs["test"], self.split(data, "test")),
+            validation=accuracy.scored(metric, outputs["validation"], self.split(data, "validation")),
         )
 
     def measured(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
@@ -176,7 +176,7 @@ class Suite:
     def _measured_keras(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:
         """The Keras model: its answers are known from the build, one pass is timed."""
         built, artifact = self.built(experiment), self.artifacts.get(experiment, variant)
-        splits = {name: self.split(name) for name in ("test", "validation")}
+        splits = {name: self.split(experiment.dataset, name) for name in ("test", "validation")}
         return rows.of_keras(
             artifact[MODEL],
             accuracy.answered(experiment.dataset.metric, splits, unpack_arrays(artifact[OUTPUTS])),
@@ -185,7 +185,7 @@ class Suite:
             variant=variant.name,
             key=self.artifacts.key(experiment, variant) or "",
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-            total_time_s=total_time_s(runner, self.split("test").x),
+            total_time_s=total_time_s(runner, splits["test"].x),
             weights=built.info.layers,
         )
 
@@ -200,7 +200,7 @@ class Suite:
             variant=variant.name,
             file=file,
             budget=self._config.variant_budget(experiment, variant, self.selection.profile),
-            total_time_s=total_time_s(runner, self.split("test").x),
+            total_time_s=total_time_s(runner, self.split(experiment.dataset, "test").x),
             weights=weights,
             bits=rows.layer_bits(self.artifacts.get(experiment, variant), weights),
             note=rows.format_note(Candidate(experiment, variant).conversion, found.contents),
@@ -217,11 +217,12 @@ class Suite:
             self._found[pair] = file, rows.findings(self._examiner, file, Candidate(experiment, variant).conversion)
         return self._found[pair]
 
-    def split(self, name: str) -> Split:
-        """Return the data that the profile allows: all experiments are of one dataset."""
-        if name not in self._splits:
-            self._splits[name] = self.selection.profile.split(self.selection.experiments[0].dataset, name)
-        return self._splits[name]
+    def split(self, dataset: Dataset, name: str) -> Split:
+        """Return as much of a split as the profile allows; it is loaded once."""
+        place = dataset.name, name
+        if place not in self._splits:
+            self._splits[place] = self.selection.profile.split(dataset, name)
+        return self._splits[place]
 
     def times(self) -> str:
         """Return how long the run took, in words; an empty string before it began."""
@@ -237,9 +238,10 @@ class Suite:
 
     def header(self) -> Header:
         """Return what goes into the JSON beside the benchmarks."""
+        datasets = (dataset_info(one.name, one.metric, self.split(one, "test")) for one in self.selection.datasets)
         return self.record.header(
             self.monitor,
-            self.split("test"),
+            tuple(datasets),
             self._examiner.records(self.selection.targets),
             build_s=self._build_s,
             examine_s=self._examine_s,

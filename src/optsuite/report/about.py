@@ -29,13 +29,13 @@ def notes(run: Run) -> dict[str, list[str]]:
 
 def summary(run: Run) -> dict[str, str]:
     """Return the summary: the selection, the machine, the versions and the times."""
-    header, environment = run.header, run.header.environment
+    header, environment, metric = run.header, run.header.environment, run.header.data.metric
     return {
         "experiments": f"{len(selected(run))} of {len(header.experiments)} selected",
         "measured rows": str(len(run.rows)),
         "profile": header.profile,
         "data": _data(run),
-        "metric": header.metric if header.metric == "accuracy" else f"{header.metric}, which is called accuracy below",
+        "metric": metric if metric == "accuracy" else f"{metric}, which is called accuracy below",
         "date": run.date,
         "commit": run.commit,
         "machine": run.machine,
@@ -52,7 +52,7 @@ def summary(run: Run) -> dict[str, str]:
 
 def _data(run: Run) -> str:
     """The dataset, and how many inputs its splits have; files from elsewhere are of no experiment."""
-    dataset = run.header.requested.dataset
+    dataset = run.header.data.name
     if not run.rows:
         return dataset
     measured = run.rows[0].measured

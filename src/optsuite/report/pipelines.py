@@ -23,16 +23,16 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
     Accuracy in percent, total time in ms for all test images, size in KB of 1,024 bytes; with several seeds, the means
     over them. A row for every method and pipeline: what is absent has the reason in its note.
     """
-    seeds: dict[str, set[int]] = {}
+    seeds: dict[tuple[str, str], set[int]] = {}
     for one in run.header.built:
         if one.recipe in run.header.catalog.pipelines and "_" in one.recipe:
-            seeds.setdefault(one.model, set()).add(one.seed)
-    return {model: _table(run, model, sorted(found)) for model, found in seeds.items()}
+            seeds.setdefault((one.model, one.model_id), set()).add(one.seed)
+    return {model: _table(run, model_id, sorted(found)) for (model, model_id), found in seeds.items()}
 
 
-def _table(run: Run, model: str, seeds: list[int]) -> pd.DataFrame:
+def _table(run: Run, model_id: str, seeds: list[int]) -> pd.DataFrame:
     lines = [
-        {"Method": method, "Model optimize": label(recipe)} | _figures(run, f"{model}_{recipe}_s{seed}", method)
+        {"Method": method, "Model optimize": label(recipe)} | _figures(run, f"{model_id}_{recipe}_s{seed}", method)
         for method in METHODS
         for recipe in run.header.catalog.pipelines
         for seed in seeds

@@ -48,8 +48,13 @@ class Built:
 
     @property
     def model_recipe(self) -> str:
-        """The experiment without its seed, as MODEL_RECIPE."""
-        return f"{self.model}_{self.recipe}"
+        """The experiment without its seed, as MODEL_RECIPE; DATASET/MODEL_RECIPE in a run of several datasets."""
+        return f"{self.model_id}_{self.recipe}"
+
+    @property
+    def model_id(self) -> str:
+        """The model, as MODEL; DATASET/MODEL in a run of several datasets."""
+        return f"{self.dataset}/{self.model}" if self.id.startswith(f"{self.dataset}/") else self.model
 
     @property
     def epochs(self) -> int:

@@ -46,6 +46,24 @@ def _check_kernels(layers: Iterable[LayerWeights]) -> None:
             )
 
 
+def _check_answers(run: Run) -> None:
+    """Check that the answers of a run of one dataset are of one metric, and to the images that have labels."""
+    labels = len(run.header.data.labels)
+    owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
+    graded = {answers.graded for owner in owners for answers in (owner.test, owner.validation) if answers}
+    if len(graded) > 1 or (True in graded and labels):
+        raise OptsuiteError(
+            "expected answers of one metric, got some that are correct or wrong and some that are graded"
+        )
+    for measured in (row.measured for row in run.rows if not row.measured.test.graded):
+        wrong = int((~measured.test.correct()).sum())
+        if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
+            raise OptsuiteError(
+                f"{measured.experiment} {measured.variant} has {len(measured.mistakes)} mistakes for {wrong} wrong "
+                f"answers to {measured.test.count} images, of which {labels} have a label"
+            )
+
+
 def check_run(run: Run, path: Path) -> None:
     """Check that rows belong to known experiments, are there once, and have numbers that agree with each other."""
     known = [built.id for built in run.header.built]
@@ -53,6 +71,14 @@ def check_run(run: Run, path: Path) -> None:
     for name, found in (("an experiment", known), ("a row", pairs)):
         if len(set(found)) != len(found):
             raise OptsuiteError(f"{path}: {name} is there twice")
+    datasets = [data.name for data in run.header.datasets]
+    if len(set(datasets)) != len(datasets):
+        raise OptsuiteError(f"{path}: a dataset is there twice")
+    if unknown := {built.dataset for built in run.header.built} - set(datasets):
+        raise OptsuiteError(f"{path}: nothing is known of the data of {', '.join(sorted(unknown))}")
+    plain = [one.id for one in run.header.built if not one.id.startswith(f"{one.dataset}/")]
+    if len(datasets) > 1 and plain:
+        raise OptsuiteError(f"{path}: expected ids that begin with the dataset, as there are several, got {plain[0]}")
     if unknown := {experiment for experiment, _ in pairs} - (set(known) & set(run.header.experiments)):
         raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
     for one in run.header.trainings:
@@ -73,18 +99,7 @@ def check_run(run: Run, path: Path) -> None:
             for answers in (owner.test, owner.validation):
                 if answers and not _agree(answers):
                     raise OptsuiteError("an accuracy and its scores disagree")
-        labels = len(run.header.labels)
-        graded = {answers.graded for owner in owners for answers in (owner.test, owner.validation) if answers}
-        if len(graded) > 1 or (True in graded and labels):
-            raise OptsuiteError(
-                "expected answers of one metric, got some that are correct or wrong and some that are graded"
-            )
-        for measured in (row.measured for row in run.rows if not row.measured.test.graded):
-            wrong = int((~measured.test.correct()).sum())
-            if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
-                raise OptsuiteError(
-                    f"{measured.experiment} {measured.variant} has {len(measured.mistakes)} mistakes for {wrong} wrong "
-                    f"answers to {measured.test.count} images, of which {labels} have a label"
-                )
+        for part in run.by_dataset():
+            _check_answers(part)
     except (OptsuiteError, ValueError) as error:
         raise OptsuiteError(f"{path}: {error}") from error

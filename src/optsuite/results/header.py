@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from msgspec import Meta
@@ -90,13 +90,31 @@ class Trainings:
 class Requested:
     """The names that the user requested; an empty tuple where the default was taken."""
 
-    dataset: str
+    datasets: tuple[str, ...]
     matrix: str
     models: tuple[str, ...]
     recipes: tuple[str, ...]
     variants: tuple[str, ...]
     seeds: tuple[int, ...]
     targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """The test split of a dataset, and what answers to it are judged by.
+
+    Attributes:
+        name: The name of the dataset.
+        labels: The labels of the test images; none where the metric is not one of classes.
+        metric: The name of the metric, which is called accuracy everywhere else.
+        sha256: The SHA-256 of the test split, as hex; empty where it is not known.
+
+    """
+
+    name: str
+    labels: tuple[Count, ...] = field(repr=False)
+    metric: str = "accuracy"
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +169,9 @@ class Header:
         examine_s: How long examining the files took, in seconds.
         examinations: The examinations of the files.
         reference_times: The times of the reference model around each timed row.
-        labels: The labels of the test images; none where the metric is not one of classes.
+        datasets: The test data of each dataset.
         built: The Keras models, those of references included.
         absences: Why variants of experiments are absent.
-        metric: The name of the metric, which is called accuracy everywhere else.
-        data_sha256: The SHA-256 of the test split, as hex.
         trainings: Rows of which more seeds are known than were measured here (`optsuite spread --add-to`).
 
     """
@@ -172,11 +188,9 @@ class Header:
     build_s: Seconds
     measure_s: Seconds
     reference_times: tuple[ReferenceTimes, ...]
-    labels: tuple[Count, ...] = field(repr=False)
+    datasets: Annotated[tuple[DatasetInfo, ...], Meta(min_length=1)]
     built: tuple[Built, ...]
     absences: tuple[Absence, ...]
-    metric: str = "accuracy"
-    data_sha256: str = ""
     trainings: tuple[Trainings, ...] = field(default=(), repr=False)
     examine_s: Seconds = 0.0
     examinations: tuple[Examined, ...] = ()
@@ -184,8 +198,35 @@ class Header:
     @property
     def comparability(self) -> dict[str, str]:
         """The properties that two runs must share to be compared; one that a run does not have is empty."""
-        named = {"profile": self.profile, "dataset": self.requested.dataset}
-        return named | {"metric": self.metric, "test split": self.data_sha256[:12]}
+        data = self.datasets
+        return {
+            "profile": self.profile,
+            "dataset": ", ".join(one.name for one in data),
+            "metric": ", ".join(one.metric for one in data),
+            "test split": ", ".join(one.sha256[:12] for one in data),
+        }
+
+    @property
+    def data(self) -> DatasetInfo:
+        """The test data of a run of one dataset (see `Run.by_dataset`)."""
+        (data,) = self.datasets
+        return data
+
+    def of(self, dataset: DatasetInfo) -> Header:
+        """Return what the header has of one of several datasets."""
+
+        def has(experiment: str) -> bool:
+            return experiment.startswith(f"{dataset.name}/")
+
+        return replace(
+            self,
+            datasets=(dataset,),
+            experiments=tuple(filter(has, self.experiments)),
+            built=tuple(one for one in self.built if has(one.id)),
+            absences=tuple(one for one in self.absences if has(one.experiment)),
+            reference_times=tuple(one for one in self.reference_times if has(one.experiment)),
+            trainings=tuple(one for one in self.trainings if has(one.experiment)),
+        )
 
     def examined(self, figure: str) -> Examined:
         """Return the examination that finds a figure; one without a name where none does."""

@@ -22,7 +22,7 @@ from optsuite.results.run import Row, Run
 from optsuite.results.timing import Timing
 from optsuite.units import Duration, Positive, Seconds
 
-SCHEMA = 5
+SCHEMA = 6
 SECTION = "optsuite"
 
 
@@ -91,6 +91,16 @@ class _Versioned(msgspec.Struct):
     optsuite: _Schema
 
 
+def upgraded(file: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a run of schema version 5, which has one dataset, as version 6 has it."""
+    header = {"metric": "accuracy", "data_sha256": ""} | file[SECTION]
+    name = header["requested"].pop("dataset")
+    data = {"name": name, "labels": header.pop("labels"), "metric": header.pop("metric")}
+    header["datasets"] = [data | {"sha256": header.pop("data_sha256")}]
+    header["requested"]["datasets"] = [name]
+    return file | {SECTION: header | {"schema": SCHEMA}}
+
+
 def plain(value: Header | Measured | Sequence[Trainings]) -> Any:
     """The record as the dicts, lists and numbers that go into the JSON."""
     return msgspec.to_builtins(value)
@@ -108,12 +118,15 @@ def decode(content: bytes, path: Path) -> Run:
     """A run from the content of the file `path`; OptsuiteError if it can't be read."""
     try:
         schema = msgspec.json.decode(content, type=_Versioned).optsuite.schema
-        if schema != SCHEMA:
+        if schema == SCHEMA:
+            file = msgspec.json.decode(content, type=RunFile)
+        elif schema == SCHEMA - 1:
+            file = msgspec.convert(upgraded(msgspec.json.decode(content)), RunFile)
+        else:
             raise OptsuiteError(
                 f"{path}: expected schema version {SCHEMA}, got {schema}; make the run again with this version"
             )
-        file = msgspec.json.decode(content, type=RunFile)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
     run = Run(
         header=file.optsuite,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optsuite.results.built import Built
 from optsuite.results.figures import Figure, found
@@ -30,6 +30,16 @@ class Run:
     frequency: str
     commit: str
     rows: tuple[Row, ...]
+
+    def by_dataset(self) -> list[Run]:
+        """Return the run, or each dataset's part of it: accuracies on different data have no frontier in common."""
+        if len(self.header.datasets) == 1:
+            return [self]
+        parts = []
+        for header in map(self.header.of, self.header.datasets):
+            rows = tuple(row for row in self.rows if row.measured.experiment in header.experiments)
+            parts.append(replace(self, header=header, rows=rows))
+        return [part for part in parts if part.rows or part.header.absences] or parts
 
     def row(self, experiment: str, variant: str) -> Row | None:
         """Return the row, or None; `absence` has the reason."""

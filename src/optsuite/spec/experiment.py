@@ -44,17 +44,37 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A dataset, a model, a recipe and a seed."""
+    """A dataset, a model, a recipe and a seed.
+
+    Attributes:
+        dataset: The dataset.
+        model: The model.
+        recipe: The recipe.
+        seed: The training seed.
+        among_datasets: Whether the run has other datasets, too.
+
+    """
 
     dataset: Dataset
     model: Model
     recipe: Recipe
     seed: int
+    among_datasets: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name among the experiments of the dataset, such as "conv_prune-0.8_s0"."""
+        return f"{self.model.name}_{self.recipe.name}_s{self.seed}"
 
     @property
     def id(self) -> str:
-        """The id in options, tables and file names, such as "conv_prune-0.8_s0"."""
-        return f"{self.model.name}_{self.recipe.name}_s{self.seed}"
+        """The name in options and tables: in a run of several datasets it is "mnist/conv_prune-0.8_s0"."""
+        return f"{self.dataset.name}/{self.name}" if self.among_datasets else self.name
+
+    @property
+    def model_recipe(self) -> str:
+        """The id without the seed."""
+        return self.id.removesuffix(f"_s{self.seed}")
 
 
 class Candidate(NamedTuple):

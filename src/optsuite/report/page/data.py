@@ -47,7 +47,7 @@ def content(run: Run, test: Split | None) -> dict[str, Any]:
         "rows": rows,
         "details": details,
         "experiments": {built.id: _experiment(run, built) for built in selected(run)},
-        "labels": run.header.labels,
+        "labels": run.header.data.labels,
         "images": images.sheet(run, changed, test),
     }
 
@@ -144,7 +144,7 @@ def _detail(run: Run, built: Built, row: Row, changed: Sequence[int]) -> dict[st
     mistakes = _mistakes(measured)
     ran = measured.execution
     return {
-        "wrong": _wrong(run.header.labels, mistakes),
+        "wrong": _wrong(run.header.data.labels, mistakes),
         "newly_wrong": len(changed),
         "shown": [[index, mistakes[index]] for index in changed[: images.MOST]],
         "quantiles_us": (1e6 * np.quantile(timing.rounds_s, _QUANTILES)).round(3).tolist()

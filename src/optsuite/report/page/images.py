@@ -52,8 +52,9 @@ def sheet(run: Run, found: NewlyWrong, test: Split | None) -> dict[str, Any] | N
     """
     if test is None:
         return None
-    test = test.first(len(run.header.labels))
-    if not np.array_equal(test.y, run.header.labels) or run.header.data_sha256 not in ("", test.sha256):
+    data = run.header.data
+    test = test.first(len(data.labels))
+    if not np.array_equal(test.y, data.labels) or data.sha256 not in ("", test.sha256):
         return None
     if test.x.ndim != 4 or test.x.shape[-1] not in (1, 3):
         return None
