@@ -84,6 +84,7 @@ class _Graph:
     """The main graph of a file."""
 
     def __init__(self, content: bytes) -> None:
+        self._content = content
         self._model = schema.ModelT.InitFromPackedBuf(content, 0)
         self._graph = self._model.subgraphs[0]
         self._producers = {output: operator for operator in self._graph.operators for output in operator.outputs}
@@ -102,7 +103,7 @@ class _Graph:
         return Kernel(
             name=f"{tensor.name.decode()};{output.name.decode()}",
             scope=output.name.decode(),
-            values=_values(self._model.buffers[tensor.buffer].data, dtype, tuple(tensor.shape)),
+            values=_values(self._data(tensor), dtype, tuple(tensor.shape)),
             zero=0 if zero_points is None else int(np.asarray(zero_points)[0]),
             channel_axis=_CHANNEL_AXES[self._code(operator)],
             dtype=dtype,
@@ -124,7 +125,18 @@ class _Graph:
                 return None
             index = producer.inputs[0]
         tensor = self._graph.tensors[index]
-        return None if self._model.buffers[tensor.buffer].data is None else tensor
+        return None if self._data(tensor) is None else tensor
+
+    def _data(self, tensor: Any) -> np.ndarray | None:
+        """The bytes of a tensor, uint8 (bytes,); None where it is computed.
+
+        They stand in the model, or behind it in the file, as litert-quantizer writes many of them.
+        """
+        buffer = self._model.buffers[tensor.buffer]
+        if buffer.offset > 1:  # 0 and 1 mean that there is nothing behind the model
+            return np.frombuffer(self._content, np.uint8, int(buffer.size), int(buffer.offset))
+        data: np.ndarray | None = buffer.data
+        return data
 
 
 def _values(content: Any, dtype: str, shape: tuple[int, ...]) -> np.ndarray:

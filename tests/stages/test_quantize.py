@@ -10,8 +10,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from runs import ROOT
 
 from optsuite import tflite
@@ -40,8 +42,8 @@ FLOATS = matrix_product(batch=1, inputs=63, outputs=5, dtype="float32")
 INT4 = Quantize(recipe="dynamic_wi4_afp32")
 
 
-def _no_data(name: str) -> Split:
-    raise AssertionError(name)
+def _no_data(*of: object) -> Split:
+    raise AssertionError(of)
 
 
 def _made(conversion: Conversion, content: bytes = FLOATS, splits: tuple[str, ...] = ("train",)) -> Artifact:
@@ -113,6 +115,20 @@ def test_what_litert_refuses_is_unavailable() -> None:
             ) as raised:
                 rows.findings(examiner, files["net"], conversion)
             assert isinstance(raised.value, UnavailableError) == refused
+
+
+def test_weights_behind_the_model_are_read() -> None:
+    """As in the mixed file of a network with 53 layers, of which 38 had no kernel for us."""
+    model = schema.ModelT.InitFromPackedBuf(FLOATS, 0)
+    place = model.subgraphs[0].operators[0].inputs[1]
+    buffer = model.buffers[model.subgraphs[0].tensors[place].buffer]
+    data, buffer.data, buffer.offset, buffer.size = bytes(buffer.data), None, 4_096, len(buffer.data)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    packed = bytes(builder.Output())
+    assert len(packed) < 4_096
+    (before,), (after,) = tflite.kernels(FLOATS), tflite.kernels(packed.ljust(4_096, b"\0") + data)
+    np.testing.assert_array_equal(after.values, before.values)
 
 
 def test_layers_have_recipes_of_their_own() -> None:
