@@ -54,8 +54,7 @@ class Arena(Examination[Findings]):
         )
 
     def run(self, task: ExaminationTask) -> Findings:
-        with or_end():
-            TflmRunner(task.content).invoke()  # not the one that is asked: a model may have a state
+        _call(task.content)
         recorded = dict(_RECORDED.findall(printed_by(TflmRunner(task.content).interpreter.print_allocations)))
         if recorded.keys() != _ARENA.keys():
             raise OptsuiteError(f"expected the sizes of the arena from TFLM, got {recorded}")
@@ -72,8 +71,7 @@ class Answers(Agreement):
     where = "TFLM"
 
     def answers_there(self, content: bytes, given: np.ndarray, here: np.ndarray) -> np.ndarray:
-        with or_end():
-            TflmRunner(content).invoke()  # not the one that is asked: a model may have a state
+        _call(content)
         return litert.answers(TflmRunner(content), given)
 
 
@@ -104,6 +102,27 @@ class TflmRunner:
     def get(self) -> np.ndarray:
         answer: np.ndarray = self.interpreter.get_output(0)
         return answer
+
+
+def _call(content: bytes) -> None:
+    """Call a file once, by an interpreter of its own, as a model may have a state.
+
+    Raises:
+        OptsuiteError: TFLM can't run it; the message says why.
+
+    """
+    runner, failed = TflmRunner(content), []
+
+    def call() -> None:
+        try:
+            runner.invoke()
+        except RuntimeError as error:
+            failed.append(error)
+
+    with or_end():
+        said = printed_by(call)
+    if failed:
+        raise OptsuiteError(_reason(said) or f"TFLM can't run it: {failed[0]!s:.200}")
 
 
 def _made(interpreter: Any, content: bytes) -> Any:
