@@ -1,11 +1,13 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: bench bench-cluster test test-fast test-lowest test-page faults gate gate-fault reference lint constraints clean
+.PHONY: install bench bench-cluster test test-fast test-lowest test-page faults gate gate-fault reference lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
 # Relative, so that the checkout may lie under a path with spaces.
 IN_VENV = .venv/bin/python -m
+
+install: .venv/installed
 
 bench: .venv/installed
 	mkdir -p $(LATEST)

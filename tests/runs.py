@@ -45,10 +45,13 @@ WITH_AARCH64 = _installed_for_aarch64()
 """Whether QEMU and what `optsuite install-aarch64` installs are here."""
 needs_valgrind = pytest.mark.skipif(not WITH_VALGRIND, reason="valgrind is not installed")
 needs_aarch64 = pytest.mark.skipif(not WITH_AARCH64, reason="what emulates ARM cores is not installed")
-NPUS = 4
-CORES = 3
-EXAMINATIONS = 4 + 2 * WITH_TFLM + NPUS + WITH_VALGRIND + CORES * WITH_AARCH64
-"""How many examinations a file has by default."""
+_NPUS = ("ethos-u55-128", "ethos-u55-256", "ethos-u65-256", "ethos-u85-256")
+_CORES = ("cortex-a53", "cortex-a72", "cortex-a76")
+NPUS = len(_NPUS)
+TARGETS = (*["tflm"] * WITH_TFLM, *_NPUS, *["host"] * WITH_VALGRIND, *_CORES * WITH_AARCH64)
+"""All targets that are examined by default on the full profile, and whose tools are here."""
+EXAMINATIONS = 4 + len(TARGETS) + WITH_TFLM
+"""How many examinations a file has for them: TFLM has two."""
 FAULTS = os.environ.get("OPTSUITE_FAULTS", "")
 """Where the counts of the long form of tests/faults go; empty for the short form."""
 
@@ -166,7 +169,12 @@ class Smoke:
 
 
 SMOKE_KINDS = ("baseline", "qat", "prune-0.8", "cluster-8", "prune-0.8_cluster-8_pcqat", "kd")
-SMOKE = ("--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS)}")
+SMOKE = (
+    "--optsuite-profile=smoke",
+    "--optsuite-models=tutorial",
+    f"--optsuite-recipes={','.join(SMOKE_KINDS)}",
+    f"--optsuite-targets={','.join(TARGETS)}",
+)
 
 
 def edited_model(content: bytes, edit: Callable[[Any], object]) -> bytes:

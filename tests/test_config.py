@@ -50,6 +50,8 @@ def test_drop_says_what_a_person_asks() -> None:
     drop = paired(Answers.of(np.array([True] * 9 + [False])), Answers.of(np.array([False] * 2 + [True] * 8)))
     changed = "2 of 10 answers correct before and wrong after, 1 wrong before and correct after"
     assert str(drop) == f"0.9000 -> 0.8000, accuracy drop 0.1000 ({changed})"
+    gain = paired(Answers.of(np.array([True, False])), Answers.of(np.array([True, True])))
+    assert str(gain).startswith("0.5000 -> 1.0000, accuracy gain 0.5000 (")
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (5, 5), (0, 8), (30, 12), (300, 200)])

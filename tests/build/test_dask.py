@@ -231,6 +231,7 @@ def test_a_build_survives_a_worker_and_is_the_same_to_the_byte(address: str, smo
     command = [sys.executable, "-m", "pytest", "benchmarks/test_accuracy.py", f"--optsuite-builders=dask://{address}"]
     command += ["--optsuite-profile=smoke", "--optsuite-models=tutorial", "--optsuite-recipes=baseline,qat"]
     command += ["--optsuite-variants=fp32,int8", f"--optsuite-cache={tmp_path}", "-p", "no:cacheprovider"]
+    command += [SMOKE[-1]]  # the targets
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run, Client(address) as client:
         before = client.run(os.getpid)
         while not (busy := [worker for worker, keys in client.processing().items() if keys]):

@@ -451,18 +451,20 @@ def test_data_that_changed_is_refused(store: Store) -> None:
 
 
 def test_a_plan_counts_examinations(store: Store, tmp_path: Path) -> None:
-    """Those that are stored, those to do with their time, and the files that are not built yet."""
+    """Those that are stored, and those to do with their time: of files that are not built yet, too."""
     files = [stored(store, SMALL, "one"), stored(store, LARGE, "two")]
     found = examiner(store, KERNELS, SIZE)
     examine(found, files[0])
     steps = found.steps(files)
-    text = plan.text(plan.plan_build([], steps, 3, store, Durations(tmp_path / "times")))
+    later = found.steps([replace(files[0], key="not built", sha256="")])
+    text = plan.text(plan.plan_build([], steps, later, store, Durations(tmp_path / "times")))
     assert text.splitlines()[:4] == [
         "   stored  2 examinations",
-        "    0.5 s  1 files: kernels",
-        "    0.5 s  1 files: size",
-        "3 files are not built yet, and so not examined: that is not in the times below",
+        "    0.3 s  2 files: kernels",
+        "    0.3 s  2 files: size",
+        "0 steps to build and 4 to examine files, 1 s of work",
     ]
+    assert "1 workers: about 11 s, 10 to 12 s" in text  # 10 s to start a process, as nothing is known
     assert len(scheduler.missing(steps, store)) == 2
 
 

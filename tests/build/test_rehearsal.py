@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,45 @@ def test_the_plan_knows(project: Path) -> None:
     assert "net s0: train > prune" in done.stdout  # prune-0.8, which it can do
     assert "> qat" not in done.stdout
     assert "optsuite: building" not in done.stdout
+    assert re.search(r" 2 workers: about \d+ s, \d+ to \d+ s;", done.stdout)
+    assert re.search(r"s  6 files: accuracy$", done.stdout, re.MULTILINE)  # of files that are not built yet
+
+
+def test_the_plan_checks_the_data(project: Path, tmp_path: Path) -> None:
+    """A catalogue is not fine because its data was never looked at."""
+    (tmp_path / "my_catalog.py").write_text(CATALOG)
+    with np.load(project / "sensor.npz") as arrays:
+        np.savez(tmp_path / "sensor.npz", **{**arrays, "y_test": arrays["y_test"][1:]})
+    done = _run(tmp_path, "optsuite plan", "--optsuite-catalog=my_catalog.py")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "expected y to be 500 labels, integers from 0, got int64 (499,)" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            ("    from optsuite.keras import keras\n", '    raise RuntimeError("no weights")\n'),
+            "RuntimeError: no weights",
+        ),
+        (("layers.Dense(3)]", "layers.Dense(2)]"), "expected one number per class from the model, at least 3"),
+        (("(64, 3)), *stack", "(32, 3)), *stack"), "the model takes inputs of (32, 3), the train split has (64, 3)"),
+    ],
+    ids=["raises", "answers", "inputs"],
+)
+def test_a_model_that_can_not_be_made_is_one_error(
+    project: Path, tmp_path: Path, edit: tuple[str, str], said: str
+) -> None:
+    """Before anything is trained: it was the same traceback of every test."""
+    (tmp_path / "my_catalog.py").write_text(CATALOG.replace(*edit))
+    (tmp_path / "sensor.npz").symlink_to(project / "sensor.npz")
+    done = _run(tmp_path, "pytest", "--optsuite-catalog=my_catalog.py")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
+    printed = done.stdout + done.stderr
+    assert f"model net can't be used: {said}" in printed
+    assert printed.count(said) <= 2  # once more, as the last line of its traceback
+    assert printed.count("Traceback") <= 1
+    assert "building" not in printed
 
 
 def test_a_recipe_that_was_asked_for_is_an_error(project: Path) -> None:

@@ -21,9 +21,11 @@ def _content(folder: Path) -> dict[str, bytes]:
 def test_three_files_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They can be read, and are named on stdout."""
     assert main(["init", str(tmp_path)]) == 0
-    *lines, last = capsys.readouterr().out.splitlines()
+    *lines, try_it, run, report = capsys.readouterr().out.splitlines()
     assert lines == [f"wrote {tmp_path / name}" for name in WRITTEN]
-    assert last.startswith("try it: pytest --pyargs optsuite.benchmarks ")
+    assert try_it == "try it:"
+    assert run.startswith("  pytest --pyargs optsuite.benchmarks ")
+    assert report == "  optsuite report try.json --out report"
     assert set(_content(tmp_path)) == set(WRITTEN)
     catalog = config.read(tmp_path / "pyproject.toml").catalog
     assert list(user_file.read(tmp_path / catalog).models) == ["mine"]

@@ -102,7 +102,7 @@ def test_what_is_over_in_a_run(run_json: dict[str, Any], write_run: Callable[[An
     ((built, judged),) = [one for one in budgets.over(run) if one[1].against == "baseline"]
     assert (built.id, judged.violated) == ("conv_qat_s0", False)
     assert str(judged).startswith("baseline 1.0000 -> 0.9800, accuracy drop 0.0200 (2 of 100 answers")
-    assert str(judged).endswith('qat; budget 0.0050 (pyproject.toml: tool.optsuite.budgets.recipe."conv_qat")')
+    assert str(judged).endswith('(to change it, set tool.optsuite.budgets.recipe."conv_qat" in pyproject.toml)')
     report.write(run, tmp_path)
     text = (tmp_path / "report.md").read_text()
     line = next(

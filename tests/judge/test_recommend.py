@@ -252,7 +252,15 @@ def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.
     assert main(["recommend", str(path), "--max-size", "3KB", "--all"]) == 0
     assert "conv_baseline_s0 fp32: too large (4,000 bytes)" in capsys.readouterr().out
     assert main(["recommend", str(path), "--variants", "fp32"]) == 0
-    assert "1 of 1 variants are within the limits: none given." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 of 1 variants are within the limits: none given." in said
+    assert "more are within" not in said
+    more = [built("conv", "qat", id=f"conv_qat_s{seed}", seed=seed) for seed in range(1, 6)]
+    run_json["optsuite"]["built"] += more
+    run_json["optsuite"]["experiments"] += [one["id"] for one in more]
+    run_json["benchmarks"] += [benchmark(one["id"], "int8") for one in more]
+    assert main(["recommend", str(write_run(run_json))]) == 0
+    assert "\n3 more are within the limits: --all prints them." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -52,3 +52,22 @@ def test_a_profile_caps_optimiser_steps(batch: int, epochs: int, steps: int) -> 
     splits = {"train": profile.split(dataset, "train")}
     task = Task(dataset=dataset, splits=splits, seed=0, schedule=schedule, max_steps=profile.max_steps)
     assert total_steps(task) == steps
+
+
+@pytest.mark.parametrize(("macs", "steps"), [(1_500_000, 92), (10_000_000, 18), (10**9, 10)])
+def test_a_profile_caps_multiply_accumulates(macs: int, steps: int) -> None:
+    """A larger network is trained for fewer steps, at least ten: 25 G MACs are 19 batches of 128 at 10 M MACs each."""
+    profile, dataset = PROFILES["smoke"], DATASETS["mnist"]
+    task = Task(
+        dataset=dataset,
+        splits={"train": profile.split(dataset, "train")},
+        seed=0,
+        schedule=Schedule(epochs=2, peak_lr=1.0),
+        max_steps=profile.max_steps,
+        max_macs=profile.max_macs,
+    )
+    task.limit(macs)
+    assert total_steps(task) == steps
+    task.max_macs = task.max_steps = None
+    task.limit(macs)
+    assert task.max_steps is None

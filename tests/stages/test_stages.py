@@ -287,12 +287,16 @@ def test_batches_of_large_inputs_are_bounded(keras: Any) -> None:
 def test_what_are_no_images_is_not_shifted(stage: Any, keras: Any) -> None:
     """One line, before anything is trained."""
     rows = Split(x=np.zeros((64, 4), np.float32), y=np.zeros(64, np.int32))
-    data = Dataset(name="rows", input_shape=(4,), fingerprint="", load=lambda split: rows)
+    data = Dataset(name="rows", input_shape=(4,), fingerprint="", load=_not_loaded)
     schedule = Schedule(epochs=1, peak_lr=1e-3, batch=32, shift_pixels=1)
     plain = step_of(select(BUILTIN, models=["tutorial"]).experiments[0], VARIANTS["keras"], TINY, BUILTIN)
     step = replace(plain, action=stage or Train(build=_dense), dataset=data, schedule=schedule)
     with pytest.raises(OptsuiteError, match=r"shifts or turns images: expected inputs of .*, got \(4,\)"):
-        step.run([] if stage is None else [{MODEL: keras.dump(_dense())}], {})
+        step.run([] if stage is None else [{MODEL: keras.dump(_dense())}], dict.fromkeys(step.needs, rows))
+
+
+def _not_loaded(split: str) -> Split:
+    raise AssertionError(split)
 
 
 def _dense() -> Any:

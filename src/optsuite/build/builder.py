@@ -8,16 +8,19 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TextIO
 
+import msgspec
+
 from optsuite.build import running
 from optsuite.build.examiner import StoredFile
-from optsuite.build.graph import rehearsals, step_of
+from optsuite.build.graph import rehearsals, step_of, trial
 from optsuite.build.model_step import ModelStep
 from optsuite.build.running import BUILDING, TRYING, OpenWorkers
 from optsuite.catalog.selection import Selection, baseline
 from optsuite.catalog.variants import KERAS
 from optsuite.errors import OptsuiteError, UnavailableError
-from optsuite.spec.artifact import ABSENT, TFLITE, Artifact
+from optsuite.spec.artifact import ABSENT, REHEARSED, TFLITE, Artifact
 from optsuite.spec.experiment import Candidate, Experiment
+from optsuite.spec.model import Size
 from optsuite.spec.variant import Variant
 from optsuite.stages.packages import builder_versions
 from optsuite.store.store import Store
@@ -35,6 +38,7 @@ class Builder:
         self._failures: dict[str, str] = {}
         self._unfit: dict[str, str] = {}
         """The id of an experiment whose recipe can't transform its model -> why."""
+        self._sizes: dict[tuple[str, str], Size] = {}
         self._steps: dict[tuple[str, str], ModelStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
 
@@ -45,25 +49,36 @@ class Builder:
         return [step for _, step in self._needed(rows)]
 
     def rehearse(self, rows: Sequence[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
-        """Try, before anything is trained, whether recipes can transform the user's models.
+        """Find out, before anything is trained, how large models are, and whether recipes can transform them.
 
-        Of optsuite's own models and recipes this is known.
+        Of optsuite's own models and recipes on its own data this is known.
 
         Raises:
-            OptsuiteError: One of them was requested by name.
+            OptsuiteError: A model can't be made, or does not fit the data; or a recipe that was requested by name can't
+                transform one.
 
         """
         user = self._catalog.user_defined
         if user is None or builder_versions() is None:
             return
-        of_user = {one.id: one for one, _ in rows if one.model.name in user.models or one.recipe.name in user.recipes}
+        of_user = {
+            one.id: one
+            for one, _ in rows
+            if one.model.name in user.models or one.recipe.name in user.recipes or one.dataset.name in user.datasets
+        }
+        trials = [trial(one, self._profile) for one in of_user.values()]
         steps = {id: rehearsals(one, self._profile) for id, one in of_user.items()}
-        running.run(
-            [one for some in steps.values() for one in some], self._store, TRYING, open_workers, stream, self._log
-        )
-        for id, tried in steps.items():
+        every = [*trials, *(one for some in steps.values() for one in some)]
+        failures = running.run(every, self._store, TRYING, open_workers, stream, self._log)
+        for tried in trials:
+            if tried.key in failures:
+                reason = failures[tried.key].removeprefix(f"{tried.label}: ")
+                raise OptsuiteError(f"model {tried.model} can't be used: {reason}")
+            if artifact := self._store.get(tried.key):
+                self._sizes[tried.dataset.name, tried.model] = msgspec.json.decode(artifact[REHEARSED], type=Size)
+        for id, rehearsed in steps.items():
             reasons = [
-                artifact[ABSENT].decode() for one in tried if ABSENT in (artifact := self._store.get(one.key) or {})
+                artifact[ABSENT].decode() for one in rehearsed if ABSENT in (artifact := self._store.get(one.key) or {})
             ]
             if not reasons:
                 continue
@@ -127,7 +142,7 @@ class Builder:
     def _step(self, experiment: Experiment, variant: Variant) -> ModelStep:
         row = experiment.id, variant.name
         if row not in self._steps:
-            self._steps[row] = step_of(experiment, variant, self._profile, self._catalog)
+            self._steps[row] = step_of(experiment, variant, self._profile, self._catalog, self._sizes)
         return self._steps[row]
 
     def _index_name(self, experiment: Experiment, variant: Variant) -> PurePath:
@@ -145,6 +160,23 @@ class Builder:
         artifact = None if key is None else self._store.get(key)
         if key is None or artifact is None or TFLITE not in artifact:
             return None
+        return self._file(experiment, variant, key, hashlib.sha256(artifact[TFLITE]).hexdigest())
+
+    def files(self, rows: Iterable[Candidate]) -> list[StoredFile]:
+        """Return the .tflite files of the rows that are in the store, each once."""
+        files = [self.file(*row) for row in rows if row.variant.convert is not None]
+        return list({file.index_name: file for file in files if file}.values())
+
+    def later_files(self, rows: Iterable[Candidate]) -> list[StoredFile]:
+        """Return the .tflite files of the rows that are not built yet, each once; their hashes are empty."""
+        later = {
+            step.key: self._file(*candidate, step.key, "")
+            for candidate, step in self._needed(rows)
+            if candidate.variant.convert is not None
+        }
+        return [file for key, file in later.items() if self._store.get(key) is None]
+
+    def _file(self, experiment: Experiment, variant: Variant, key: str, sha256: str) -> StoredFile:
         return StoredFile(
             model=experiment.model.name,
             dataset=experiment.dataset,
@@ -152,7 +184,7 @@ class Builder:
             actions=(experiment.recipe.name, variant.name),
             index_name=self._index_name(experiment, variant),
             key=key,
-            sha256=hashlib.sha256(artifact[TFLITE]).hexdigest(),
+            sha256=sha256,
         )
 
     def get(self, experiment: Experiment, variant: Variant) -> Artifact:

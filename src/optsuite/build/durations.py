@@ -17,9 +17,19 @@ from optsuite.build.step import Done, Step
 
 _NEWEST = 5
 """How many of the newest times an estimate is based on, as machines and models change."""
-_GUESS_S = 0.5
+_GUESS_S = {"model": 0.5, "trial": 2.0, "examination": 0.15}
 _GUESSED_START_S = 10.0
-"""Without any past build: a conversion, and a new process with TensorFlow in it, as on the reference run's machine."""
+"""Without any past build: a conversion, a trial of a model, the examination of a file, and a new process with
+TensorFlow in it, as on the reference run's machine."""
+_NO_BUILD = "a guess"
+_OFF = {
+    "this step": 1.3,
+    "this stage of this model": 1.6,
+    "this stage of other models": 2.0,
+    "other steps": 3.0,
+    _NO_BUILD: 3.0,
+}
+"""What an estimate is based on -> by which factor it may be too high or too low."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +40,7 @@ class BuildTime:
         model: The name of the model.
         actions: The actions from the first step to this one.
         profile: The name of the profile.
-        weight: Roughly how long the step takes, in conversions.
+        work: Roughly how long the step takes, in conversions.
         seconds: How long it took.
         start_s: How long its process took to start, for the first step of a process.
         sort: The sort of step (see `Step.sort`).
@@ -40,7 +50,7 @@ class BuildTime:
     model: str
     actions: Annotated[tuple[str, ...], Meta(min_length=1)]
     profile: str
-    weight: Annotated[int, Meta(ge=1)]
+    work: Annotated[float, Meta(gt=0)]
     seconds: Annotated[float, Meta(ge=0)]
     start_s: float | None = None
     sort: str = "model"
@@ -48,10 +58,15 @@ class BuildTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """How long a step may take, in seconds, and which steps the estimate is based on."""
+    """How long a step may take, in seconds, and which past steps the estimate is based on."""
 
     seconds: float
     basis: str
+
+    @property
+    def cases_s(self) -> tuple[float, float, float]:
+        """What it likely takes, the least and the most, in seconds."""
+        return self.seconds, self.seconds / _OFF[self.basis], self.seconds * _OFF[self.basis]
 
 
 class Durations:
@@ -60,7 +75,7 @@ class Durations:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._rates: dict[tuple[str, ...], list[float]] = defaultdict(list)
-        """Seconds for each unit of weight, newest last, under each name that a step goes by."""
+        """Seconds for each unit of work, newest last, under each name that a step goes by."""
         self._starts: list[float] = []
         for line in _lines(file):
             try:
@@ -68,8 +83,8 @@ class Durations:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
             for _, name in _similar(took.model, took.actions, took.profile, took.sort):
-                self._rates[name].append(took.seconds / took.weight)
-            if took.start_s is not None and took.sort == "model":  # an examination needs no TensorFlow
+                self._rates[name].append(took.seconds / took.work)
+            if took.start_s is not None and took.sort != "examination":  # an examination needs no TensorFlow
                 self._starts.append(took.start_s)
 
     def add(self, step: Step, done: Done) -> None:
@@ -78,7 +93,7 @@ class Durations:
             model=step.model,
             actions=step.actions,
             profile=step.profile.name,
-            weight=step.weight,
+            work=step.work,
             seconds=done.seconds,
             start_s=done.start_s,
             sort=step.sort,
@@ -87,11 +102,11 @@ class Durations:
             file.write(msgspec.json.encode(took) + b"\n")
 
     def of(self, step: Step) -> Estimate:
-        """Estimate by past builds of the same step with any seed, else of the most similar steps, by their weights."""
+        """Estimate by past builds of the same step with any seed, else of the most similar steps, by their work."""
         for basis, name in _similar(step.model, step.actions, step.profile.name, step.sort):
             if rates := self._rates.get(name):
-                return Estimate(seconds=step.weight * statistics.median(rates[-_NEWEST:]), basis=basis)
-        return Estimate(seconds=step.weight * _GUESS_S, basis="guess")
+                return Estimate(seconds=step.work * statistics.median(rates[-_NEWEST:]), basis=basis)
+        return Estimate(seconds=step.work * _GUESS_S[step.sort], basis=_NO_BUILD)
 
     @property
     def start_s(self) -> float:
@@ -108,7 +123,7 @@ def _lines(file: Path) -> list[bytes]:
 
 def _similar(model: str, actions: tuple[str, ...], profile: str, sort: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The groups of similar steps that a step is in, from the most similar to all: what they share, and a key."""
-    yield "same step", (profile, model, *actions)
-    yield "same stage and model", (profile, "stage and model", model, actions[-1])
-    yield "same stage", (profile, "stage", actions[-1])
-    yield "any step", (profile, "any", sort)
+    yield "this step", (profile, model, *actions)
+    yield "this stage of this model", (profile, "stage and model", model, actions[-1])
+    yield "this stage of other models", (profile, "stage", actions[-1])
+    yield "other steps", (profile, "any", sort)

@@ -32,7 +32,7 @@ class StoredFile:
         actions: What made it, as people read it.
         index_name: Its name in the index.
         key: The key of its artifact.
-        sha256: The SHA-256 of the file, as hex.
+        sha256: The SHA-256 of the file, as hex; empty where it is not built yet.
 
     """
 
@@ -67,7 +67,7 @@ class Examiner:
         self._store = store
         self._log = log
         self._failures: dict[str, str] = {}
-        self._steps: dict[tuple[str, str], ExaminationStep] = {}
+        self._steps: dict[tuple[str, str, str], ExaminationStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
         self._setups: dict[tuple[str, str], Setup] = {}
         self._reasons: dict[str, str] = {}
@@ -132,7 +132,7 @@ class Examiner:
         return self._reasons[examination.name]
 
     def _step(self, file: StoredFile, examination: Examination[Any]) -> ExaminationStep:
-        place = file.key, examination.name
+        place = file.key, file.sha256, examination.name
         if place not in self._steps:
             self._steps[place] = ExaminationStep(
                 model=file.model,

@@ -171,7 +171,7 @@ def run(
                 elif isinstance(error, OptsuiteError):
                     fail(key, f": {error}")
                 elif error is not None:
-                    fail(key, f": {type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}")
+                    fail(key, f": {type(error).__name__}: {error}\n{_traceback(error)}")
                 else:
                     done = future.result()
                     store.put(key, done.artifact)
@@ -186,3 +186,9 @@ def _inputs(step: Step, store: Store) -> list[Artifact]:
     if len(found) < len(step.input_keys):
         raise OptsuiteError(f"what {step.label} starts from was damaged while the run went on; start it again")
     return found
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback of where an error was raised: a process pool adds that of its own process to it."""
+    remote = str(error.__cause__ or "").strip().strip('"').strip()
+    return remote if remote.startswith("Traceback") else "".join(traceback.format_exception(error))

@@ -69,7 +69,7 @@ class Step(ABC):
         return "model"
 
     @property
-    def weight(self) -> int:
+    def work(self) -> float:
         """Roughly how long the step takes, in conversions."""
         return 1
 

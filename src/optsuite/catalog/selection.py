@@ -106,12 +106,14 @@ def select(
     """
     _check_names(catalog)
     user = catalog.user_defined or Catalog()
+    (limits,) = pick(PROFILES, [profile], "profile")
     (planned,) = pick(MATRICES, [matrix], "matrix")
     usual = user.models or catalog.models
     data = pick(catalog.datasets, datasets or user.datasets or [next(iter(catalog.datasets))], "dataset")
     idle = [] if datasets else [one for one in data if not any(_takes(model, one) for model in usual.values())]
-    if len(idle) < len(data):
-        data = [one for one in data if one not in idle]
+    if len(idle) == len(data):  # what takes none of them says so
+        idle = []
+    data = [one for one in data if one not in idle]
     chosen = pick(catalog.models, models or usual, "model")
     # A model that was requested by name, and takes none of the datasets, is in the tables with the reason.
     on = {model.name: [one for one in data if _takes(model, one)] or (data[:1] if models else []) for model in chosen}
@@ -138,11 +140,11 @@ def select(
             targets=tuple(targets),
         ),
         catalog=catalog,
-        profile=pick(PROFILES, [profile], "profile")[0],
+        profile=limits,
         datasets=tuple(data),
         experiments=tuple(found),
         variants=tuple(pick(catalog.variants, variants or catalog.variants, "variant")),
-        targets=tuple(pick_targets(catalog, targets)),
+        targets=tuple(pick_targets(catalog, targets, limits)),
         unsupported=unsupported,
         left_out=_left_out([model for model in chosen if not on[model.name]], data, idle),
     )
@@ -155,8 +157,10 @@ def select(
     return selection
 
 
-def pick_targets(catalog: Catalog, requested: Sequence[str]) -> list[Target]:
-    """Return the targets of these names, or by default the user's, or else all but those that are on request.
+def pick_targets(catalog: Catalog, requested: Sequence[str], profile: Profile = PROFILES["full"]) -> list[Target]:
+    """Return the targets of these names, or by default those of the user, or else optsuite's own.
+
+    The default ones are not on request, and have no slow examinations where the profile leaves these out.
 
     Raises:
         OptsuiteError: A name is unknown.
@@ -165,8 +169,10 @@ def pick_targets(catalog: Catalog, requested: Sequence[str]) -> list[Target]:
     if list(requested) == [target.NO_TARGET]:
         return []
     user = catalog.user_defined or Catalog()
-    by_default = [one.name for one in (user.targets or catalog.targets).values() if not one.on_request]
-    return pick(catalog.targets, requested or by_default, "target")
+    by_default = [one for one in (user.targets or catalog.targets).values() if not one.on_request]
+    if requested:
+        return pick(catalog.targets, requested, "target")
+    return by_default if profile.slow_examinations else target.fast(by_default)
 
 
 def _check_names(catalog: Catalog) -> None:

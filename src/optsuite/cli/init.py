@@ -27,7 +27,9 @@ def command(folder: Path) -> int:
     """
     for path in write(folder):
         print(f"wrote {path}")
-    print("try it: pytest --pyargs optsuite.benchmarks --optsuite-profile=smoke --benchmark-json=run.json")
+    print("try it:")
+    print("  pytest --pyargs optsuite.benchmarks --optsuite-profile=smoke --benchmark-json=try.json --benchmark-quiet")
+    print("  optsuite report try.json --out report")
     return 0
 
 

@@ -75,7 +75,7 @@ def _test_split(dataset: str, user_catalog: str | Path) -> Split | None:
     try:
         if dataset not in datasets and user_catalog:
             datasets |= user_file.read(Path(user_catalog)).datasets
-        return datasets[dataset].load("test") if dataset in datasets else None
+        return datasets[dataset].split("test") if dataset in datasets else None
     except Exception as error:  # user-defined code may raise anything, and the rest of the report needs no images
         print(f"optsuite: report.html shows no images: {first_line(error)}", file=sys.stderr)
         return None

@@ -29,6 +29,7 @@ class Agreement(Examination[Findings], ABC):
     """
 
     needs = ("test",)
+    slow: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("ai-edge-litert", "numpy")
 
     @property

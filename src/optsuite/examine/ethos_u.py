@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from optsuite import programs
@@ -135,7 +136,7 @@ class EthosU(Examination[Findings]):
         if status in (_NO_ROOM, -signal.SIGKILL):
             raise UnavailableError(f"Vela failed on this machine: {_last_line(printed)}")
         if status < 0:
-            raise OptsuiteError(f"Vela crashed: {signal.Signals(-status).name}")
+            raise OptsuiteError(f"Vela {version('ethos-u-vela')} crashed on this file: {signal.Signals(-status).name}")
         if status:
             raise OptsuiteError(f"Vela failed: {_last_line(printed)}")
         return printed

@@ -49,6 +49,8 @@ class Examination(ABC, Generic[Found]):
     """The splits that it needs, such as ("test",)."""
     packages: ClassVar[tuple[str, ...]] = ()
     """The installed packages whose version takes part in the result."""
+    slow: ClassVar[bool] = False
+    """Whether the smoke profile leaves it out where its target is not named."""
     record: ClassVar[type[Findings]] = Findings
     """The type of what it returns."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from dataclasses import dataclass
+from typing import ClassVar
 
 from optsuite.examine.examination import Examination
 from optsuite.results.examined import Findings
@@ -23,6 +24,8 @@ class Instructions(Examination[Findings], ABC):
 
     The count is no time: an instruction takes more or fewer cycles, a cache misses or not, and a clock has a frequency.
     """
+
+    slow: ClassVar[bool] = True
 
     @property
     def figures(self) -> tuple[Figure, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optsuite.examine.examination import Examination
@@ -26,6 +26,12 @@ class Target:
     name: str
     examinations: tuple[Examination[Any], ...]
     on_request: bool = False
+
+
+def fast(targets: Collection[Target]) -> list[Target]:
+    """Return the targets without their slow examinations, and none that has no others."""
+    left = {one.name: tuple(each for each in one.examinations if not each.slow) for one in targets}
+    return [replace(one, examinations=left[one.name]) for one in targets if left[one.name]]
 
 
 def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:

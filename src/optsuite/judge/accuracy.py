@@ -19,6 +19,11 @@ from optsuite.results.answers import Answers
 from optsuite.spec.metric import WORST
 
 
+def change(drop: float) -> str:
+    """Return an accuracy drop in words: one below zero is a gain."""
+    return f"accuracy {'gain' if drop < 0 else 'drop'} {abs(drop):.4f}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AccuracyDrop(ABC):
     """The accuracy drop of a candidate against a reference on the same images, over one seed or several.
@@ -66,7 +71,7 @@ class AccuracyDrop(ABC):
 
     def __str__(self) -> str:
         return (
-            f"{self.reference:.4f} -> {self.candidate:.4f}, accuracy drop {self.value:.4f} "
+            f"{self.reference:.4f} -> {self.candidate:.4f}, {change(self.value)} "
             f"({self.lost} of {self.count} answers {self._lost}, {self.gained} {self._gained})"
         )
 

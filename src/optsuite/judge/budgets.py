@@ -50,7 +50,7 @@ class Judged:
     def __str__(self) -> str:
         return (
             f"{self.against} {self.drop} {self.what}; budget {self.budget:.4f} "
-            f"(pyproject.toml: tool.optsuite.budgets.{self.setting})"
+            f"(to change it, set tool.optsuite.budgets.{self.setting} in pyproject.toml)"
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from optsuite.config import Tolerances
-from optsuite.judge.accuracy import pooled
+from optsuite.judge.accuracy import change, pooled
 from optsuite.judge.pairs import RowPair, has
 from optsuite.judge.training_spread import LEAST, Spread
 from optsuite.judge.verdict import ALPHA, CRITERIA, Judgement, Verdict
@@ -137,7 +137,7 @@ def _accuracy_against_spread(pair: RowPair, trainings: Trainings, tolerances: To
         value=before - after,
         spread=spread,
         tolerance=tolerances.of("accuracy", pair.experiment, pair.variant),
-        detail=f"{before:.4f} -> {after:.4f}, accuracy drop {before - after:.4f}",
+        detail=f"{before:.4f} -> {after:.4f}, {change(before - after)}",
         deviation=f"{spread.sd:.4f}",
     )
 

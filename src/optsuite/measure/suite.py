@@ -82,16 +82,20 @@ class Suite:
         """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
-        for dataset in self.selection.datasets:
-            for name in ("validation", "test"):  # data that can't be used is one error, before anything is built
-                self.split(dataset, name)
+        self._check_data()
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
         self.artifacts.build(self.requested, open_workers, stream)
         built_at = time.monotonic()
-        self._examiner.examine(self._files(self.requested), open_workers, stream)
+        self._examiner.examine(self.artifacts.files(self.requested), open_workers, stream)
         self._ready_at = time.monotonic()
         self._build_s, self._examine_s = built_at - start, self._ready_at - built_at
+
+    def _check_data(self) -> None:
+        """Load what is judged on: data that can't be used is one error, before anything is built."""
+        for dataset in self.selection.datasets:
+            for name in ("validation", "test"):
+                self.split(dataset, name)
 
     def _absent_targets(self) -> dict[str, list[str]]:
         """Return why targets can't be examined on this machine -> their names."""
@@ -103,21 +107,15 @@ class Suite:
 
     def plan(self, rows: Sequence[Candidate], open_workers: OpenWorkers, stream: TextIO) -> Plan:
         """Return what `prepare` would do, and how long it may take; OptsuiteError without TensorFlow."""
+        self._check_data()
         self.artifacts.rehearse(rows, open_workers, stream)
-        candidates = dict.fromkeys((one.id, variant.name) for one, variant in rows if variant.convert is not None)
-        files = self._files(rows)
         return plan_build(
             self.artifacts.steps(rows),
-            self._examiner.steps(files),
-            len(candidates) - len(files),
+            self._examiner.steps(self.artifacts.files(rows)),
+            self._examiner.steps(self.artifacts.later_files(rows)),
             self.store,
             Durations(self.store.times),
         )
-
-    def _files(self, rows: Iterable[Candidate]) -> list[StoredFile]:
-        """Return the .tflite files of the rows that are in the store, each once."""
-        files = [self.artifacts.file(*row) for row in rows if row.variant.convert is not None]
-        return list({file.index_name: file for file in files if file}.values())
 
     def tflite(self, experiment: Experiment, variant: Variant) -> bytes:
         """Return the .tflite file; OptsuiteError where it could not be built or examined: it may crash LiteRT."""

@@ -36,7 +36,9 @@ def text(choice: Choice, *, everything: bool) -> str:
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
         rule = f"The best on the validation images is {RULES[choice.preference]} (--prefer={choice.preference})."
-        parts += [rule + _costs(choice), _table(shown, choice), _certainty(choice)]
+        more = len(choice.ranked) - len(shown)
+        table = _table(shown, choice) + (f"\n{more} more are within the limits: --all prints them." if more else "")
+        parts += [rule + _costs(choice), table, _certainty(choice)]
     else:
         parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
     if choice.fallen:

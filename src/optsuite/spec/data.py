@@ -88,10 +88,20 @@ class Dataset:
                 f"{where}: expected x to be float32 of shape (n, {', '.join(map(str, self.input_shape))}), got "
                 f"{x.dtype} {x.shape}"
             )
-        kinds, numbers = ("iu", "labels, integers from 0") if self.metric.classes else ("fiu", "numbers")
-        if y.shape != x.shape[:1] or y.dtype.kind not in kinds or (self.metric.classes and y.min() < 0):
-            raise OptsuiteError(f"{where}: expected y to be {len(x)} {numbers}, got {y.dtype} {y.shape}")
+        check_targets(where, y, len(x), classes=self.metric.classes)
         return found
+
+
+def check_targets(where: str, y: np.ndarray, count: int, *, classes: bool) -> None:
+    """OptsuiteError for what are not `count` labels that int32 can hold or, without classes, finite numbers."""
+    import numpy as np
+
+    if classes and (y.shape != (count,) or y.dtype.kind not in "iu" or y.min() < 0):
+        raise OptsuiteError(f"{where}: expected y to be {count} labels, integers from 0, got {y.dtype} {y.shape}")
+    if classes and y.max() > np.iinfo(np.int32).max:
+        raise OptsuiteError(f"{where}: expected labels up to {np.iinfo(np.int32).max}, got {y.max()}")
+    if not classes and (y.shape != (count,) or y.dtype.kind not in "fiu" or not np.isfinite(y).all()):
+        raise OptsuiteError(f"{where}: expected y to be {count} finite numbers, got {y.dtype} {y.shape}")
 
 
 def check_input_shape(owner: str, shape: object) -> None:

@@ -22,7 +22,10 @@ class Profile:
         eval_images: The most validation images, and the most test images; None for all.
         max_epochs: The most epochs of a stage; None for those of its schedule.
         max_steps: The most optimiser steps of a stage; None for no limit.
+        max_macs: The most multiply-accumulates of the forward passes of a stage's training; None for no limit.
         min_budget: No budget is less than this fraction.
+        rounds: How many calls of each row are timed.
+        slow_examinations: Whether slow examinations are among the default ones.
 
     """
 
@@ -31,7 +34,10 @@ class Profile:
     eval_images: int | None = None
     max_epochs: int | None = None
     max_steps: int | None = None
+    max_macs: int | None = None
     min_budget: float = 0.0
+    rounds: int = 1_000
+    slow_examinations: bool = True
 
     def split(self, dataset: Dataset, name: str) -> Split:
         """Return as much of a dataset's split as the profile allows."""

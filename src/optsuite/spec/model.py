@@ -66,6 +66,20 @@ class OwnFit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much work it is to train a model on its data.
+
+    Attributes:
+        macs: The multiply-accumulates of the model for one input.
+        images: The number of inputs in the training split.
+
+    """
+
+    macs: int
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """An architecture to be trained, or a trained model's file.
 

@@ -28,6 +28,8 @@ class Conversion(Action, ABC):
 
     may_not_run: ClassVar[bool] = False
     """Whether LiteRT may lack kernels for the file: one that it refuses is absent then, which is no failure."""
+    sort: ClassVar[str] = "model"
+    """The sort of step: how long steps of another sort take says nothing of it."""
 
     def start(self) -> Conversion | None:
         """Return the conversion whose files this one starts from; None where it starts from the model."""

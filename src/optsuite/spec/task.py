@@ -13,6 +13,9 @@ from optsuite.spec.data import Dataset, Split
 from optsuite.spec.invariant import Invariant
 from optsuite.spec.model import OwnFit, Schedule
 
+ASSUMED_BATCH = 128
+"""The inputs of a batch where the user's function trains: what it takes is not known."""
+_FEWEST_STEPS = 10
 _PROBE_INPUTS = 32
 """How many answers of a new model show whether they are probabilities."""
 
@@ -28,6 +31,7 @@ class Task:
         schedule: How to train, with epochs as the profile allows; None for an action that trains nothing.
         own_fit: The user's function that trains in the place of a schedule.
         max_steps: The most optimiser steps that the action may take; None for no limit.
+        max_macs: The most multiply-accumulates of the forward passes that the action may train with; None for no limit.
         trust: Whether the model may have layers that run any code.
         parent: The artifact of the model to start from; None for a first stage.
         teacher: The artifact with the teacher's answers, for a stage that learns from a teacher.
@@ -43,6 +47,7 @@ class Task:
     schedule: Schedule | None = None
     own_fit: OwnFit | None = None
     max_steps: int | None = None
+    max_macs: int | None = None
     trust: bool = False
     parent: Artifact | None = field(default=None, repr=False)
     teacher: Artifact | None = field(default=None, repr=False)
@@ -57,6 +62,13 @@ class Task:
         if self.parent is None:
             return None
         return keras.load(self.parent[MODEL], trust=may_run_code(self.parent, trust=self.trust))
+
+    def limit(self, macs: int) -> None:
+        """Lower `max_steps` to what `max_macs` allows for a model of `macs` multiply-accumulates an input."""
+        if self.max_macs is not None:
+            batch = self.schedule.batch if self.schedule else ASSUMED_BATCH
+            steps = max(_FEWEST_STEPS, self.max_macs // max(1, batch * macs))
+            self.max_steps = steps if self.max_steps is None else min(self.max_steps, steps)
 
     def probabilities(self, model: Any) -> bool:
         """Whether `model`, a new one or the parent's, answers with probabilities instead of logits."""

@@ -17,6 +17,8 @@ from optsuite.stages.packages import BUILDERS, RECORDED
 
 def apply(stage: Stage, task: Task) -> Artifact:
     """Apply the stage to the parent's model, and return the artifact of the result."""
+    if task.parent is not None:
+        task.limit(model_info(task.parent).macs)
     return finish(stage, stage.apply(task.parent_model(), task), task)
 
 

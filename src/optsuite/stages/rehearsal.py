@@ -1,16 +1,37 @@
-"""A rehearsal: whether a stage can transform a model, found out before the model is trained."""
+"""Rehearsals: what is found out of a model before it is trained: its size, and whether stages can transform it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import ABSENT, REHEARSED, Artifact
+from optsuite.spec.model import Size
 from optsuite.spec.stage import Conversion, Stage
 from optsuite.spec.task import Task
 from optsuite.stages.train import FirstStage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Conversion):
+    """Make a new model, and check it and its data. The artifact holds its `Size` as JSON under `REHEARSED`.
+
+    Attributes:
+        first: The stage that makes the model.
+
+    """
+
+    sort = "trial"
+    first: FirstStage
+
+    def run(self, task: Task) -> Artifact:
+        from optsuite.keras import macs
+
+        size = Size(macs=macs(self.first.new(task)), images=len(task.splits["train"].x))
+        return {REHEARSED: msgspec.json.encode(size)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +46,14 @@ class Rehearsal(Conversion):
 
     """
 
+    sort = "trial"
     first: FirstStage
     stage: Stage
 
     def run(self, task: Task) -> Artifact:
         from optsuite.keras import kernels
 
+        task.parent = None  # the trial's artifact has no model
         model = self.first.new(task)
         if "clusters" in self.stage.preserve:
             # It makes a variable for each value that a kernel has: few after clustering, as many as weights before.

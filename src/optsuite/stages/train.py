@@ -36,7 +36,10 @@ class Train(FirstStage):
         return model
 
     def apply(self, model: Any, task: Task) -> Any:
+        from optsuite.keras import macs
+
         model = self.new(task)
+        task.limit(macs(model))
         fit(model, task)
         return model
 
@@ -83,7 +86,9 @@ def _check_data(model: Any, task: Task) -> None:
     dataset, splits = task.dataset, task.splits
     for name, split in splits.items():
         if tuple(model.input_shape[1:]) != split.x.shape[1:]:
-            raise OptsuiteError(f"it takes inputs of {model.input_shape[1:]}, the {name} split has {split.x.shape[1:]}")
+            raise OptsuiteError(
+                f"the model takes inputs of {model.input_shape[1:]}, the {name} split has {split.x.shape[1:]}"
+            )
     dataset.metric.check(tuple(model.output_shape[1:]), np.concatenate([split.y for split in splits.values()]))
     if unknown := dataset.class_weights.keys() - set(range(model.output_shape[1])):
         last = model.output_shape[1] - 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from optsuite.errors import OptsuiteError
 from optsuite.files import File
-from optsuite.spec.data import Split
+from optsuite.spec.data import Split, check_targets
 
 _SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = 0.1
@@ -33,12 +33,7 @@ def checked_split(x: np.ndarray, y: np.ndarray, where: str, *, classes: bool) ->
         x = x.astype(np.float32) / 255
     if x.dtype.kind not in "fiu" or x.ndim < 2 or not len(x):
         raise OptsuiteError(f"{where}: expected x to be numbers of shape (n, *input_shape), got {x.dtype} {x.shape}")
-    if classes and (y.shape != (len(x),) or y.dtype.kind not in "iu" or y.min() < 0):
-        raise OptsuiteError(f"{where}: expected y to be {len(x)} labels, integers from 0, got {y.dtype} {y.shape}")
-    if not classes and (y.shape != (len(x),) or y.dtype.kind not in "fiu" or not np.isfinite(y).all()):
-        raise OptsuiteError(f"{where}: expected y to be {len(x)} finite numbers, got {y.dtype} {y.shape}")
-    if classes and y.max() > np.iinfo(np.int32).max:
-        raise OptsuiteError(f"{where}: expected labels up to {np.iinfo(np.int32).max}, got {y.max()}")
+    check_targets(where, y, len(x), classes=classes)
     with np.errstate(over="ignore"):  # refused below
         x, y = x.astype(np.float32), y.astype(np.int32 if classes else np.float32)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
