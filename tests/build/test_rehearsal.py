@@ -27,7 +27,8 @@ def build():
     from optsuite.keras import keras
 
     layers = keras.layers
-    stack = [layers.Conv1D(8, 5, activation="relu", name="first"), layers.GlobalAveragePooling1D(), layers.Dense(3)]
+    stack = [layers.Conv1D(8, 5, activation="relu", name="first"), layers.MaxPooling1D(2, name="pool")]
+    stack += [layers.GlobalAveragePooling1D(), layers.Dense(3)]
     return keras.Sequential([layers.Input((64, 3)), *stack])
 
 
@@ -42,6 +43,7 @@ RECIPES = [
 ]
 """
 LAYER = "TFMOT can't quantise this model: Layer first"
+BOTH = "by skip=('first', 'pool')"
 MISTYPED = "pattern 'frist' matches no layer; expected one of first, dense"
 
 
@@ -80,6 +82,7 @@ def test_the_plan_knows(project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"absent: net_pqat_s0: {LAYER}" in done.stdout
     assert f"absent: net_qat_s0: {LAYER}" in done.stdout
+    assert done.stdout.count(BOTH) == 2  # all that TFMOT does not know, not the first alone
     assert f"absent: net_mistyped_s0: {MISTYPED}" in done.stdout
     assert "not run: image (takes 8x8x1; this run is sensor, 64x3)" in done.stdout
     assert "net s0: train > prune" in done.stdout  # prune-0.8, which it can do

@@ -124,6 +124,8 @@ def test_shapes_that_do_not_fit() -> None:
             OptsuiteError, match="expected one number per class from the model, at least 4 for labels 0 to 3"
         ):
             TopK(k=2).check(shape, np.array([0, 3]))
+    with pytest.raises(OptsuiteError, match=r"at least 5 for labels 1 to 4, got .*; labels count from 0"):
+        TopK().check((4,), np.array([1, 4]))
 
 
 def test_a_drop_that_can_be_found_is() -> None:

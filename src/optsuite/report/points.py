@@ -17,7 +17,7 @@ from optsuite.judge.pareto import frontier
 # Okabe and Ito's palette: told apart by colour-blind people too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "os^DvPX*<>hpd8"
-_TICKS = np.array([0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999])
+_TICKS = np.array([0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.998, 0.999])
 _LEAST_ERROR = 1e-4
 
 
@@ -144,6 +144,7 @@ def stretch(axes: Axes, accuracy: pd.Series[float]) -> None:
         return
     axes.set_yscale("function", functions=(stretched, lambda values: 1 - 10.0**-values))
     axes.yaxis.set_major_locator(FixedLocator(shown.tolist()))
+    axes.annotate("log scale of the error", (0, 1), xycoords="axes fraction", va="bottom", fontsize=7)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylim(*ends)

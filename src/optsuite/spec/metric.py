@@ -80,7 +80,7 @@ class TopK(Metric):
         if len(shape) != 1 or shape[0] < classes:
             raise OptsuiteError(
                 f"expected one number per class from the model, at least {classes} for labels {y.min()} to {y.max()}, "
-                f"got outputs of shape {shape}"
+                f"got outputs of shape {shape}{'; labels count from 0' if y.min() > 0 else ''}"
             )
 
     def scores(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:

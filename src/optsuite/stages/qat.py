@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from optsuite.errors import OptsuiteError
@@ -16,6 +17,8 @@ from optsuite.stages.fit import fit
 from optsuite.stages.tfmot_corrections import corrected
 
 Bits = Literal[4, 8]
+_UNKNOWN = re.compile(r"Layer ([^:\s]+):")
+"""How TFMOT begins the error for a layer that it does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +63,34 @@ class QAT(Stage):
         return min(self._all_bits)
 
     def wrap(self, model: Any, task: Task) -> Any:
-        from optsuite.keras import tfmot
-
         try:
-            with corrected():
-                return tfmot.quantization.keras.quantize_apply(self._annotated(model), *self._scheme(model))
+            return self._wrapped(model)
         except (RuntimeError, ValueError) as error:  # TFMOT's error for a layer that it does not know
             reason = str(error).partition(" You can")[0].rstrip(".")  # what follows is about TFMOT's API
             raise OptsuiteError(
-                f"TFMOT can't quantise this model: {reason}; leave the layer out (`skip`), or leave this recipe out of "
-                "the model's `recipes`"
+                f"TFMOT can't quantise this model: {reason}; leave what it does not know in floating point, by "
+                f"skip={self._with_unknown(model, error)!r}, or leave this recipe out of the model's `recipes`"
             ) from error
+
+    def _wrapped(self, model: Any) -> Any:
+        from optsuite.keras import tfmot
+
+        with corrected():
+            return tfmot.quantization.keras.quantize_apply(self._annotated(model), *self._scheme(model))
+
+    def _with_unknown(self, model: Any, error: Exception) -> tuple[str, ...]:
+        """Return `skip` with all layers that TFMOT does not know: its error names the first one of them.
+
+        They are the same for all schemes, but the errors of those that preserve something name no layer.
+        """
+        skip = self.skip
+        while (named := _UNKNOWN.match(str(error))) and named[1] not in skip:
+            skip = (*skip, named[1])
+            try:
+                replace(self, skip=skip, preserve=())._wrapped(model)
+            except (RuntimeError, ValueError) as another:
+                error = another
+        return skip
 
     def apply(self, model: Any, task: Task) -> Any:
         from optsuite.keras import cluster_utils
