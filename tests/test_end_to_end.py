@@ -314,6 +314,22 @@ def test_invariants_hold_on_depthwise_separable_networks_too(tmp_path: Path) -> 
     assert "2 passed" in done.stdout
 
 
+def test_the_last_line_is_no_warning(tmp_path: Path) -> None:
+    """Python's, of semaphores that the processes which built had not removed when they were ended."""
+    done = run_pytest(
+        "--optsuite-profile=smoke",
+        "--optsuite-models=tutorial",
+        "--optsuite-recipes=baseline",
+        "--optsuite-variants=int4",
+        "--optsuite-targets=none",
+        f"--optsuite-cache={tmp_path}",
+        "-k",
+        "invariants_hold",
+    )
+    assert done.returncode == 0, done.stdout
+    assert "leaked" not in done.stdout + done.stderr
+
+
 def test_damage_is_found_and_built_again(smoke: Smoke, tmp_path: Path) -> None:
     """A flipped bit in a .tflite file is noticed, said and repaired before anything is measured."""
     cache = Path(shutil.copytree(smoke.cache, tmp_path / "cache"))

@@ -62,10 +62,12 @@ class LocalWorkers:
         return future
 
     def close(self) -> None:
-        """End all processes, those at work at once."""
-        for place in self._places:
-            for process in (place._processes or {}).values():
-                process.terminate()
+        """End all processes: those that are at work, or not ready yet, at once."""
+        for place, future in zip(self._places, self._at_work, strict=True):
+            if future is None or not future.done():
+                for process in (place._processes or {}).values():
+                    process.terminate()
+            # Any other ends by itself: it has semaphores to remove, of which Python would warn at the end.
             place.shutdown(cancel_futures=True)
 
 
