@@ -64,7 +64,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(project: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-    rows = ["--pyargs", "optsuite.benchmarks", "--optsuite-profile=smoke", "--optsuite-variants=fp32,int8"]
+    rows = ["--pyargs", "optsuite.benchmarks", "--optsuite-profile=smoke", "--optsuite-variants=fp32,int8,int16x8"]
     rows += ["--optsuite-targets=none", "--optsuite-jobs=1"]
     return subprocess.run(
         [sys.executable, "-m", *command.split(), *rows, *options],
@@ -89,7 +89,7 @@ def test_the_plan_knows(project: Path) -> None:
     assert "> qat" not in done.stdout
     assert "optsuite: building" not in done.stdout
     assert re.search(r" 2 workers: about \d+ s, \d+ to \d+ s;", done.stdout)
-    assert re.search(r"s  6 files: accuracy$", done.stdout, re.MULTILINE)  # of files that are not built yet
+    assert re.search(r"s  9 files: accuracy$", done.stdout, re.MULTILINE)  # of files that are not built yet
 
 
 def test_the_plan_checks_the_data(project: Path, tmp_path: Path) -> None:
@@ -150,4 +150,7 @@ def test_by_default_it_is_absent(project: Path) -> None:
         "net_cluster-8_s0",
     }
     assert run.absence("net_pqat_s0", "int8").startswith(LAYER)
+    # One reason, also for a form that no QAT model has.
+    whole = {one.reason for one in run.header.absences if one.experiment == "net_pqat_s0"}
+    assert len(whole) == 1
     assert run.absence("net_mistyped_s0", "fp32") == MISTYPED

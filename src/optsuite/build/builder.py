@@ -36,8 +36,8 @@ class Builder:
         self._log = log
         self._requested = selection.requested.recipes
         self._failures: dict[str, str] = {}
-        self._unfit: dict[str, str] = {}
-        """The id of an experiment whose recipe can't transform its model -> why."""
+        self.unfit: dict[str, str] = {}
+        """The id of an experiment whose recipe can't transform its model -> why, when `rehearse` found it out."""
         self._sizes: dict[tuple[str, str], Size] = {}
         self._steps: dict[tuple[str, str], ModelStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
@@ -84,7 +84,7 @@ class Builder:
                 continue
             if of_user[id].recipe.name in self._requested:
                 raise OptsuiteError(f"{id} can't be built: {reasons[0]}")
-            self._unfit[id] = reasons[0]
+            self.unfit[id] = reasons[0]
             self._log(f"absent: {id}: {reasons[0]}")
 
     def build(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
@@ -108,7 +108,7 @@ class Builder:
         """Return the rows and their references, each once, with the step that makes it."""
         needed: dict[tuple[str, str], tuple[Candidate, ModelStep]] = {}
         for experiment, variant in rows:
-            if experiment.id in self._unfit:
+            if experiment.id in self.unfit:
                 continue
             for candidate in (
                 Candidate(baseline(experiment), KERAS),
@@ -195,8 +195,8 @@ class Builder:
             OptsuiteError: It could not be built, or is not in the store.
 
         """
-        if experiment.id in self._unfit:
-            raise UnavailableError(self._unfit[experiment.id])
+        if experiment.id in self.unfit:
+            raise UnavailableError(self.unfit[experiment.id])
         key = self.key(experiment, variant)
         artifact = None if key is None else self._store.get(key)
         if artifact is None:

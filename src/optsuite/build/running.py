@@ -30,7 +30,7 @@ class Doing:
 
 BUILDING = Doing("building", "built")
 EXAMINING = Doing("examining", "examined")
-TRYING = Doing("trying", "tried")
+TRYING = Doing("trying models and their recipes:", "tried models and their recipes:")
 
 
 def local_workers(jobs: int, steps: Collection[Step], log: Path) -> LocalWorkers:

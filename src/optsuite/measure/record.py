@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import optsuite
@@ -31,6 +31,7 @@ class Record:
     Attributes:
         built: The Keras models, by the id of the experiment; references that were not selected are among them.
         measured: The measured variants, by the id of the experiment and the name of the variant.
+        unfit: The ids of experiments whose recipe can't transform their model, and why.
 
     """
 
@@ -39,6 +40,7 @@ class Record:
         self._absences: dict[tuple[str, str], str] = {}
         self.built: dict[str, Built] = {}
         self.measured: dict[tuple[str, str], Measured] = {}
+        self.unfit: Mapping[str, str] = {}
 
     @contextmanager
     def noting(self, experiment: Experiment, variant: Variant) -> Iterator[None]:
@@ -103,7 +105,9 @@ class Record:
             for variant in selected.variants
             if (reason := absence(experiment, variant))
         }
-        unsupported = {
-            (id, variant.name): reason for id, reason in selected.unsupported.items() for variant in selected.variants
-        }
-        return declared | unsupported | self._absences
+        whole = {**selected.unsupported, **self.unfit}
+        return (
+            declared
+            | self._absences
+            | {(id, variant.name): reason for id, reason in whole.items() for variant in selected.variants}
+        )

@@ -86,6 +86,7 @@ class Suite:
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
         self.artifacts.build(self.requested, open_workers, stream)
+        self.record.unfit = self.artifacts.unfit
         built_at = time.monotonic()
         self._examiner.examine(self.artifacts.files(self.requested), open_workers, stream)
         self._ready_at = time.monotonic()
