@@ -273,6 +273,12 @@ def test_a_run_of_two_datasets(project: Path, commands: Path) -> None:
         assert f"dataset {dataset}:" in done.stdout
     assert done.stdout.count("frontier of 2 .tflite files") == 2
 
+    one = _run("optsuite recommend base.json --models wave,net --variants int8", project, commands)
+    assert one.stdout.count("1 of 1 variants are within the limits") == 2
+    one = _run("optsuite recommend base.json --models net", project, commands)
+    assert "dataset digits:" in one.stdout
+    assert "dataset waves:" not in one.stdout
+
     alone = _run(_BASE.replace("base.json", "alone.json --optsuite-dataset=digits"), project, commands)
     assert alone.returncode == 0, alone.stdout + alone.stderr
     assert "optsuite: building " not in alone.stdout.replace("building took", "")  # its models have one key

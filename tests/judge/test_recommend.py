@@ -255,6 +255,12 @@ def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.
     said = capsys.readouterr().out
     assert "1 of 1 variants are within the limits: none given." in said
     assert "more are within" not in said
+    run_json["optsuite"]["built"].append(built("dscnn", "qat"))
+    run_json["optsuite"]["experiments"].append("dscnn_qat_s0")
+    run_json["benchmarks"].append(benchmark("dscnn_qat_s0", "int8"))
+    assert main(["recommend", str(write_run(run_json)), "--models", "dscnn"]) == 0
+    assert "1 of 1 variants are within the limits: none given." in capsys.readouterr().out
+    run_json["benchmarks"].pop()
     more = [built("conv", "qat", id=f"conv_qat_s{seed}", seed=seed) for seed in range(1, 6)]
     run_json["optsuite"]["built"] += more
     run_json["optsuite"]["experiments"] += [one["id"] for one in more]
@@ -273,6 +279,7 @@ def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.
         (("--max-latency", "30"), "expected a number over 0 with a unit (ns, us, µs, ms, s), got '30'"),
         (("--min-accuracy", "98"), "expected a fraction from 0 to 1, such as 0.98, got '98'"),
         (("--min-accuracy", "nan"), "expected a fraction"),
+        (("--models", "vgg"), "unknown models vgg; expected some of conv"),
         (("--variants", "int4"), "unknown variants int4; expected some of fp32, int8, int16x8"),
     ],
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     help="Limit of another figure of the run, such as macs=500000: its largest value, or its smallest where more is "
     "better. May be given several times.",
 )
+@click.option("--models", metavar="A,B", help="Models to choose from.  [default: all]")
 @click.option("--variants", metavar="A,B", help="Variants to choose from.  [default: all .tflite variants]")
 @click.option(
     "--prefer",
@@ -52,6 +53,7 @@ def command(
     max_latency: str | None,
     min_accuracy: str | None,
     others: tuple[str, ...],
+    models: str | None,
     variants: str | None,
     prefer: Preference,
     everything: bool,
@@ -86,16 +88,20 @@ def command(
     place = Place.of(run, target) if target else None
     if place:
         limits = place.add(limits, most)
-    among = None if variants is None else variants.split(",")
-    parts = run.by_dataset()
-    choices = {part.header.data.name: choose(candidates(part, among), limits, prefer, place) for part in parts}
+    among = [None if names is None else names.split(",") for names in (variants, models)]
+    rows = candidates(run, *among)
+    datasets = {
+        part.header.data.name: [row for row in rows if row.measured.experiment in part.header.experiments]
+        for part in run.by_dataset()
+    }
+    choices = {name: choose(some, limits, prefer, place) for name, some in datasets.items() if some or not rows}
     from optsuite.report import smoke
     from optsuite.report.choice import text
 
     if warning := smoke.warning(run):
         print(f"{warning}\n")
     for name, choice in choices.items():
-        print(*([f"dataset {name}:"] if len(parts) > 1 else []), text(choice, everything=everything), sep="\n")
+        print(*([f"dataset {name}:"] if len(datasets) > 1 else []), text(choice, everything=everything), sep="\n")
     return 0 if all(choice.ranked for choice in choices.values()) else 1
 
 

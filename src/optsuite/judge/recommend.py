@@ -106,15 +106,29 @@ class _Figures:
         return within[np.lexsort(keys_by_importance[::-1])]
 
 
-def candidates(run: Run, variants: Collection[str] | None = None) -> list[Row]:
-    """The rows of these variants, by default of all that are .tflite files; OptsuiteError for names that it has not."""
-    if variants is None:
-        return [row for row in run.rows if row.measured.execution is not None]
-    measured = dict.fromkeys(row.measured.variant for row in run.rows)
-    if unknown := set(variants) - set(measured):
-        names = ", ".join(sorted(unknown))
-        raise OptsuiteError(f"unknown variants {names}; expected some of {', '.join(measured) or 'none'}")
-    return [row for row in run.rows if row.measured.variant in variants]
+def candidates(run: Run, variants: Collection[str] | None = None, models: Collection[str] | None = None) -> list[Row]:
+    """The rows of these variants, by default of all .tflite files, and of these models, by default of all.
+
+    Raises:
+        OptsuiteError: The run has no such variant, or no such model.
+
+    """
+    model_of = {built.id: built.model for built in run.header.built}
+    _check_known("variants", variants, [row.measured.variant for row in run.rows])
+    _check_known("models", models, list(model_of.values()))
+    return [
+        row
+        for row in run.rows
+        if (row.measured.execution is not None if variants is None else row.measured.variant in variants)
+        and (models is None or model_of[row.measured.experiment] in models)
+    ]
+
+
+def _check_known(what: str, names: Collection[str] | None, known: Sequence[str]) -> None:
+    if unknown := set(names or ()) - set(known):
+        raise OptsuiteError(
+            f"unknown {what} {', '.join(sorted(unknown))}; expected some of {', '.join(dict.fromkeys(known)) or 'none'}"
+        )
 
 
 def choose(
