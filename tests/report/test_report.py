@@ -64,6 +64,14 @@ def test_results_columns(run_json: dict[str, Any], write_run: Write) -> None:
     assert (line["acc_drop_int8"], line["size_ratio_int8"]) == (0.01, 4.0)
 
 
+def test_batch_is_that_of_the_first_stage_that_trains(run_json: dict[str, Any], write_run: Write) -> None:
+    """Loading a file trains nothing, and has no batch size."""
+    stage = reader.read(write_run(run_json)).header.built[0].info.stages[0]
+    loaded = replace(stage, epochs=0, batch=0)
+    assert results_table.batch([loaded, stage]) == 128
+    assert results_table.batch([loaded]) is pd.NA
+
+
 def test_what_is_missing_is_marked(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
     """An empty cell in the CSV with the reason at the line's end; a dash in the report with the reason below."""
     report.write(reader.read(write_run(run_json)), tmp_path)

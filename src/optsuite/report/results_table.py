@@ -11,6 +11,7 @@ import pandas as pd
 from optsuite.judge.accuracy import paired
 from optsuite.report.tables import selected
 from optsuite.results.built import Built
+from optsuite.results.model import StageRecord
 from optsuite.results.run import Row, Run
 
 _PUBLISHED = ("fp32", "dynamic", "int8")
@@ -60,6 +61,11 @@ def of_every_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=[f"{_prefix(variant)}_{name}" for variant in variants for name in names], errors="ignore")
 
 
+def batch(stages: Sequence[StageRecord]) -> Any:
+    """Return the batch size of the first stage that trains; NA where none does, as in the baseline of a trained file."""
+    return next((stage.batch for stage in stages if stage.epochs), pd.NA)
+
+
 def _not_built(run: Run, experiment: str) -> dict[str, Any]:
     """The columns of an experiment that has no model: its name and the reason."""
     reasons = dict.fromkeys(run.absence(experiment, variant) for variant in run.header.variants)
@@ -76,7 +82,7 @@ def _columns(variants: Sequence[str], examined: Sequence[str]) -> list[_Column]:
         _Column("recipe", lambda experiment: experiment.built.recipe),
         _Column("seed", lambda experiment: experiment.built.seed),
         _Column("epochs", lambda experiment: experiment.built.epochs),
-        _Column("batch", lambda experiment: experiment.built.info.stages[0].batch),
+        _Column("batch", lambda experiment: batch(experiment.built.info.stages)),
         _Column("test_acc", _test_accuracy),
         _Column("params", lambda experiment: experiment.built.info.parameters),
         _Column("flops", lambda experiment: experiment.built.flops),
