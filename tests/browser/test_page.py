@@ -150,7 +150,7 @@ def test_one_experiment(shown_run: Run, show: Show) -> None:
     # The pictures are side by side: the style names the same element as the page.
     assert page.find_element(By.ID, "newly-wrong").value_of_css_property("display") == "flex"
     Select(page.find_element(By.ID, "detail-variant")).select_by_value("fp32")
-    assert page.find_element(By.ID, "newly-wrong-about").text == "0 test images"
+    assert page.find_element(By.ID, "newly-wrong-about").text == "0 inputs of the test set"
     ActionChains(page).send_keys(Keys.ESCAPE).perform()
     assert not page.find_element(By.ID, "detail").is_displayed()
     _quiet(page)

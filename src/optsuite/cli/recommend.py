@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--max-arena", metavar="32KB", help="Largest arena on the target.")
 @click.option("--max-instructions", metavar="200k", help="Most instructions of one call on the target.")
 @click.option("--max-latency", metavar="30us", help="Largest median time of a call; with --target, its time there.")
-@click.option("--min-accuracy", metavar="0.98", help="Smallest accuracy on the validation images, a fraction.")
+@click.option("--min-accuracy", metavar="0.98", help="Smallest accuracy on the validation set, a fraction.")
 @click.option(
     "--limit",
     "others",
@@ -61,8 +61,8 @@ def command(
 ) -> int:
     """Choose the best variant of a run within limits.
 
-    RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation images, and the
-    accuracy on the test images is printed. Of a run of several datasets, it chooses one for each. Exits with 1 if no
+    RUN.json is the file that `pytest --benchmark-json` wrote. Accuracies are compared on the validation set, and the
+    accuracy on the test set is printed. Of a run of several datasets, it chooses one for each. Exits with 1 if no
     variant is within the limits.
     """
     from optsuite.judge.limits import Limits, Place, limit

@@ -15,7 +15,7 @@ Limit = str
 """What is limited: "size", "latency", "accuracy", or the name of another figure."""
 
 _OWN_OPTIONS = {figure.name for figure in (ACCURACY, MEDIAN_S, BYTES)}
-"""The figures whose limits are options of their own: accuracy is chosen by on the validation images."""
+"""The figures whose limits are options of their own: accuracy is chosen by on the validation set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Limits:
     Attributes:
         max_bytes: The most bytes of the file, or None.
         max_latency_s: The most seconds of the median call, or None.
-        min_accuracy: The least accuracy on the validation images, or None.
+        min_accuracy: The least accuracy on the validation set, or None.
         others: The limits of other figures, by their names: the most of one of which less is better, else the least.
 
     """

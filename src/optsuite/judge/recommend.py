@@ -1,4 +1,4 @@
-"""Recommend a variant: the best within limits, chosen on the validation images, and how certain that choice is."""
+"""Recommend a variant: the best within limits, chosen on the validation set, and how certain that choice is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from optsuite.results.run import Row, Run
 Preference = Literal["quality", "balanced", "compact"]
 
 MARGINS: dict[Preference, float] = {"quality": 0.0, "balanced": 0.005, "compact": 0.02}
-"""How much less accurate than the best within the limits a choice may be, on the validation images, a fraction."""
+"""How much less accurate than the best within the limits a choice may be, on the validation set, a fraction."""
 RESAMPLES = 1_000
 _SEED = 0
 
@@ -62,7 +62,7 @@ class _Figures:
     """The figures of all candidates, one number per candidate.
 
     Attributes:
-        accuracy: Accuracy on the validation images, float64 (n,).
+        accuracy: Accuracy on the validation set, float64 (n,).
         latency_s: Median of one call in seconds, float64 (n,).
         size: Size of the file in bytes, float64 (n,).
         one_image: One over the number of validation images.

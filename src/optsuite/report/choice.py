@@ -35,7 +35,7 @@ def text(choice: Choice, *, everything: bool) -> str:
     ]
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
-        rule = f"The best on the validation images is {RULES[choice.preference]} (--prefer={choice.preference})."
+        rule = f"The best on the validation set is {RULES[choice.preference]} (--prefer={choice.preference})."
         more = len(choice.ranked) - len(shown)
         table = _table(shown, choice) + (f"\n{more} more are within the limits: --all prints them." if more else "")
         parts += [rule + _costs(choice), table, _certainty(choice)]
@@ -116,7 +116,7 @@ def _table(candidates: tuple[RankedRow, ...], choice: Choice) -> str:
 
 def _certainty(choice: Choice) -> str:
     here = choice.place is None
-    what = "the validation images and of the rounds" if choice.timed and here else "the validation images"
+    what = "the validation set and of the rounds" if choice.timed and here else "the validation set"
     text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
     if not choice.timed and here:
         text += "; the run has no single rounds, so the uncertainty of latencies is not in it"

@@ -65,7 +65,7 @@ def _accuracy_against(x: str, label: str, unit: float = 1.0) -> Plot:
         if table.empty:
             return False
         _against(run, table, figure, x, "variant", unit)
-        figure.axes[0].set(xlabel=label, ylabel="accuracy on the test images")
+        figure.axes[0].set(xlabel=label, ylabel="accuracy on the test set")
         return True
 
     return plot
@@ -77,7 +77,7 @@ def _accuracy_against_parameters(run: Run, results: pd.DataFrame, figure: Figure
     if table.empty:
         return False
     _against(run, table, figure, "params", "recipe")
-    figure.axes[0].set(xlabel="parameters", ylabel="int8 accuracy on the test images")
+    figure.axes[0].set(xlabel="parameters", ylabel="int8 accuracy on the test set")
     return True
 
 

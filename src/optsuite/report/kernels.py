@@ -77,7 +77,7 @@ def bits(run: Run) -> pd.DataFrame:
         layer: The layer.
         weights: How many weights it has.
         bits: How many bits each of them was given.
-        lost: The accuracy on the validation images that 4 bits in this layer alone lose, a fraction; NA where it can't
+        lost: The accuracy on the validation set that 4 bits in this layer alone lose, a fraction; NA where it can't
             have them.
         saved_bytes: How many bytes they save there.
 

@@ -62,7 +62,7 @@ def of_every_run(run: Run, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def batch(stages: Sequence[StageRecord]) -> Any:
-    """Return the batch size of the first stage that trains; NA where none does, as in the baseline of a trained file."""
+    """Return the batch size of the first stage that trains; NA where none does, as for a trained file."""
     return next((stage.batch for stage in stages if stage.epochs), pd.NA)
 
 

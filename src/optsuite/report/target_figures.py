@@ -49,6 +49,6 @@ def _plot(target: str, drawn: list[figures.Figure], _: Run, table: pd.DataFrame,
         x = shown[_PREFIX + name].astype(float) * (1e3 if name == "median_ms" else 1)
         points.accuracies(axes, x, accuracy, shown, style)
         axes.set_xlabel(label)
-    panels[0].set_ylabel("int8 accuracy on the test images")
+    panels[0].set_ylabel("int8 accuracy on the test set")
     points.legend(figure, style)
     return True

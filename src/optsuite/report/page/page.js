@@ -343,7 +343,7 @@ let sheet = null;
 
 function drawNewlyWrong({ newly_wrong: count, shown: some }, baseline) {
   const { images } = data;
-  const which = baseline ? `${count} test images` : "No baseline was run";
+  const which = baseline ? `${count} inputs of the test set` : "No baseline was run";
   $("newly-wrong-about").textContent = which + (count > some.length ? `; the first ${some.length} of them` : "") +
     (count && !images ? "; their numbers, as there are no pictures of them here" : "");
   if (images && sheet === null) {
@@ -353,7 +353,7 @@ function drawNewlyWrong({ newly_wrong: count, shown: some }, baseline) {
   const zoom = images ? Math.max(1, Math.round(64 / images.width)) : 1;
   $("newly-wrong").replaceChildren(...some.map(([index, given]) => {
     const place = images?.places[index];
-    const made = element("figure", "", { title: `test image ${index}` });
+    const made = element("figure", "", { title: `input ${index}` });
     if (place !== undefined) {
       const picture = element("i");
       const [left, top] = [place % images.columns, Math.floor(place / images.columns)];
@@ -363,7 +363,7 @@ function drawNewlyWrong({ newly_wrong: count, shown: some }, baseline) {
         backgroundPosition: `${-zoom * images.width * left}px ${-zoom * images.height * top}px`,
       });
       made.append(picture);
-    } else made.append(`image ${index}: `);
+    } else made.append(`input ${index}: `);
     made.append(`${data.labels[index]}, not ${given}`);
     return made;
   }));
