@@ -1,6 +1,6 @@
 # `make bench` and `make test` do everything on a fresh machine, set-up included.
 .DELETE_ON_ERROR:
-.PHONY: install bench bench-cluster test test-fast test-lowest test-page faults gate gate-fault reference lint constraints clean
+.PHONY: docs install bench bench-cluster test test-fast test-lowest test-page faults gate gate-fault reference lint constraints clean
 
 PYTHON ?= python3
 LATEST = reports/latest
@@ -83,6 +83,11 @@ reference: .venv/installed
 	cp $(LATEST)/run.json reports/mnist/run.json
 	$(IN_VENV) optsuite report reports/mnist/run.json --calibration reports/mnist/calibration.json --out reports/mnist
 
+docs: .venv/installed
+	rm -rf docs/_build
+	$(IN_VENV) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 lint: .venv/installed
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
@@ -108,7 +113,7 @@ constraints:
 	$(IN_VENV) pip install --quiet --upgrade pip setuptools
 	$(IN_VENV) pip install --quiet --no-build-isolation --editable '.[dev,micro]'
 	$(IN_VENV) pip freeze --all --exclude-editable > constraints.txt
-	.venv/bin/python tests/dependencies.py > docs/dependencies.md
+	.venv/bin/python tests/dependencies.py > docs/reference/dependencies.md
 
 clean:
-	rm -rf .venv .optsuite-cache $(LATEST)
+	rm -rf .venv .optsuite-cache docs/_build $(LATEST)

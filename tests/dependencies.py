@@ -1,4 +1,4 @@
-"""Why each pinned package is there, as docs/dependencies.md: `python tests/dependencies.py` prints it."""
+"""Why each pinned package is there, as docs/reference/dependencies.md: `python tests/dependencies.py` prints it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-_EXTRAS = ("", "build", "cluster", "micro", "dev")
+_EXTRAS = ("", "build", "cluster", "micro", "docs", "dev")
 
 # Where it takes part, and what for.
 WHY = {
@@ -37,6 +37,11 @@ WHY = {
     "distributed": ("cluster", "Dask: builds on other machines"),
     "ethos-u-vela": ("micro", "Vela: what a file is on an Ethos-U NPU"),
     "tflite-micro": ("micro", "TensorFlow Lite Micro: what a file is on a microcontroller; may vanish"),
+    "furo": ("docs", "the theme of the site"),
+    "myst-parser": ("docs", "reads the pages, which are Markdown"),
+    "sphinx": ("docs", "makes the site"),
+    "sphinx-click": ("docs", "the page of the commands"),
+    "sphinx-copybutton": ("docs", "a button on each example that copies it"),
     "hypothesis": ("dev", "mutated input"),
     "import-linter": ("dev", "the order of the rooms"),
     "mypy": ("dev", "types"),

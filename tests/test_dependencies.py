@@ -23,4 +23,4 @@ def test_everything_asked_for_has_a_reason() -> None:
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="constraints.txt is of Python 3.11")
 def test_the_page_is_up_to_date() -> None:
     """`make constraints` writes it."""
-    assert (ROOT / "docs" / "dependencies.md").read_text() == text()
+    assert (ROOT / "docs/reference/dependencies.md").read_text() == text()

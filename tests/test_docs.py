@@ -18,7 +18,7 @@ from optsuite.results import reader
 
 pytestmark = pytest.mark.slow
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*/*.md"))]
 
 # They would run themselves, or install anew: CI runs both on a clean checkout. test_own.py has init in an empty folder.
 _ELSEWHERE = ("make bench", "make test", "optsuite init")
@@ -42,7 +42,7 @@ def project(smoke: Smoke, tmp_path: Path) -> Path:
     return tmp_path
 
 
-_RUN = [page for page in PAGES if _blocks(page, "sh") and page.name != "your-model.md"]
+_RUN = [page for page in PAGES if _blocks(page, "sh") and page.name != "own-model.md"]
 """That one is for an empty folder: tests/test_own.py runs it."""
 
 

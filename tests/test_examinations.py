@@ -1,4 +1,4 @@
-"""The examination of docs/examinations.md: it is everywhere that figures are shown, judged or limited."""
+"""The examination of docs/explanation/examinations.md: it is everywhere that figures are shown, judged or limited."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from optsuite.results import reader
 pytestmark = pytest.mark.slow
 
 (CATALOG,) = re.findall(
-    r"^```python\n(.*?)^```$", (ROOT / "docs" / "examinations.md").read_text(), re.MULTILINE | re.DOTALL
+    r"^```python\n(.*?)^```$", (ROOT / "docs/explanation/examinations.md").read_text(), re.MULTILINE | re.DOTALL
 )
-"""The catalogue file that docs/examinations.md shows."""
+"""The catalogue file that docs/explanation/examinations.md shows."""
 VARIANTS = {"fp32", "fp16", "dynamic", "int8", "uint8", "int16x8", "int4"}
 
 

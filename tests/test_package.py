@@ -31,7 +31,7 @@ def test_the_sdist_makes_the_same_wheel(tmp_path: Path) -> None:
         names = [name.partition("/")[2] for name in archive.getnames()]
         archive.extractall(tmp_path / "unpacked", filter="data")
     assert not [name for name in names if name.startswith("tests")]
-    assert {"fixtures/plugin.py", "benchmarks/test_latency.py", "docs/numbers.md"} <= set(names)
+    assert {"fixtures/plugin.py", "benchmarks/test_latency.py", "docs/reference/numbers.md"} <= set(names)
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     (tmp_path / "second").mkdir()
     second = _build("build_wheel", unpacked, tmp_path / "second")

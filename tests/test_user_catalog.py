@@ -1,4 +1,4 @@
-"""docs/your-model.md in an empty folder, with optsuite installed from its wheel: own model, own data, own gate."""
+"""docs/tutorial/own-model.md in an empty folder, with optsuite installed from its wheel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from optsuite.results import reader
 
 pytestmark = pytest.mark.slow
 
-_PAGE = (ROOT / "docs" / "your-model.md").read_text()
+_PAGE = (ROOT / "docs/tutorial/own-model.md").read_text()
 # One job, as by `run_pytest`; targets have tests of their own.
 _SMOKE = "--optsuite-profile=smoke --optsuite-variants=fp32,int8 --optsuite-jobs=1 --optsuite-targets=none -q"
 _SMOKE += " --benchmark-quiet"

@@ -191,10 +191,10 @@ def test_the_exit_status_of_velas_process(does: str, status: int) -> None:
 
 
 def test_a_target_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The catalogue of docs/targets.md; a section that the configuration file lacks is named."""
+    """The catalogue of docs/reference/targets.md; a section that the configuration file lacks is named."""
     import ethosu
 
-    page = (ROOT / "docs" / "targets.md").read_text()
+    page = (ROOT / "docs/reference/targets.md").read_text()
     (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     vela_ini = Path(ethosu.__path__[0]) / "config_files" / "Arm" / "vela.ini"
     text = vela_ini.read_text().replace("System_Config.Ethos_U55_Deep_Embedded", "System_Config.My_Board")

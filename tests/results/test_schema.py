@@ -10,11 +10,11 @@ from runs import ROOT
 from optsuite.results.reader import upgraded
 from optsuite.results.schema import schema
 
-COMMITTED = json.loads((ROOT / "docs" / "run.schema.json").read_text())
+COMMITTED = json.loads((ROOT / "docs/reference/run.schema.json").read_text())
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
-    """`python -m optsuite.results.schema > docs/run.schema.json` writes it."""
+    """`python -m optsuite.results.schema > docs/reference/run.schema.json` writes it."""
     assert json.loads(json.dumps(schema())) == COMMITTED
 
 

@@ -199,8 +199,8 @@ def test_shares_of_types_are_noted() -> None:
 
 
 def test_the_examples_of_the_page_are_entries(tmp_path: Path) -> None:
-    """docs/int4.md: each block is a catalogue file."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "int4.md").read_text(), re.MULTILINE | re.DOTALL)
+    """docs/how-to/int4.md: each block is a catalogue file."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/how-to/int4.md").read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
     for number, block in enumerate(blocks):
         (tmp_path / f"block_{number}.py").write_text(block)

@@ -65,7 +65,7 @@ def build_tutorial() -> Any:
     )
 
 
-# What each setting gave, and what was tried in its place: docs/tried.md.
+# What each setting gave, and what was tried in its place: docs/explanation/tried.md.
 MODELS = by_name(
     Model(
         name="conv",

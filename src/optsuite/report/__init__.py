@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -106,6 +105,6 @@ def _markdown(
         absences=about.absences(run),
         notes=about.notes(run),
         figures=drawn,
-        definitions=(resources.files("optsuite.docs") / "numbers.md").read_text("utf-8"),
+        definitions=about.definitions(),
     )
     return text

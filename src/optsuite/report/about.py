@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
 
 from optsuite.report.tables import selected
 from optsuite.results.run import Run
+
+
+def definitions() -> str:
+    """Return the definitions of all numbers as Markdown, with a heading of the second level."""
+    return "#" + (resources.files("optsuite.docs") / "numbers.md").read_text("utf-8")
 
 
 def absences(run: Run) -> list[tuple[str, str, str]]:

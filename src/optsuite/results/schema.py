@@ -1,4 +1,4 @@
-"""The JSON Schema of a run's JSON: `python -m optsuite.results.schema > docs/run.schema.json`."""
+"""The JSON Schema of a run's JSON: `python -m optsuite.results.schema > docs/reference/run.schema.json`."""
 
 from __future__ import annotations
 

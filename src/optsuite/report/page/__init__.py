@@ -24,7 +24,6 @@ from optsuite.units import kilobytes, microseconds, number
 def render(run: Run, test: Split | None) -> str:
     """The page as HTML that needs nothing else: script, style, data and images are in it."""
     page = resources.files("optsuite.report.page")
-    definitions = (resources.files("optsuite.docs") / "numbers.md").read_text("utf-8")
     scripts = [get_plotlyjs(), (page / "page.js").read_text("utf-8")]
     content = data.content(run, test)
     text: str = (
@@ -43,7 +42,7 @@ def render(run: Run, test: Split | None) -> str:
             absences=about.absences(run),
             known={built.id: built for built in run.header.built},
             pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},
-            definitions=MarkdownIt("commonmark").enable("table").render(definitions),
+            definitions=MarkdownIt("commonmark").enable("table").render(about.definitions()),
             style=(page / "page.css").read_text("utf-8"),
             scripts=scripts,
             # Only these scripts run, and nothing is loaded from anywhere, whatever names got into the page.

@@ -1,1 +1,0 @@
-"""The pages to read; a package so that a report can bring its definitions along."""
