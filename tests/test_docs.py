@@ -1,4 +1,7 @@
-"""Every command in the README and in docs/ is run, on the smoke profile, with optsuite installed from its own wheel."""
+"""Every command and every Python block in the README and in docs/ is run, on the smoke profile.
+
+With optsuite installed from its own wheel.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _TAKES_LONG = "optsuite.benchmarks.calibration"
 
 
 def _blocks(page: Path, language: str) -> list[str]:
-    """What stands in fences of that language."""
+    """The content of each fenced block in that language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
@@ -42,27 +45,48 @@ def project(smoke: Smoke, tmp_path: Path) -> Path:
     return tmp_path
 
 
-_RUN = [page for page in PAGES if _blocks(page, "sh") and page.name != "own-model.md"]
-"""That one is for an empty folder: tests/test_own.py runs it."""
+_RUN = [
+    page
+    for page in PAGES
+    if (_blocks(page, "sh") or _blocks(page, "python")) and page.stem not in ("own-model", "targets")
+]
+"""Those two have tests of their own: tests/test_user_catalog.py, tests/examine/test_targets.py."""
 
 
-@pytest.mark.parametrize("page", _RUN, ids=lambda page: page.name)
-def test_every_command_runs(page: Path, commands: Path, project: Path) -> None:
-    """In their order, in one shell; each must end well."""
-    lines = [line for block in _blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+def _script(page: Path) -> str:
+    """The blocks of a page in their order, as one shell script.
+
+    Commands are run. A Python block whose first line is a file's name, as a comment, is written to that file; any
+    other is run.
+    """
     script = ["set -eu", "trap 'kill $(jobs -p) 2> kill.log || true' EXIT"]
-    for line in lines:
-        command = line.partition("#")[0].strip()
-        if command in _ELSEWHERE:
+    for language, block in re.findall(r"^```(sh|python)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        if language == "python":
+            named = re.match(r"# (\S+\.py)\n", block)
+            script.append(f"{f'cat > {named[1]}' if named else 'python -'} << 'END OF BLOCK'\n{block}END OF BLOCK")
             continue
-        if command.endswith("&"):
-            command = f"{command.removesuffix('&')} > {len(script)}.log 2>&1 &"
-        command += " --tries 1" if _TAKES_LONG in command else ""
-        script.append(command + (" || test $? = 1" if command.startswith(_MAY_SAY_NO) else ""))
-    few = ["--optsuite-profile=smoke", "--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS[:2])}"]
-    few += ["--optsuite-variants=fp32,int8", "--optsuite-targets=tflm,ethos-u55-128", "--benchmark-quiet", "-q"]
+        for line in block.replace("\\\n", " ").splitlines():
+            command = line.partition("#")[0].strip()
+            if not command or command in _ELSEWHERE:
+                continue
+            if command.endswith("&"):
+                command = f"{command.removesuffix('&')} > {len(script)}.log 2>&1 &"
+            command += " --tries 1" if _TAKES_LONG in command else ""
+            script.append(command + (" || test $? = 1" if command.startswith(_MAY_SAY_NO) else ""))
+    return "\n".join(script)
+
+
+@pytest.mark.parametrize("page", _RUN, ids=lambda page: page.stem)
+def test_every_block_runs(page: Path, commands: Path, project: Path) -> None:
+    """In their order, in one shell; each must end well. Pages with a catalogue of their own run all that it has."""
+    few = ["--optsuite-profile=smoke", "--optsuite-variants=fp32,int8", "--benchmark-quiet", "-q"]
+    if "\nMODELS = " in page.read_text():
+        few.append("--optsuite-targets=none")
+    else:
+        few += ["--optsuite-models=tutorial", f"--optsuite-recipes={','.join(SMOKE_KINDS[:2])}"]
+        few.append("--optsuite-targets=tflm,ethos-u55-128")
     done = subprocess.run(
-        ["bash", "-xc", "\n".join(script)],
+        ["bash", "-xc", _script(page)],
         cwd=project,
         env=os.environ
         | {
