@@ -20,7 +20,7 @@ from optsuite.errors import OptsuiteError
 _PACKAGE = Path(__file__).parent.resolve()
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = {"site-packages", "dist-packages"}
-_LISTS = {"optsuite", "optsuite.catalog", "optsuite.catalog.models"}
+_LISTS = {"optsuite", "optsuite.catalog", "optsuite.catalog.models", "optsuite.results"}
 """Modules that list entries, or nothing. Each entry counts by itself, so that a new one rebuilds nothing.
 
 A function in one of them counts by its own source alone.

@@ -6,6 +6,7 @@ measured a model an `extra_info` of the same name (a `Measured`); the timings ar
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,8 +107,17 @@ def plain(value: Header | Measured | Sequence[Trainings]) -> Any:
     return msgspec.to_builtins(value)
 
 
-def read(path: Path) -> Run:
-    """Read a run from its JSON; OptsuiteError if it can't be read."""
+def read(path: str | os.PathLike[str]) -> Run:
+    """Read the run that `pytest --benchmark-json` or `optsuite measure --json` wrote.
+
+    Args:
+        path: The path of the JSON file.
+
+    Raises:
+        OptsuiteError: The file can't be read, is no JSON of an optsuite run, or has another schema version.
+
+    """
+    path = Path(path)
     try:
         return decode(path.read_bytes(), path)
     except OSError as error:
