@@ -34,6 +34,7 @@ html_theme_options = {
 
 myst_heading_anchors = 3
 
+nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages, and internal ones, have no pages here
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+from runs import ROOT
 
 from optsuite import __version__
 from optsuite.__main__ import main
@@ -22,21 +23,37 @@ INTERFACE = {
     "ab": ("FILE.tflite...",),
     "compare": (
         *("REFERENCE.json", "NEW.json"),
-        *("--markdown FILE", "--json FILE", "--all", "--spread SEEDS.json", "--allow-not-comparable", "--cache DIR"),
+        *(
+            "--markdown FILE",
+            "--json FILE",
+            "--all",
+            "--spread SEEDS.json",
+            "--row EXPERIMENT VARIANT",
+            "--allow-not-comparable",
+            "--cache DIR",
+        ),
     ),
     "history": ("DIR", "--out DIR"),
     "init": ("[DIR]",),
     "install-aarch64": (),
     "measure": (
-        *("FILE.tflite...", "--data DATA.npz", "--metric NAME", "--targets A,B", "--catalog FILE.py"),
+        *(
+            "FILE.tflite...",
+            "--data DATA.npz",
+            "--dataset NAME",
+            "--profile NAME",
+            "--metric NAME",
+            "--targets A,B",
+            "--catalog FILE.py",
+        ),
         "--json RUN.json",
     ),
     "recommend": (
         *("RUN.json", "--target NAME", "--max-size 40KB", "--max-flash 64KB", "--max-sram 32KB", "--max-arena 32KB"),
         *("--max-instructions 200k", "--max-latency 30us", "--min-accuracy 0.98", "--limit FIGURE=NUMBER"),
-        *("--variants A,B", "--prefer [quality|balanced|compact]", "--all"),
+        *("--models A,B", "--variants A,B", "--prefer [quality|balanced|compact]", "--all"),
     ),
-    "report": ("RUN.json", "--out DIR", "--catalog FILE.py", "--calibration FILE.json"),
+    "report": ("RUN.json...", "--out DIR", "--catalog FILE.py", "--calibration FILE.json"),
     "spread": ("SEEDS.json", "--add-to RUN.json"),
     "store ls": ("--cache DIR",),
     "store export": ("BUNDLE", "--run RUN.json", "--cache DIR"),
@@ -241,3 +258,16 @@ def test_a_report_without_images_says_why(
     assert "no disk" in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out.endswith(f"the report is in {out / 'report.html'} and {out / 'report.md'}\n")
+
+
+def test_nobody_reads_the_output() -> None:
+    """As of `optsuite recommend run.json | head -1`: no error of ours, and none of Python's when it ends."""
+    code = "import sys; from optsuite.__main__ import main; sys.exit(main())"
+    arguments = ["recommend", str(ROOT / "reports" / "mnist" / "run.json"), "--all"]
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (141, "")

@@ -112,6 +112,39 @@ def test_the_json_is_one_for_all_commands(
     assert '<td class="number" data-value="">—</td>' in page
 
 
+def test_a_file_beside_a_run(
+    files: list[Path], smoke: Smoke, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measured on a dataset by its name, in one report with a run, and compared with one of its rows."""
+    measured = tmp_path / "measured.json"
+    options = ["--dataset", "mnist", "--profile", "smoke", "--targets", "none", "--json", str(measured)]
+    assert main(["measure", str(files[0]), *options]) == 0
+    expected = reader.read(smoke.json).row("tutorial_baseline_s0", "int8")
+    (found,) = reader.read(measured).rows
+    assert expected is not None
+    assert found.measured.test == expected.measured.test
+    assert main(["report", str(smoke.json), str(measured), "--out", str(tmp_path / "out")]) == 0
+    table = pd.read_csv(tmp_path / "out" / "results.csv").set_index("exp_id")
+    assert str(table.loc["net_file_s0", "tflite_tflite_acc"]) == str(
+        table.loc["tutorial_baseline_s0", "tflite_int8_acc"]
+    )
+    assert re.search(r"from another run, on .*, \d{4}-\d\d-\d\d: net_file_s0", (tmp_path / "out/report.md").read_text())
+    capsys.readouterr()
+    assert main(["compare", str(smoke.json), str(measured), "--row", "tutorial_baseline_s0", "int8", "--all"]) == 0
+    assert "SAME  net_file tflite accuracy, bytes, " in capsys.readouterr().out
+    assert main(["compare", str(smoke.json), str(measured), "--row", "tutorial_baseline_s0", "fp32"]) == 0
+    assert "IMPROVED  net_file tflite bytes" in capsys.readouterr().out
+    for arguments, said in (
+        (["compare", smoke.json, measured], "the runs have no row in common; `--row EXPERIMENT VARIANT` compares"),
+        (["compare", smoke.json, measured, "--row", "none_s0", "int8"], "none_s0 int8: not selected in this run"),
+        (["compare", smoke.json, smoke.json, "--row", "tutorial_baseline_s0", "int8"], "which was built"),
+        (["measure", files[0], "--dataset", "none"], "unknown dataset 'none'; expected one of mnist, "),
+        (["measure", files[0], "--dataset", "mnist", "--metric", "mae"], "expected neither --data nor --metric"),
+    ):
+        assert main([str(argument) for argument in arguments]) == 2
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"nonsense", b"", b"\x1c\0\0\0TFL3" + bytes(99)])
 def test_what_is_no_model(
     content: bytes, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -196,7 +229,7 @@ def test_a_model_of_several_inputs_and_outputs_is_timed(tmp_path: Path, capsys: 
     np.savez(tmp_path / "test.npz", x_test=np.zeros((9, 8, 4), np.float32), y_test=np.zeros(9, int))
     for arguments, said in (
         (["--data", str(tmp_path / "test.npz")], "two: the model has 2 inputs: an accuracy needs a model of one input"),
-        (["--json", str(tmp_path / "run.json")], "--json: expected --data, too"),
+        (["--json", str(tmp_path / "run.json")], "--json: expected --data or --dataset, too"),
     ):
         assert main(["measure", str(files[0]), *arguments]) == 2
         assert said in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from optsuite.errors import OptsuiteError, first_line
 
 _CANNOT_USE_INPUT = 2
 _UNEXPECTED_ERROR = 3
+_BROKEN_PIPE = 128 + 13  # SIGPIPE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
@@ -41,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line after `optsuite`; that of this process by default.
 
     Returns:
-        The exit code: 0 for success, 1 if the answer is no, 2 if the input can't be used, 3 after an unexpected error.
+        The exit code: 0 for success, 1 if the answer is no, 2 if the input can't be used, 3 after an unexpected error,
+        141 if nobody reads the output any more, as shells have it.
 
     """
     for stream in (sys.stdout, sys.stderr):
@@ -61,7 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _exit_code(context: click.Context) -> int:
     """Run the subcommand, and print its error as one line."""
     try:
-        return int(group.invoke(context))
+        code = int(group.invoke(context))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # as of `optsuite ... | head`; what is left must not be written when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
     except (click.exceptions.Exit, click.UsageError):
         raise
     except OptsuiteError as error:

@@ -28,6 +28,12 @@ from optsuite.judge.verdict import passes
     help="A run of several seeds, which shows how much trainings of the same code differ.  [default: REFERENCE.json]",
 )
 @click.option(
+    "--row",
+    nargs=2,
+    metavar="EXPERIMENT VARIANT",
+    help="Compare the files of NEW.json, which `optsuite measure` wrote, with this row of REFERENCE.json.",
+)
+@click.option(
     "--allow-not-comparable", is_flag=True, help="Exit with 0 even if an accuracy or a size could not be judged."
 )
 @cache_option
@@ -38,6 +44,7 @@ def command(
     json_path: Path | None,
     everything: bool,
     spread_path: Path | None,
+    row: tuple[str, str] | None,
     allow_not_comparable: bool,
     cache: Path,
 ) -> int:
@@ -52,13 +59,15 @@ def command(
     from optsuite.catalog.catalog import Catalog
     from optsuite.judge.compare import compare
     from optsuite.judge.history import before_and_after
-    from optsuite.judge.pairs import ComparedRun
+    from optsuite.judge.pairs import ComparedRun, as_files
     from optsuite.measure.side_by_side import side_by_side
     from optsuite.report import smoke, verdicts
     from optsuite.results.reader import read
 
     _check_outputs([markdown_path, json_path], inputs=[reference_path, new_path, spread_path])
     reference, new = read(reference_path), read(new_path)
+    if row:
+        reference = as_files(reference, *row, new)
     tolerances = config.read(PYPROJECT).tolerances_of(
         [*reference.header.figures, *new.header.figures], known=Catalog.builtin().figures()
     )

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from optsuite.cli.options import PYPROJECT
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
 
 if TYPE_CHECKING:
     from optsuite.examine.target import Target
     from optsuite.results.run import Row
+    from optsuite.spec.data import Dataset
 
 
 @click.command("measure")
@@ -27,62 +29,104 @@ if TYPE_CHECKING:
     "timed, on random inputs.",
 )
 @click.option(
-    "--metric",
-    "metric_name",
-    default="accuracy",
+    "--dataset",
+    "dataset_name",
+    metavar="NAME",
+    help="Instead of --data: a dataset of the catalogue, such as mnist, whose test and validation splits are used. The "
+    "files can then be reported and compared together with a run on this dataset.",
+)
+@click.option(
+    "--profile",
+    "profile_name",
+    default="full",
     show_default=True,
     metavar="NAME",
-    help="Figure to compute from the answers: accuracy, top-K such as top-5, or mae (mean absolute error).",
+    help="The profile of the run that the files are to be compared with: smoke uses the first 500 inputs.",
+)
+@click.option(
+    "--metric",
+    "metric_name",
+    metavar="NAME",
+    help="Figure to compute from the answers to --data: accuracy, top-K such as top-5, or mae (mean absolute error).  "
+    "[default: accuracy]",
 )
 @click.option(
     "--targets",
     metavar="A,B",
     help="Examine the files for these targets, or for none.  [default: all that are not on request]",
 )
-@click.option("--catalog", type=Path, metavar="FILE.py", help="File that declares targets of your own.")
+@click.option(
+    "--catalog",
+    type=Path,
+    metavar="FILE.py",
+    help="Catalogue file that declares datasets and targets of your own.  [default: the one that pyproject.toml names]",
+)
 @click.option("--json", "json_path", type=Path, metavar="RUN.json", help="Write a run, for the other commands.")
 def command(
     files: tuple[Path, ...],
     data: Path | None,
-    metric_name: str,
+    dataset_name: str | None,
+    profile_name: str,
+    metric_name: str | None,
     targets: str | None,
     catalog: Path | None,
     json_path: Path | None,
 ) -> int:
     """Measure .tflite files that were made elsewhere.
 
-    TensorFlow need not be installed. With --data, accuracy, sizes and times are measured; without, sizes and times. On
-    targets, such as microcontrollers and NPUs, the files are examined as those of a run are.
+    TensorFlow need not be installed. With --data or --dataset, accuracy, sizes and times are measured; without, sizes
+    and times. On targets, such as microcontrollers and NPUs, the files are examined as those of a run are.
     """
+    from optsuite import config
     from optsuite.catalog import user_file
     from optsuite.catalog.catalog import Catalog
+    from optsuite.catalog.profiles import PROFILES
     from optsuite.catalog.selection import pick_targets
     from optsuite.measure import standalone, standalone_run
+    from optsuite.spec.names import pick
 
-    metric = standalone.metric(metric_name)
     requested = [] if targets is None else targets.split(",")
     known = Catalog.builtin()
-    places = pick_targets(known.joined(user_file.read(catalog)) if catalog else known, requested)
-    if data is None:
+    if path := catalog or config.read(PYPROJECT).catalog:
+        known = known.joined(user_file.read(Path(path)))
+    places = pick_targets(known, requested)
+    (profile,) = pick(PROFILES, [profile_name], "profile")
+    dataset = _dataset(known.datasets, dataset_name, data, metric_name)
+    if dataset is None:
         if json_path:
-            raise OptsuiteError("--json: expected --data, too, because each row of a run has an accuracy")
+            raise OptsuiteError("--json: expected --data or --dataset, too, because each row of a run has an accuracy")
         for file in standalone.timed(files, places):
             print(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}")
             _print_targets(places, file.figures, file.unexamined)
         return 0
     if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
         raise OptsuiteError(f"{json_path.parent}: no such folder; expected a file in a folder that exists")
-    content = msgspec.json.encode(standalone_run.run(files, data, metric, places, requested))
+    content = msgspec.json.encode(standalone_run.run(files, dataset, places, requested, profile))
     from optsuite.results.reader import decode
 
     run = decode(content, json_path or Path("run.json"))
     absent = {one.name: one.absent for one in run.header.examinations if one.absent}
     for row in run.rows:
-        _print_row(row, metric.name)
+        _print_row(row, dataset.metric.name)
         _print_targets(places, row.measured.figures, {**absent, **row.measured.unexamined})
     if json_path:
         write_file(json_path, content)
     return 0
+
+
+def _dataset(
+    known: Mapping[str, Dataset], name: str | None, data: Path | None, metric_name: str | None
+) -> Dataset | None:
+    """The data of --dataset, or that of --data; None where neither is given."""
+    from optsuite.measure import standalone
+
+    if name is None:
+        return standalone.from_npz(data, standalone.metric(metric_name or "accuracy")) if data else None
+    if data or metric_name:
+        raise OptsuiteError("--dataset: expected neither --data nor --metric beside it: the dataset has its own")
+    if name not in known:
+        raise OptsuiteError(f"unknown dataset {name!r}; expected one of {', '.join(known)}")
+    return known[name]
 
 
 def _print_row(row: Row, metric: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optsuite.cli.options import PYPROJECT, out_option, run_argument
+from optsuite.cli.options import PYPROJECT, out_option
 from optsuite.errors import first_line
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@run_argument
+@click.argument("run_paths", type=Path, nargs=-1, required=True, metavar="RUN.json...")
 @out_option
 @click.option(
     "--catalog",
@@ -32,17 +32,19 @@ if TYPE_CHECKING:
     metavar="FILE.json",
     help="What `python -m optsuite.benchmarks.calibration` wrote: how far the times can be trusted.",
 )
-def command(run_path: Path, out: Path, catalog: Path | None, calibration: Path | None) -> int:
+def command(run_paths: tuple[Path, ...], out: Path, catalog: Path | None, calibration: Path | None) -> int:
     """Show a run as HTML, Markdown, CSV tables and figures.
 
-    RUN.json is the file that `pytest --benchmark-json` wrote. Of a run of several datasets, each gets a report in a
-    folder of its name.
+    RUN.json is the file that `pytest --benchmark-json` wrote, or `optsuite measure`. Several runs on the same test data
+    become one report, with the machine of the first; each row of another run has a note. Of a run of several
+    datasets, each gets a report in a folder of its name.
     """
     from optsuite import config
     from optsuite.results.calibration import read as read_calibration
+    from optsuite.results.join import joined
     from optsuite.results.reader import read
 
-    parts = read(run_path).by_dataset()
+    parts = joined([read(path) for path in run_paths]).by_dataset()
     timing_checks = read_calibration(calibration) if calibration else None
     user_catalog = catalog or config.read(PYPROJECT).catalog
     for part in parts:

@@ -32,7 +32,10 @@ def compare(
         _check_comparable(reference.header, spread.header)
     pairs, presence = matched(reference, new, (spread or reference).trainings), list(_presence(reference, new))
     if not pairs and not any(one.verdict.fails for one in presence):
-        raise OptsuiteError("nothing was compared: the runs have no row in common")
+        raise OptsuiteError(
+            "nothing was compared: the runs have no row in common; `--row EXPERIMENT VARIANT` compares files that "
+            "`optsuite measure` measured with a row of the reference run"
+        )
     return [
         *presence,
         *significance.judgements(pairs, tolerances, [GZIP_BYTES, *exact.varying(reference.header, new.header)]),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from optsuite.errors import OptsuiteError
 from optsuite.judge.training_spread import Rows, trained_anew, trainings
 from optsuite.judge.verdict import Criterion, Judgement, Verdict
 from optsuite.results.built import Built
@@ -39,6 +40,35 @@ class ComparedRun:
     def trainings(self) -> Rows:
         """The trainings that the run knows of each row."""
         return trainings(self.header.trainings, self.rows.values(), self.built)
+
+
+def as_files(reference: Run, experiment: str, variant: str, new: Run) -> Run:
+    """Return a reference run in which one row stands for each file of `new`, under the file's name.
+
+    The two are then compared as two conversions of one model: answer by answer, and without the invariants of the
+    row's recipe, as the layers of a file from elsewhere have other names.
+
+    Args:
+        reference: The run that has the row.
+        experiment: The id of the row's experiment.
+        variant: The row's variant.
+        new: A run that `optsuite measure` made.
+
+    Raises:
+        OptsuiteError: The reference run has no such row, or `new` is of models that were built.
+
+    """
+    row = reference.row(experiment, variant)
+    if row is None:
+        raise OptsuiteError(f"{experiment} {variant}: {reference.absence(experiment, variant)}")
+    if built := next((one for one in new.header.built if one.test is not None), None):
+        raise OptsuiteError(f"expected files that `optsuite measure` measured, got {built.id}, which was built")
+    rows = tuple(
+        replace(row, measured=replace(row.measured, experiment=one.measured.experiment, variant=one.measured.variant))
+        for one in new.rows
+    )
+    header = replace(reference.header, experiments=new.header.experiments, built=new.header.built, trainings=())
+    return replace(reference, header=header, rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True)

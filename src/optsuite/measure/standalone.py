@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,9 +64,7 @@ class MeasuredFiles:
 
 def measure(
     contents: Mapping[str, bytes],
-    data: Path,
-    metric: Metric,
-    splits: Mapping[str, Split],
+    dataset: Dataset,
     targets: Sequence[Target],
     load: float | None,
 ) -> MeasuredFiles:
@@ -73,9 +72,7 @@ def measure(
 
     Args:
         contents: The contents of the files, by the names of their models.
-        data: An .npz file, as `loaders.npz.to_evaluate` takes it.
-        metric: What the files' answers are judged by.
-        splits: The "test" and "validation" split of the data.
+        dataset: The data, of which the "test" and the "validation" split are used.
         targets: The targets that the files are examined for.
         load: The load of the machine before.
 
@@ -83,16 +80,10 @@ def measure(
         OptsuiteError: A file can't be run on the data.
 
     """
-    dataset = Dataset(
-        name="data",
-        input_shape=splits["test"].x.shape[1:],
-        fingerprint="",  # the hashes of the splits count
-        load=partial(_load, data, metric),
-        metric=metric,
-    )
+    splits = {name: dataset.split(name) for name in ("test", "validation")}
     for name, content in contents.items():  # all files, before minutes are spent on the first
         with naming(name):
-            _check(content, metric, splits)
+            _check(content, dataset.metric, splits)
     found = {}
     with stored(contents, dataset) as (store, files):
         examiner = examined(examinations(targets), splits, store, files)
@@ -126,8 +117,24 @@ def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:
     return [*EXAMINATIONS.values(), *target.examinations(targets)]
 
 
-def _load(data: Path, metric: Metric, split: str) -> Split:
-    return npz.to_evaluate(data, metric)[split]
+def from_npz(path: Path, metric: Metric) -> Dataset:
+    """Return the dataset of an .npz file, as `loaders.npz.to_evaluate` takes it: it has no training split."""
+    return Dataset(
+        name=path.stem,
+        input_shape=_read(path, metric)["test"].x.shape[1:],
+        fingerprint="",  # the hashes of the splits count
+        load=partial(_load, path, metric),
+        metric=metric,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path, metric: Metric) -> dict[str, Split]:
+    return npz.to_evaluate(path, metric)
+
+
+def _load(path: Path, metric: Metric, split: str) -> Split:
+    return _read(path, metric)[split]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import optsuite
-from optsuite.catalog.loaders import npz
+from optsuite.catalog.profiles import PROFILES
 from optsuite.examine.target import Target
 from optsuite.measure import host, standalone
 from optsuite.measure.record import dataset_info
@@ -20,16 +22,16 @@ from optsuite.results.figures import FIGURES
 from optsuite.results.header import CatalogNames, Header, Requested
 from optsuite.results.model import ModelInfo, StageRecord
 from optsuite.results.reader import SCHEMA, SECTION, plain
-from optsuite.spec.data import Split
-from optsuite.spec.metric import Metric
+from optsuite.spec.data import Dataset, Split
+from optsuite.spec.experiment import Profile
 
 
 def run(
     files: Sequence[Path],
-    data: Path,
-    metric: Metric,
+    dataset: Dataset,
     targets: Sequence[Target] = (),
     requested: Sequence[str] = (),
+    profile: Profile = PROFILES["full"],
 ) -> dict[str, Any]:
     """Measure the files on the data, and return the content of a run's JSON.
 
@@ -37,19 +39,19 @@ def run(
 
     Args:
         files: The .tflite files.
-        data: An .npz file, as `loaders.npz.to_evaluate` takes it.
-        metric: What the files' answers are judged by.
+        dataset: The data, of which the "test" and the "validation" split are used.
         targets: The targets that the files are examined for.
         requested: The names of those that were requested by name.
+        profile: The profile, which says how many inputs of a split are used.
 
     Raises:
         OptsuiteError: A file can't be run on the data, or two have one name.
 
     """
     load = host.load()
-    splits = npz.to_evaluate(data, metric)
-    measured = standalone.measure(by_name(files), data, metric, splits, targets, load)
-    header = _header(measured, data.stem, metric, splits["test"], targets, requested)
+    dataset = replace(dataset, load=partial(_first, dataset, profile.eval_images))
+    measured = standalone.measure(by_name(files), dataset, targets, load)
+    header = _header(measured, dataset, profile, targets, requested)
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
     from pytest_benchmark.utils import get_commit_info
@@ -66,9 +68,8 @@ def run(
 
 def _header(
     measured: MeasuredFiles,
-    dataset: str,
-    metric: Metric,
-    test: Split,
+    dataset: Dataset,
+    profile: Profile,
     targets: Sequence[Target],
     requested: Sequence[str],
 ) -> Header:
@@ -77,9 +78,9 @@ def _header(
     return Header(
         schema=SCHEMA,
         version=optsuite.__version__,
-        profile="full",
+        profile=profile.name,
         requested=Requested(
-            datasets=(dataset,),
+            datasets=(dataset.name,),
             matrix=RECIPE,
             models=names,
             recipes=(RECIPE,),
@@ -95,11 +96,15 @@ def _header(
         build_s=0.0,
         measure_s=float(sum(file.rounds_s.sum() for file in files)),
         reference_times=tuple(monitor.reference_times),
-        datasets=(dataset_info(dataset, metric, test),),
-        built=tuple(_built(file, dataset) for file in files),
+        datasets=(dataset_info(dataset.name, dataset.metric, dataset.split("test")),),
+        built=tuple(_built(file, dataset.name) for file in files),
         absences=(),
         examinations=measured.examinations,
     )
+
+
+def _first(dataset: Dataset, count: int | None, split: str) -> Split:
+    return dataset.split(split).first(count)
 
 
 def _built(file: MeasuredFile, dataset: str) -> Built:

@@ -50,7 +50,7 @@ def summary(run: Run) -> dict[str, str]:
         "frequency": ", governor ".join([run.frequency or "unknown", environment.governor or "unknown"]),
         "load at start": "unknown" if environment.load is None else f"{environment.load:.2f} processes",
         "measured with": _versions(environment.versions),
-        "built with": "; ".join(dict.fromkeys(_versions(built.info.versions) for built in header.built)),
+        "built with": "; ".join(filter(None, dict.fromkeys(_versions(built.info.versions) for built in header.built))),
         "time": f"{header.build_s:.0f} s building, {header.examine_s:.0f} s examining, "
         f"{header.measure_s:.0f} s measuring",
     }
