@@ -1,4 +1,4 @@
-"""The examination of docs/explanation/examinations.md: it is everywhere that figures are shown, judged or limited."""
+"""The examination of docs/how-to/own-examination.md: it is everywhere that figures are shown, judged or limited."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from optsuite.results import reader
 pytestmark = pytest.mark.slow
 
 (CATALOG,) = re.findall(
-    r"^```python\n(.*?)^```$", (ROOT / "docs/explanation/examinations.md").read_text(), re.MULTILINE | re.DOTALL
+    r"^```python\n(.*?)^```$", (ROOT / "docs/how-to/own-examination.md").read_text(), re.MULTILINE | re.DOTALL
 )
-"""The catalogue file that docs/explanation/examinations.md shows."""
+"""The catalogue file that docs/how-to/own-examination.md shows."""
 VARIANTS = {"fp32", "fp16", "dynamic", "int8", "uint8", "int16x8", "int4"}
 
 
