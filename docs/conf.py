@@ -33,6 +33,7 @@ html_theme_options = {
 }
 
 myst_heading_anchors = 3
+smartquotes = False  # it would make one dash of the two of an option
 
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages, and internal ones, have no pages here
 autodoc_member_order = "bysource"
