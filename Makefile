@@ -99,7 +99,7 @@ reference: .venv/installed ## make the committed run anew, about an hour
 
 docs: .venv/installed ## build the documentation site
 	rm -rf docs/_build
-	$(IN_VENV) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
+	TF_CPP_MIN_LOG_LEVEL=3 $(IN_VENV) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 lint: .venv/installed ## ruff, mypy and import-linter

@@ -41,6 +41,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "separated"
 napoleon_google_docstring = True
+napoleon_use_ivar = True
 napoleon_numpy_docstring = False
 
 
