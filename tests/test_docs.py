@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from runs import HANGS_S, ROOT, SMOKE_KINDS, Smoke
 
 from optsuite import config
@@ -138,6 +139,13 @@ def test_settings_are_accepted(page: Path, tmp_path: Path) -> None:
         assert tomllib.loads(block)["tool"]["optsuite"]
         (tmp_path / "pyproject.toml").write_text(block)
         config.read(tmp_path / "pyproject.toml")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_yaml_can_be_read(page: Path) -> None:
+    """Each YAML block, such as a job of a CI server."""
+    for block in _blocks(page, "yaml"):
+        assert isinstance(yaml.safe_load(block), dict)
 
 
 def test_the_table_is_that_of_the_committed_run() -> None:

@@ -114,6 +114,30 @@ def test_what_init_writes_runs_as_it_stands(project: Path, commands: Path) -> No
     assert not (project / "pyproject.toml").exists()
 
 
+def test_the_script_for_other_servers(project: Path, commands: Path) -> None:
+    """docs/how-to/ci.md: a first commit with nothing to compare with, a change that is as good, and one that is not."""
+    (script,) = _blocks(ROOT / "docs/how-to/ci.md", "bash")
+    options = f"{_SMOKE} --optsuite-variants=int8 --optsuite-recipes=baseline"
+    ignored = "printf '*.json\n*.md\n' > .git/info/exclude"
+    done = _run(f"git init --quiet\n{ignored}\n{_COMMIT} {_INIT.partition(chr(10))[0]} {_COMMIT}", project, commands)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project / "optsuite_gate.sh").write_text(script)
+    gate = "bash optsuite_gate.sh HEAD~"
+    done = _run(gate, project, commands, PYTEST_ADDOPTS=options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (project / "base.json").exists()
+    done = _run(f"{_COMMIT} {gate}", project, commands, PYTEST_ADDOPTS=options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SAME" in (project / "verdicts.md").read_text()
+    catalogue = project / "optsuite_catalog.py"
+    worse = re.sub(r"layers\.Conv2D\((\d+)", "layers.Conv2D(2 * \\1", catalogue.read_text())
+    assert worse != catalogue.read_text()
+    catalogue.write_text(worse)
+    done = _run(f"{_COMMIT} {gate}", project, commands, PYTEST_ADDOPTS=options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"REGRESSED.* bytes", (project / "verdicts.md").read_text())
+
+
 BUILDER = """
 WIDTH = 8
 
