@@ -12,13 +12,13 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from runs import benchmark, built, watch
+from runs import answers, benchmark, built, watch
 
 from optsuite import report
 from optsuite.__main__ import main
 from optsuite.errors import OptsuiteError
 from optsuite.judge import intervals
-from optsuite.report import escape, payoff, points, results_table, tables, target_figures, timing
+from optsuite.report import escape, payoff, points, relative_figure, results_table, tables, target_figures, timing
 from optsuite.results import reader
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.timing import Ratio
@@ -45,7 +45,7 @@ COMPARISON = [
 
 FIGURES = [
     "acc_vs_latency", "acc_vs_params", "acc_vs_size", "tflite_latency_bar", "tflite_accdrop_vs_sizeratio",
-    "training_curves",
+    "training_curves", "recipes_relative",
 ]
 # fmt: on
 
@@ -243,7 +243,7 @@ def test_a_run_with_nothing_measured_for_a_figure(run_json: dict[str, Any], writ
     run_json["benchmarks"] = run_json["benchmarks"][:1]
     run = reader.read(write_run(run_json))
     report.write(run, tmp_path / "one")
-    assert set(FIGURES) - set(_drawn(tmp_path / "one")) == {"acc_vs_params"}
+    assert set(FIGURES) - set(_drawn(tmp_path / "one")) == {"acc_vs_params", "recipes_relative"}
     report.write(replace(run, rows=()), tmp_path / "none")
     assert _drawn(tmp_path / "none") == ["training_curves"]
     assert "(nothing was measured for this table)" in (tmp_path / "none" / "report.md").read_text()
@@ -469,6 +469,29 @@ def test_when_a_recipe_pays(run_json: dict[str, Any], write_run: Write) -> None:
     assert (line["experiment"], line["flash"]) == ("conv_qat", "0.25")
     assert pd.isna(line["cycles"])  # the recipe has none
     assert pd.isna(line["arena"])  # nothing is a multiple of 0
+
+
+def test_the_figure_of_where_recipes_pay(run_json: dict[str, Any], write_run: Write) -> None:
+    """Golden: the recipe's dot in each panel, relative to its baseline; none without a baseline."""
+    run_json["optsuite"]["figures"].append(
+        {"name": "flash", "label": "x", "unit": "", "better": "lower", "resource": "flash"}
+    )
+    examination = {"name": "npu", "figures": ["flash"], "tools": {"vela": "5"}, "target": "npu"}
+    run_json["optsuite"]["examinations"] = [examination]
+    for one in run_json["benchmarks"]:
+        measured = one["extra_info"].get("optsuite")
+        if measured and measured["variant"] == "int8":
+            measured["figures"] = {"flash": 50 if measured["experiment"] == "conv_qat_s0" else 200}
+            measured["test"] = answers(wrong=[0, 1] if measured["experiment"] == "conv_qat_s0" else [0])
+            measured["mistakes"] = [9] * (2 if measured["experiment"] == "conv_qat_s0" else 1)
+    figure = Figure()
+    assert relative_figure.plot(reader.read(write_run(run_json)), pd.DataFrame(), figure)
+    dots = {axes.get_title(): axes.lines[-1].get_xdata() for axes in figure.axes}
+    assert list(dots) == ["accuracy, points", "CPU latency", "flash, npu"]
+    assert [float(next(iter(dot))) for dot in dots.values()] == pytest.approx([-1, 0.8, 0.25])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["conv_qat"]
+    run_json["benchmarks"] = run_json["benchmarks"][3:]
+    assert not relative_figure.plot(reader.read(write_run(run_json)), pd.DataFrame(), Figure())
 
 
 def test_when_a_format_pays(run_json: dict[str, Any], write_run: Write) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from optsuite.judge import intervals
 from optsuite.judge.pareto import frontier
-from optsuite.report import escape, points, tables, target_figures
+from optsuite.report import escape, points, relative_figure, tables, target_figures
 from optsuite.report.points import COLOURS
 from optsuite.report.target_figures import Plot
 from optsuite.results.run import Run
@@ -182,6 +182,7 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
 
 
 FIGURES: dict[str, Plot] = {
+    "recipes_relative": relative_figure.plot,
     "acc_vs_latency": _accuracy_against("median_ms", "latency: median of one invoke(), µs", unit=1e3),
     "acc_vs_params": _accuracy_against_parameters,
     "acc_vs_size": _accuracy_against("bytes", "size of the .tflite file, bytes"),

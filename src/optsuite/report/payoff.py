@@ -20,11 +20,21 @@ _Files = dict[tuple[str, str, str], list[Row]]
 
 
 def recipes(run: Run) -> dict[str, pd.DataFrame]:
+    """Return the tables of `relative` as text: of each recipe its name, its accuracy, and its ratios."""
+    found = {}
+    for where, table in relative(run).items():
+        names = table["model"] + "_" + table["recipe"]
+        ratios = table.drop(columns=["model", "recipe", "acc"]).map(_text)
+        found[where] = pd.concat([names.rename("experiment"), table["acc"].map("{:.4f}".format), ratios], axis=1)
+    return found
+
+
+def relative(run: Run) -> dict[str, pd.DataFrame]:
     """Return, for this machine's CPU and for each target, a table of one line per recipe.
 
-    The columns are the accuracy, which is not relative, and what the recipe's int8 files use relative to those of its
-    baseline: on this machine latency, size and size after gzip; on a target what its examinations declare as resources
-    (`results.figures.Resource`). With several seeds, means are compared.
+    The columns are `model`, `recipe`, the accuracy `acc`, which is not relative, and what the recipe's int8 files use
+    relative to those of its baseline: on this machine latency, size and size after gzip; on a target what its
+    examinations declare as resources (`results.figures.Resource`). With several seeds, means are compared.
     """
     places: dict[str, dict[str, Figure]] = {HERE: _COLUMNS}
     for target, declared in run.resources().items():
@@ -38,7 +48,7 @@ def recipes(run: Run) -> dict[str, pd.DataFrame]:
                 continue
             ratios = _ratios(run, files.get((model, "baseline", variant), []), after, columns)
             if not all(pd.isna(ratio) for ratio in ratios.values()):
-                lines.append({"experiment": f"{model}_{recipe}", "acc": _accuracy(after), **ratios})
+                lines.append({"model": model, "recipe": recipe, "acc": _accuracy(after), **ratios})
         if lines:
             found[where] = pd.DataFrame(lines)
     return found
@@ -57,8 +67,8 @@ def formats(run: Run) -> pd.DataFrame:
         {
             "experiment": f"{model}_{recipe}",
             "variant": variant,
-            "acc": _accuracy(after),
-            **_ratios(run, before, after, _COLUMNS | counted),
+            "acc": f"{_accuracy(after):.4f}",
+            **{name: _text(ratio) for name, ratio in _ratios(run, before, after, _COLUMNS | counted).items()},
         }
         for (model, recipe, variant), after in files.items()
         if recipe == "baseline" and variant != "fp32" and (before := files.get((model, recipe, "fp32")))
@@ -74,8 +84,12 @@ def _files(run: Run) -> _Files:
     return found
 
 
-def _accuracy(files: list[Row]) -> str:
-    return f"{fmean(row.measured.test.accuracy for row in files):.4f}"
+def _text(ratio: Any) -> Any:
+    return pd.NA if pd.isna(ratio) else f"{ratio:.2f}"
+
+
+def _accuracy(files: list[Row]) -> float:
+    return fmean(row.measured.test.accuracy for row in files)
 
 
 def _ratios(run: Run, before: list[Row], after: list[Row], columns: Mapping[str, Figure]) -> dict[str, Any]:
@@ -83,9 +97,9 @@ def _ratios(run: Run, before: list[Row], after: list[Row], columns: Mapping[str,
 
 
 def _ratio(run: Run, before: list[Row], after: list[Row], figure: Figure) -> Any:
-    """The mean over the seeds over that of the others, as text; NA where a file does not have the figure."""
+    """The mean over the seeds over that of the others, or NA where a file does not have the figure."""
     sides = [[run.figure(row, figure.name) for row in side] for side in (before, after)]
     old, new = ([value for value in side if value is not None] for side in sides)
     if not old or not new or len(old) < len(before) or len(new) < len(after) or not fmean(old):
         return pd.NA
-    return f"{fmean(new) / fmean(old):.2f}"
+    return fmean(new) / fmean(old)
