@@ -43,7 +43,7 @@ RECIPES = [
 ]
 """
 LAYER = "TFMOT can't quantise this model: Layer first"
-BOTH = "by skip=('first', 'pool')"
+BOTH = "add skip=('first', 'pool')"
 MISTYPED = "pattern 'frist' matches no layer; expected one of first, dense"
 
 
