@@ -93,9 +93,9 @@ def steps(
             left -= 1
             at_work.pop(step.label, None)
             progress.advance(task, seconds[step.key])
-        if isinstance(outcome, str):
-            reason = outcome.removeprefix(f"{step.label}: ").partition("\n")[0]
-            progress.console.print(f"failed: {step.label}: {reason}", markup=False, soft_wrap=True)
+        if event == "failed":
+            words = [step.label, *(outcome.splitlines()[:1] if isinstance(outcome, str) else [])]
+            progress.console.print(f"failed: {': '.join(words)}", markup=False, soft_wrap=True)
         progress.update(task, left=left, now=", ".join(at_work))
 
     with progress:
