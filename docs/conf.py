@@ -7,6 +7,8 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
+import optsuite
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _PACKAGE = metadata("optsuite")
@@ -14,7 +16,7 @@ _URLS = dict(url.split(", ", 1) for url in _PACKAGE.get_all("Project-URL") or ()
 
 project = "optsuite"
 author = "optsuite maintainers"
-version = release = _PACKAGE["Version"]
+version = release = optsuite.__version__
 
 extensions = [
     "myst_parser",
@@ -24,7 +26,9 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
+default_role = "code"  # what single backticks mean in docstrings
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"optsuite {version}"
 html_theme_options = {
     "source_repository": f"{_URLS['Repository']}/",
@@ -33,6 +37,7 @@ html_theme_options = {
 }
 
 myst_heading_anchors = 3
+smartquotes = False  # it would make one dash of the two of an option
 
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages, and internal ones, have no pages here
 autodoc_member_order = "bysource"
@@ -40,6 +45,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "separated"
 napoleon_google_docstring = True
+napoleon_use_ivar = True
 napoleon_numpy_docstring = False
 
 

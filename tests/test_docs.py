@@ -108,11 +108,27 @@ def test_the_wheel_is_what_runs(commands: Path, tmp_path: Path) -> None:
     assert done.stdout.count(str(commands.parent)) == 2
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     """To files of this repository."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_links_of_the_readme_work_elsewhere() -> None:
+    """A package index shows it, so they are absolute; the files and headings are in this repository."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    repository = project["urls"]["Repository"]
+    raw = repository.replace("github.com", "raw.githubusercontent.com")
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 20
+    for link in links:
+        path, _, heading = link.removeprefix(f"{repository}/blob/main/").removeprefix(f"{raw}/main/").partition("#")
+        assert path != link
+        assert (ROOT / path).is_file(), link
+        assert not heading or re.search(
+            rf"^#+ {heading.replace('-', '[- ]')}$", (ROOT / path).read_text(), re.MULTILINE | re.IGNORECASE
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,4 +1,7 @@
-"""docs/tutorial/own-model.md in an empty folder, with optsuite installed from its wheel."""
+"""docs/tutorial/own-model.md and docs/how-to/own-training.md in an empty folder.
+
+With optsuite installed from its wheel.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,19 @@ from optsuite.results import reader
 
 pytestmark = pytest.mark.slow
 
-_PAGE = (ROOT / "docs/tutorial/own-model.md").read_text()
+_PAGE, _TRAINING = (ROOT / "docs" / page for page in ("tutorial/own-model.md", "how-to/own-training.md"))
 # One job, as by `run_pytest`; targets have tests of their own.
 _SMOKE = "--optsuite-profile=smoke --optsuite-variants=fp32,int8 --optsuite-jobs=1 --optsuite-targets=none -q"
 _SMOKE += " --benchmark-quiet"
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-_CATALOGUE, _OWN_TEST, _OWN_FIT = _blocks("python")
-_INIT, _BASE, _GATE = _blocks("sh")
+_CATALOGUE, _OWN_TEST = _blocks(_PAGE, "python")
+_INIT, _BASE, _GATE = _blocks(_PAGE, "sh")
+_OWN_FIT, *_ = _blocks(_TRAINING, "python")
 
 
 @pytest.fixture
@@ -150,19 +154,17 @@ def test_a_model_of_ones_own_is_gated(project: Path, commands: Path) -> None:
 
 def test_ones_own_training(project: Path, commands: Path) -> None:
     """The function of the page trains and prunes; its source is part of the key."""
-    _data(project)
-    start, models, end = _CATALOGUE.partition("MODELS =")
-    catalogue = start + BUILDER + _OWN_FIT + models + " [MINE]" + end.partition("]")[2]
-    _declare(project, catalogue)
+    _declare(project, _OWN_FIT)
     few = f"{_BASE} --optsuite-variants=int8 --optsuite-recipes=baseline,prune-0.5".replace("\n", " ")
     done = _run(few, project, commands)
     assert done.returncode == 0, done.stdout + done.stderr
     pruned = next(built for built in reader.read(project / "base.json").header.built if built.recipe == "prune-0.5")
-    assert [len(stage.loss) for stage in pruned.info.stages] == [2, 2]  # 100 steps of 53 an epoch
+    assert [len(stage.loss) for stage in pruned.info.stages] == [2, 2]  # 100 steps of 93 an epoch
     assert pruned.sparsity == pytest.approx(0.5, abs=0.01)
     again = _run(few, project, commands)
     assert "optsuite: building " not in again.stdout.replace("building took", "")
-    _declare(project, catalogue.replace("SGD(0.05", "SGD(0.04"))
+    assert _OWN_FIT.count("SGD(0.05") == 1
+    _declare(project, _OWN_FIT.replace("SGD(0.05", "SGD(0.04"))
     again = _run(few, project, commands)
     assert "optsuite: building 4 steps" in again.stdout
 

@@ -1,3 +1,3 @@
 """Benchmarks of Keras models optimised for TFLite: accuracy, size and latency, as pytest tests."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -113,6 +113,18 @@ def test_every_stage_fine_tunes_with_it(stage: Any, trained: Artifact) -> None:
             assert layer.unique <= 4
 
 
+def test_it_gets_the_class_weights() -> None:
+    """A schedule applies them by itself; they were lost on a function."""
+    given = []
+
+    def look(model: Any, data: Any, **options: Any) -> None:
+        given.append(data.class_weights)
+        by_sgd(model, data, **options)
+
+    finish.apply(Train(build=build), replace(_task(look), dataset=replace(DATA, class_weights={1: 5.0})))
+    assert given == [{1: 5.0}]
+
+
 def test_distillation_gives_it_its_loss(trained: Artifact) -> None:
     """The teacher's answers travel with the labels, of the images as they are."""
     logits = np.stack([8 * np.eye(3, dtype=np.float32)[SPLITS["train"].y]] * 2)

@@ -22,7 +22,7 @@ cache_option = click.option(
     "--cache",
     type=Path,
     default=Path(".optsuite-cache"),
-    show_default=True,
+    show_default=".optsuite-cache",
     metavar="DIR",
     help="Folder of the artifact store.",
 )

@@ -20,7 +20,7 @@ class Split:
     """The inputs of a split and their targets.
 
     Attributes:
-        x: Inputs, float32 (n, *input_shape).
+        x: Inputs, float32 ``(n, *input_shape)``.
         y: Targets (n,): labels as int32, counted from 0, or numbers as float32.
 
     """

@@ -28,7 +28,8 @@ class Cluster(Stage):
         preserve: The invariants to preserve; with "sparsity" one of the values is zero, and every zero stays.
 
     Raises:
-        OptsuiteError: `clusters` is no integer of at least 2, or a kernel has fewer weights than that.
+        OptsuiteError: `clusters` is no integer of at least 2, or the kernel of a layer that is no Conv2D has fewer
+            weights than that. A Conv2D layer with so few is left out.
 
     """
 

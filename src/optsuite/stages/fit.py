@@ -90,6 +90,7 @@ def fit(
             x_validation=validation.x,
             y_validation=labels(validation.y),
             metrics=metrics,
+            class_weights=task.dataset.class_weights,
         )
         own_fit.fit(model, task, data, total_steps(task), loss=loss, callbacks=callbacks)
         return

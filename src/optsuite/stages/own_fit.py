@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class FitData:
         x_validation: Validation inputs, float32 (m, *input_shape).
         y_validation: What the loss takes as their targets, (m, ...).
         metrics: What `model.compile` takes as `metrics`, for the training curves.
+        class_weights: The weight of each label in the loss, for `model.fit(class_weight=...)`; empty without weights.
 
     """
 
@@ -30,6 +31,7 @@ class FitData:
     x_validation: np.ndarray = field(repr=False)
     y_validation: np.ndarray = field(repr=False)
     metrics: Sequence[Any] = ()
+    class_weights: Mapping[int, float] = field(default_factory=dict)
 
 
 def fit(model: Any, task: Task, data: FitData, steps: int, *, loss: Any, callbacks: Sequence[Any]) -> None:

@@ -50,7 +50,7 @@ def from_npz(
 
     Args:
         name: The name of the dataset.
-        path: The file. Each x is (n, *input_shape): uint8 is scaled from 0..255 to 0..1, floats are taken as they are.
+        path: The file. Each x is ``(n, *input_shape)``: uint8 is scaled from 0..255 to 0..1, floats stay as they are.
             Each y is (n,): labels from 0, or numbers if the metric is not one of classes.
         metric: What models are judged by, and trained for.
         class_weights: The weight of each label in the training loss; 1 for labels that are not in it.
@@ -124,7 +124,7 @@ def _npz_errors(file: File) -> Iterator[None]:
 
 
 def _npz_shape(file: File) -> tuple[int, ...]:
-    """The shape of the test inputs, (n, *input_shape), from the header alone, as the file may be large."""
+    """The shape of the test inputs, ``(n, *input_shape)``, from the header alone, as the file may be large."""
     with _npz_errors(file), zipfile.ZipFile(file.path) as archive, archive.open("x_test.npy") as array:
         version = np.lib.format.read_magic(array)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

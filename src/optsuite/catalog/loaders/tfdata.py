@@ -25,7 +25,7 @@ def from_tfdata(
     metric: Metric = ACCURACY,
     class_weights: Mapping[int, float] | None = None,
 ) -> Dataset:
-    """Make a dataset of finite `tf.data.Dataset`s of (x, label), not batched.
+    """Make a dataset of finite datasets of tf.data, whose elements are (x, label), not batched.
 
     Each is read once per process, in a separate process if TensorFlow is not loaded yet. It has to give the same data
     in the same order each time, or the run fails. TensorFlow, numpy and random are seeded before each call.
