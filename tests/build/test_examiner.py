@@ -163,7 +163,7 @@ def test_the_reason_of_a_failure_names_no_other_file(store: Store) -> None:
     found = examiner(store, dies)
     examine(found, *files)
     for file in files:
-        with pytest.raises(OptsuiteError, match=r"^its process was killed, twice"):
+        with pytest.raises(OptsuiteError, match=r"^the process that examined the file was killed twice"):
             found.find(file, dies)
 
 
@@ -213,10 +213,30 @@ def test_an_examination_of_the_users_that_fails_is_a_marked_absence(store: Store
     small, large = (rows.findings(found, file) for file in files)
     assert (small.others.figures, large.others.figures) == ({"zero_bytes": SMALL.count(0)}, {})
     assert small.others.unexamined == {
-        "dies": "its process was killed, twice: the file may crash or block what runs it"
+        "dies": "the process that examined the file was killed twice: the file or the examination may crash or never "
+        "end"
     }
     assert large.others.unexamined == {"zeros": "expected another file"}
     assert small.others.notes == ("counted",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buggy(Zeros):
+    """Raises something else than OptsuiteError."""
+
+    name: str = "buggy"
+
+    def run(self, task: ExaminationTask) -> Findings:
+        raise ValueError(f"a bug{', and more' * 9}\nthe second line")
+
+
+def test_a_bug_of_the_users_is_named_while_the_run_goes_on(store: Store) -> None:
+    """In one line, however long; a traceback would be too much."""
+    file, found, stream = stored(store, SMALL), examiner(store, Buggy()), io.StringIO()
+    found.examine([file], partial(local_workers, 1), stream)
+    reason = f"ValueError: a bug{', and more' * 9}"
+    assert stream.getvalue() == f"failed: net s0: baseline > int8 > buggy: {reason}\n"
+    assert rows.others(found, file).unexamined == {"buggy": reason}
 
 
 @dataclass(frozen=True, kw_only=True)

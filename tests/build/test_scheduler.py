@@ -91,7 +91,7 @@ def _run(
     events: list[tuple[Event, str]] = []
     todo = scheduler.missing(steps, store)
 
-    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+    def observe(event: Event, step: Step | None, outcome: Done | str | None) -> None:
         if step:
             events.append((event, step.model))
 
@@ -213,7 +213,7 @@ def test_a_killed_worker_costs_one_retry(
     monkeypatch.setenv("HOW_MANY", str(deaths))
     failures, _ = _run(store, [C, D], _processes(2, tmp_path, _die))
     assert set(failures) == failed
-    assert all("its process was killed, twice" in reason for reason in failures.values())
+    assert all("the process that ran the step was killed twice" in reason for reason in failures.values())
     assert len(list((tmp_path / "deaths").iterdir())) == deaths
     assert _content(store, D) == b"a>d"
 
@@ -223,7 +223,7 @@ def test_a_worker_killed_between_two_steps_costs_nothing(store: Store, tmp_path:
     builders = _processes(1, tmp_path)
     (first,) = builders._places
 
-    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+    def observe(event: Event, step: Step | None, outcome: Done | str | None) -> None:
         if step and (event, step.model) == ("stored", "a"):
             for process in (first._processes or {}).values():
                 process.kill()
@@ -244,10 +244,10 @@ def test_without_a_terminal_there_is_a_line_a_minute(store: Store) -> None:
     stream, now = io.StringIO(), 0.0
     with progress.steps("building", "built", seconds, stream, clock=lambda: now) as observe:
 
-        def passing(event: Event, step: Step | None, done: Done | None) -> None:
+        def passing(event: Event, step: Step | None, outcome: Done | str | None) -> None:
             nonlocal now
             now += 20
-            observe(event, step, done)
+            observe(event, step, outcome)
 
         assert scheduler.run(todo, store, Threads(1, _work), passing, seconds) == {}
     # Three events a step, 20 s each: it is started, waited for and stored.
@@ -266,7 +266,7 @@ def test_without_a_terminal_there_is_a_line_a_minute(store: Store) -> None:
 def test_an_interrupt_keeps_what_was_finished(store: Store) -> None:
     """Ctrl-C loses the steps in progress and no other."""
 
-    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+    def observe(event: Event, step: Step | None, outcome: Done | str | None) -> None:
         if step and (event, step.model) == ("started", "c"):
             raise KeyboardInterrupt
 

@@ -75,12 +75,23 @@ def test_what_can_not_join(text: str, said: str, tmp_path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["nowhere.py", "no-module.py", "data.json", "."])
-def test_no_catalogue(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.py", "expected a catalogue file, got no such file"),
+        (".", "expected a catalogue file, got no such file"),
+        (
+            "no-module.py",
+            "expected a file name that is a Python identifier, such as optsuite_catalog.py, got 'no-module.py'",
+        ),
+        ("data.json", "expected a file name that is a Python identifier, such as optsuite_catalog.py, got 'data.json'"),
+    ],
+)
+def test_no_catalogue(name: str, message: str, tmp_path: Path) -> None:
     """The message says what was expected."""
     (tmp_path / "no-module.py").touch()
     (tmp_path / "data.json").touch()
-    with pytest.raises(OptsuiteError, match="expected a Python file"):
+    with pytest.raises(OptsuiteError, match=message):
         user_file.read(tmp_path / name)
 
 

@@ -192,7 +192,7 @@ def test_a_run_without_rounds(run_json: dict[str, Any], write_run: Write, capsys
     assert not choice.timed
     assert sum(one.certainty for one in choice.ranked) == pytest.approx(1)  # no latency left its limit
     assert main(["recommend", str(path), "--max-latency", "30us"]) == 0
-    assert "uncertainty of latencies is not in it" in capsys.readouterr().out
+    assert "so the share ignores the uncertainty of latencies" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 100, 101])
@@ -248,18 +248,25 @@ def test_the_command(run_json: dict[str, Any], write_run: Write, capsys: pytest.
         *("conv_qat_s0 int8", "99.5 %", "0.9900", "0.9900", "0.9455 to 0.9982", "2.0 KB", "1.5 KB", "20.2 µs")
     ]
     assert lines[1].startswith("conv_baseline_s0 int8")
+    assert "Preference quality: the most accurate file on the validation set.\n" in said
     assert "The others: 1 is too large and too slow, 1 is too slow. --all lists them." in said
+    assert main(["recommend", str(path), "--prefer", "balanced"]) == 0
+    rule = (
+        "Preference balanced: among the files at most 0.5 points less accurate than the best on the validation set, "
+        "the one with the smallest size x latency.\n"
+    )
+    assert rule in capsys.readouterr().out
     assert main(["recommend", str(path), "--max-size", "3KB", "--all"]) == 0
     assert "conv_baseline_s0 fp32: too large (4,000 bytes)" in capsys.readouterr().out
     assert main(["recommend", str(path), "--variants", "fp32"]) == 0
     said = capsys.readouterr().out
-    assert "1 of 1 variants are within the limits: none given." in said
+    assert "1 of 1 variants is within the limits: none given." in said
     assert "more are within" not in said
     run_json["optsuite"]["built"].append(built("dscnn", "qat"))
     run_json["optsuite"]["experiments"].append("dscnn_qat_s0")
     run_json["benchmarks"].append(benchmark("dscnn_qat_s0", "int8"))
     assert main(["recommend", str(write_run(run_json)), "--models", "dscnn"]) == 0
-    assert "1 of 1 variants are within the limits: none given." in capsys.readouterr().out
+    assert "1 of 1 variants is within the limits: none given." in capsys.readouterr().out
     run_json["benchmarks"].pop()
     more = [built("conv", "qat", id=f"conv_qat_s{seed}", seed=seed) for seed in range(1, 6)]
     run_json["optsuite"]["built"] += more

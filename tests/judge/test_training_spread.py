@@ -271,7 +271,7 @@ def test_without_a_known_spread_there_is_no_verdict(base: Run, seeds: int) -> No
         assert one.verdict is (Verdict.NOT_COMPARABLE if seeds < 5 else Verdict.REGRESSED)
         assert one.unjudged == (seeds < 5)
     if seeds < 5:
-        assert f"it takes 5 seeds, got {max(1, seeds)}" in of(found, "accuracy").detail
+        assert f"expected a run of at least 5 seeds, got {max(1, seeds)}" in of(found, "accuracy").detail
 
 
 def test_the_seeds_of_the_reference_run_are_a_spread(base: Run) -> None:

@@ -93,6 +93,62 @@ def test_what_a_file_uses_on_targets(
     assert "unknown target 'm4'; expected one of tflm, " in capsys.readouterr().err
 
 
+EXAMINED = """
+from dataclasses import dataclass
+from optsuite.catalog import Examination, ExaminationTask, Figure, Findings, Target
+
+@dataclass(frozen=True, kw_only=True)
+class Length(Examination[Findings]):
+    name: str = "length"
+    figures = (Figure(name="length", label="length", unit="bytes", better="lower"),)
+
+    def run(self, task: ExaminationTask) -> Findings:
+        return Findings(figures={"length": len(task.content)})
+
+@dataclass(frozen=True, kw_only=True)
+class Images(Examination[Findings]):
+    name: str = "images"
+    needs = ("test",)
+    figures = (Figure(name="images", label="images", unit="", better="higher"),)
+
+    def run(self, task: ExaminationTask) -> Findings:
+        return Findings(figures={"images": len(task.splits["test"].y)})
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Images):
+    name: str = "training"
+    needs = ("train",)
+    figures = ()
+
+EXAMINATIONS = [Length(), Training()]
+TARGETS = [Target(name="board", examinations=(Images(),), on_request=True)]
+"""
+
+
+def test_examinations_of_the_catalogue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of EXAMINATIONS and of TARGETS; what needs data that is not there says so."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file, run, data = tmp_path / "net.tflite", tmp_path / "run.json", tmp_path / "test.npz"
+    file.write_bytes(probe_models.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
+    x, y = np.ones((9, 4), np.float32), np.zeros(9, int)
+    np.savez(data, x_test=x, y_test=y, x_validation=x, y_validation=y)
+    (tmp_path / "measured_length.py").write_text(EXAMINED)
+    catalog = ["--catalog", str(tmp_path / "measured_length.py")]
+    length = f"  length: length {file.stat().st_size:,} bytes"
+    needs_data = "  training, cortex-a76-answers, board: needs --data or --dataset"
+    needs_training = "  training: needs the training data, which `measure` does not use"
+    assert main(["measure", str(file), *catalog, "--targets", "board,cortex-a76-answers"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [length, needs_data]
+    options = ["--data", str(data), "--json", str(run), "--targets", "board"]
+    assert main(["measure", str(file), *catalog, *options]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [length, needs_training, "  board: images 9"]
+    found = reader.read(run)
+    assert found.rows[0].measured.figures == {"length": file.stat().st_size, "images": 9}
+    assert [(one.name, one.target) for one in found.header.examinations][-2:] == [("length", ""), ("images", "board")]
+
+
 def test_the_json_is_one_for_all_commands(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -138,8 +138,8 @@ def test_distillation_gives_it_its_loss(trained: Artifact) -> None:
 @pytest.mark.parametrize(
     ("fit", "steps", "message"),
     [
-        (without_callbacks, 120, "without_callbacks: expected it to pass `callbacks` to model.fit"),
-        (by_another_loss, 120, "by_another_loss: expected it to compile the model with `loss`"),
+        (without_callbacks, 120, "without_callbacks: expected the function to pass its argument `callbacks`"),
+        (by_another_loss, 120, "by_another_loss: expected the function to compile the model with its argument `loss`"),
         (by_sgd, 500, "by_sgd: expected at least 500 optimiser steps, as fit_steps says, got 120"),
     ],
 )

@@ -92,7 +92,7 @@ GOOD = {f"objects/{KEY}/f": b"content", f"objects/{KEY}/manifest.json": _manifes
         ({"/etc/passwd": b""}, "has no place in a store"),
         ({"index/smoke/mnist/../int8": KEY.encode()}, "has no place in a store"),
         ({"index/smoke/mnist/conv": KEY.encode()}, "has no place in a store"),
-        ({"index/smoke/mnist/conv/int8": OTHER.encode()}, "its index names what it does not have"),
+        ({"index/smoke/mnist/conv/int8": OTHER.encode()}, "its index names an artifact that is not in it"),
         ({"index/smoke/mnist/conv/int8": b"\xff"}, "can't decode"),
         ({f"objects/{'A' * 64}/f": b""}, "has no place in a store"),
         ({f"objects/{OTHER}/manifest.json": _manifest(OTHER)}, "its manifest names no file"),

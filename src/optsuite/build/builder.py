@@ -45,7 +45,10 @@ class Builder:
     def steps(self, rows: Iterable[Candidate]) -> list[ModelStep]:
         """Return the steps that `build` would do, or find done; OptsuiteError without TensorFlow."""
         if builder_versions() is None:
-            raise OptsuiteError("TensorFlow is not installed: there is nothing to plan where nothing can be built")
+            raise OptsuiteError(
+                "TensorFlow is not installed, so nothing can be built here; to plan a build: "
+                "pip install 'optsuite[build]'"
+            )
         return [step for _, step in self._needed(rows)]
 
     def rehearse(self, rows: Sequence[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
@@ -120,9 +123,9 @@ class Builder:
         return needed.values()
 
     def _update_index(self, needed: Iterable[tuple[Candidate, ModelStep]]) -> None:
-        """Let the index name the newest artifacts, and forget what descends from a model that was built anew.
+        """Point the index to the newest artifacts, and remove the files of a model that was since built anew.
 
-        A machine that goes by the index would otherwise measure a file of one model against the answers of another.
+        Otherwise a machine without TensorFlow could measure a file of one build and judge it by the answers of another.
         """
         built = [(candidate, step) for candidate, step in needed if step.key not in self._failures]
         for candidate, step in built:

@@ -85,7 +85,7 @@ class ExaminationStep(Step):
 
     @property
     def death(self) -> str:
-        return "its process was killed, twice: the file may crash or block what runs it"
+        return "the process that examined the file was killed twice: the file or the examination may crash or never end"
 
     def machine(self) -> Mapping[str, str]:
         return self.setup.examination.tools()

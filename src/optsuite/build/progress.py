@@ -50,7 +50,7 @@ class _Lines:
         self._start = self._last = clock()
         self._steps, self._work_s = len(seconds), sum(seconds.values())
 
-    def observe(self, event: Event, step: Step | None, done: Done | None) -> None:
+    def observe(self, event: Event, step: Step | None) -> None:
         if step and event != "started":
             self._seconds.pop(step.key, None)
         now = self._clock()
@@ -81,10 +81,10 @@ def steps(
     left = len(seconds)
     lines = None if stream.isatty() else _Lines(did, seconds, stream, clock)
 
-    def observe(event: Event, step: Step | None, done: Done | None) -> None:
+    def observe(event: Event, step: Step | None, outcome: Done | str | None) -> None:
         nonlocal left
         if lines:
-            lines.observe(event, step, done)
+            lines.observe(event, step)
         if step is None:
             return
         if event == "started":
@@ -94,7 +94,8 @@ def steps(
             at_work.pop(step.label, None)
             progress.advance(task, seconds[step.key])
         if event == "failed":
-            progress.console.print(f"failed: {step.label}", markup=False)
+            words = [step.label, *(outcome.splitlines()[:1] if isinstance(outcome, str) else [])]
+            progress.console.print(f"failed: {': '.join(words)}", markup=False, soft_wrap=True)
         progress.update(task, left=left, now=", ".join(at_work))
 
     with progress:

@@ -92,10 +92,12 @@ def _run(
         seconds = {key: times.of(step).seconds for key, step in taken.items()}
         with progress.steps(doing.now, doing.then, seconds, stream) as show:
 
-            def observe(event: Event, step: Step | None, done: Done | None, show: scheduler.Observer = show) -> None:
-                show(event, step, done)
-                if step and done:
-                    times.add(step, done)
+            def observe(
+                event: Event, step: Step | None, outcome: Done | str | None, show: scheduler.Observer = show
+            ) -> None:
+                show(event, step, outcome)
+                if step and isinstance(outcome, Done):
+                    times.add(step, outcome)
                     stored.add(step.key)
 
             failures |= scheduler.run(taken, store, workers, observe, seconds)

@@ -15,8 +15,12 @@ from optsuite.spec.artifact import Artifact
 from optsuite.store.store import Store
 
 Event = Literal["started", "stored", "failed", "waiting"]
-Observer = Callable[[Event, Step | None, Done | None], None]
-"""Called at every event with its step and, when it was stored, its result; while nothing happens, every 5 s."""
+Observer = Callable[[Event, Step | None, Done | str | None], None]
+"""Called at every event with its step; while nothing happens, every 5 s.
+
+The third argument is the result of a step that was stored, or the reason of one that failed; None for a step that
+failed because another did.
+"""
 
 _LOOK_S = 5
 """How long a worker that joins during a build waits for work, at most, in seconds."""
@@ -145,7 +149,7 @@ def run(
         for each in agenda.dependants(key):
             if each not in failures:
                 failures[each] = f"{todo[key].label}{reason}"
-                observe("failed", todo[each], None)
+                observe("failed", todo[each], reason.removeprefix(": ") if each == key else None)
 
     try:
         while True:

@@ -76,7 +76,7 @@ class Step(ABC):
     @property
     def death(self) -> str:
         """Why the step failed, in words, where its process was killed twice."""
-        return "its process was killed, twice; its last words are in the build log"
+        return "the process that ran the step was killed twice; its last output is in build.log in the store's folder"
 
     def machine(self) -> Mapping[str, str]:
         """Return what a machine must have as this process has it, to be given the step; nothing by default."""

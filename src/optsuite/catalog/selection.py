@@ -213,10 +213,10 @@ def misfit(catalog: Catalog, dataset: Dataset, model: Model, recipe: Recipe) -> 
         if needed is None:
             continue
         if not dataset.metric.classes:
-            return f"recipe {recipe.name} learns classes, dataset {dataset.name} has none"
+            return f"recipe {recipe.name} distils a classifier, and the metric of dataset {dataset.name} has no classes"
         teacher = pick(catalog.models, [needed.model], "teacher model")[0]
         if teacher.name == model.name:
-            return f"recipe {recipe.name} learns from {model.name} itself"
+            return f"{model.name} is the teacher of recipe {recipe.name}; a model can't be its own teacher"
         if teacher.input_shape != dataset.input_shape:
             return (
                 f"teacher {teacher.name} takes {teacher.input_shape}, dataset {dataset.name} has {dataset.input_shape}"

@@ -40,7 +40,8 @@ def read(path: Path) -> Catalog:
         path: A Python file that declares any of DATASETS, MODELS, RECIPES, VARIANTS, EXAMINATIONS and TARGETS.
 
     Raises:
-        OptsuiteError: The file fails, declares none of these lists, or has something else in them.
+        OptsuiteError: There is no such file, its name can't be imported, it fails, it declares none of these lists,
+            or one of them has something else in it.
 
     """
     module = _imported(path.absolute())
@@ -69,8 +70,12 @@ def _checked(path: Path, kind: str, entries: Any) -> dict[str, Any]:
 
 
 def _imported(path: Path) -> Any:
-    if not path.is_file() or path.suffix != ".py" or not path.stem.isidentifier():
-        raise OptsuiteError(f"{path}: expected a Python file whose name can be imported, got no such file")
+    if not path.is_file():
+        raise OptsuiteError(f"{path}: expected a catalogue file, got no such file; `optsuite init` writes one")
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise OptsuiteError(
+            f"{path}: expected a file name that is a Python identifier, such as optsuite_catalog.py, got {path.name!r}"
+        )
     if sys.path[:1] != [str(path.parent)]:
         sys.path.insert(0, str(path.parent))
     known = sys.modules.get(path.stem)

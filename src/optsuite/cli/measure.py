@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     "--catalog",
     type=Path,
     metavar="FILE.py",
-    help="Catalogue file that declares datasets and targets of your own.  [default: the one that pyproject.toml names]",
+    help="Catalogue file that declares datasets, examinations and targets of your own.  [default: the one that "
+    "pyproject.toml names]",
 )
 @click.option("--json", "json_path", type=Path, metavar="RUN.json", help="Write a run, for the other commands.")
 def command(
@@ -75,13 +76,15 @@ def command(
     """Measure .tflite files that were made elsewhere.
 
     TensorFlow need not be installed. With --data or --dataset, accuracy, sizes and times are measured; without, sizes
-    and times. On targets, such as microcontrollers and NPUs, the files are examined as those of a run are.
+    and times. The files are examined as those of a run are: for targets, such as microcontrollers and NPUs, and by the
+    examinations of the catalogue.
     """
     from optsuite import config
     from optsuite.catalog import user_file
     from optsuite.catalog.catalog import Catalog
     from optsuite.catalog.profiles import PROFILES
     from optsuite.catalog.selection import pick_targets
+    from optsuite.examine import target
     from optsuite.measure import standalone, standalone_run
     from optsuite.spec.names import pick
 
@@ -90,25 +93,31 @@ def command(
     if path := catalog or config.read(PYPROJECT).catalog:
         known = known.joined(user_file.read(Path(path)))
     places = pick_targets(known, requested)
+    own = known.user_defined.examinations.values() if known.user_defined else ()
+    shown = [*(target.Target(name=one.name, examinations=(one,)) for one in own), *places]
     (profile,) = pick(PROFILES, [profile_name], "profile")
     dataset = _dataset(known.datasets, dataset_name, data, metric_name)
+    splits: set[str] = {"test", "validation"} if dataset else set()
+    every = [*known.examinations.values(), *target.examinations(places)]
+    possible = [one for one in every if splits.issuperset(one.needs)]
+    lacking = _lacking(shown, splits)
     if dataset is None:
         if json_path:
             raise OptsuiteError("--json: expected --data or --dataset, too, because each row of a run has an accuracy")
-        for file in standalone.timed(files, places):
+        for file in standalone.timed(files, possible, places):
             print(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}")
-            _print_targets(places, file.figures, file.unexamined)
+            _print_targets(shown, file.figures, {**file.unexamined, **lacking})
         return 0
     if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
         raise OptsuiteError(f"{json_path.parent}: no such folder; expected a file in a folder that exists")
-    content = msgspec.json.encode(standalone_run.run(files, dataset, places, requested, profile))
+    content = msgspec.json.encode(standalone_run.run(files, dataset, possible, places, requested, profile))
     from optsuite.results.reader import decode
 
     run = decode(content, json_path or Path("run.json"))
     absent = {one.name: one.absent for one in run.header.examinations if one.absent}
     for row in run.rows:
         _print_row(row, dataset.metric.name)
-        _print_targets(places, row.measured.figures, {**absent, **row.measured.unexamined})
+        _print_targets(shown, row.measured.figures, {**absent, **row.measured.unexamined, **lacking})
     if json_path:
         write_file(json_path, content)
     return 0
@@ -129,6 +138,13 @@ def _dataset(
     return known[name]
 
 
+def _lacking(targets: Iterable[Target], splits: set[str]) -> dict[str, str]:
+    """Return the examinations of targets that can't be examined at all, by name, and what they lack."""
+    reason = "needs the training data, which `measure` does not use" if splits else "needs --data or --dataset"
+    idle = [target for target in targets if not any(splits.issuperset(one.needs) for one in target.examinations)]
+    return {one.name: reason for target in idle for one in target.examinations}
+
+
 def _print_row(row: Row, metric: str) -> None:
     measured = row.measured
     accuracy = f"{metric} {measured.test.accuracy:.4f} of {measured.test.count}"
@@ -140,7 +156,7 @@ def _print_row(row: Row, metric: str) -> None:
 def _print_targets(
     targets: Iterable[Target], figures: Mapping[str, int | float], unexamined: Mapping[str, str]
 ) -> None:
-    """Print what a file uses of each target, or why that is not known."""
+    """Print what a file uses of each target, or why that is not known; a user's examination is a target of its own."""
     lines: dict[str, list[str]] = {}
     for target in targets:
         declared = [figure for one in target.examinations for figure in one.figures]

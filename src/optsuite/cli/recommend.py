@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     type=click.Choice(["quality", "balanced", "compact"]),
     default="quality",
     show_default=True,
-    help="quality: the most accurate variant; balanced: the least size x latency among those at most 0.5 points less "
-    "accurate; compact: the smallest among those at most 2 points less accurate. On a target size is the flash, and "
-    "cycles, instructions or the arena count as latency where that is not known.",
+    help="quality: the most accurate variant; balanced: the smallest size x latency among the variants at most 0.5 "
+    "points less accurate than the best; compact: the smallest variant among those at most 2 points less accurate. "
+    "With --target, size is the flash there; where no latency is known, cycles, instructions or the arena replace it.",
 )
 @click.option("--all", "everything", is_flag=True, help="Print all variants, and which limits each of them exceeds.")
 def command(

@@ -36,8 +36,8 @@ class ExaminationTask:
 class Examination(ABC, Generic[Found]):
     """Finds figures of a .tflite file. Subclasses are frozen dataclasses of settings, one module each.
 
-    The result may depend on the task, the settings and `tools` alone, as it is kept and never found out again. An
-    examination runs in a process of its own and imports no TensorFlow. It times nothing.
+    The result is kept and reused, so it must depend only on the task, the settings and `tools`. An examination runs in
+    another process. It must not import TensorFlow, and it must not time anything.
 
     Attributes:
         name: The name, for options, tables and file names.

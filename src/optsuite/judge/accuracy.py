@@ -136,7 +136,7 @@ class BinaryDrop(AccuracyDrop):
     def detectable(self, alpha: float, tolerance: float) -> float | None:
         """Return the smallest drop over `tolerance` with a one-sided p of at most `alpha`; None for none.
 
-        Had as many images been gained as were, and had each lost image been lost by one seed.
+        It is computed for the number of gained images that was observed, as if each lost image were lost by one seed.
         """
         gains = {net: images for net, images in self.nets.items() if net < 0}
         gained = -sum(net * images for net, images in gains.items())

@@ -26,9 +26,10 @@ def varying(reference: Header, new: Header) -> list[Figure]:
 def examined(pair: RowPair, reference: Header, new: Header, tolerances: Tolerances) -> Iterator[Judgement]:
     """Judge the figures that examinations of both runs declare, of a row that has them.
 
-    Figures of other versions of a tool are not compared. What varies by chance is judged elsewhere. Figures that the
-    new run does not declare, as its targets were not requested, do not vanish in silence; nor do those whose tool is
-    not installed any more, and these are no pass where their target was requested by name.
+    Figures that vary by chance are judged in `significance`. A figure that different versions of a tool found is NOT
+    COMPARABLE. A figure that the new run did not examine, because its target was not requested or its tool is not
+    installed, is NOT SELECTED, so that it is listed. If the tool is missing although the target was requested by name,
+    it is NOT COMPARABLE, which fails a gate.
     """
     for figure in _judged(new):
         if not _declared(reference, figure) or not has(pair.before, figure) | has(pair.after, figure):

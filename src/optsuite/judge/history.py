@@ -131,8 +131,9 @@ def labels(runs: Iterable[Run]) -> dict[str, str]:
 def hypervolumes(run: Run, rows: Iterable[Row]) -> dict[str, float]:
     """Return the hypervolume of the latency, size and accuracy of each model's .tflite files, by the run's own times.
 
-    Costs count up to those of the fp32 file of the model's baseline in the same run, so that a run has one whatever it
-    is compared with. A model without that file, or whose answers are graded, which are not from 0 to 1, has none.
+    Costs are scaled by those of the baseline's fp32 file in the same run, and larger costs do not count, so that the
+    value does not depend on another run. A model without that file has none, nor one whose answers are graded, because
+    these are not from 0 to 1.
 
     Args:
         run: The run.

@@ -91,7 +91,8 @@ class Limits:
         max_bytes: The most bytes of the file, or None.
         max_latency_s: The most seconds of the median call, or None.
         min_accuracy: The least accuracy on the validation set, or None.
-        others: The limits of other figures, by their names: the most of one of which less is better, else the least.
+        others: The limits of other figures, by their names: the largest value of a figure with better="lower", the
+            smallest value of one with better="higher".
 
     """
 
@@ -127,7 +128,7 @@ class Place:
         if name not in targets:
             known = f"one of {', '.join(targets)}" if targets else "a run with targets"
             reasons = [one.absent for one in run.header.examinations if one.target == name and one.absent]
-            text = f"the run does not say what files use of target {name!r}; expected {known}"
+            text = f"the run has no figures of target {name!r}; expected {known}"
             raise OptsuiteError("; ".join([text, *reasons]))
         resources = tuple(KnownFigure.of(run, figure) for figure in targets[name])
         by_resource = {one.figure.resource: one for one in resources}

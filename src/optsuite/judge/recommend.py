@@ -40,11 +40,12 @@ class Near:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """`ranked` is what is within the limits, best first; `fallen` the others.
+    """The rows within the limits, best first (`ranked`), and the others (`fallen`).
 
-    Where nothing is within them, `near` has what would be if one of them were changed, nearest first, or, if that helps
-    nothing, what would be if several were. `timed` says whether rounds were resampled: the file must have those of all.
-    `place` is the target on which files are to run, and `misplaced` are those that do not run there.
+    If no row is within the limits, `near` has, for each limit, the nearest of the rows that miss this limit alone. If
+    there is none, it has the row that exceeds its limits least, once for each of them. The nearest come first. `timed`
+    is whether rounds were resampled: the JSON must have those of all rows. `place` is the target on which files are to
+    run, and `misplaced` are the rows that do not run there.
     """
 
     preference: Preference
@@ -134,13 +135,13 @@ def _check_known(what: str, names: Collection[str] | None, known: Sequence[str])
 def choose(
     rows: Sequence[Row], limits: Limits, preference: Preference = "quality", place: Place | None = None
 ) -> Choice:
-    """The best of the rows within the limits, and the others; OptsuiteError where the rows can't be compared.
+    """Choose the best of the rows within the limits; OptsuiteError where the rows can't be compared.
 
-    Of what is within the limits and not more than `MARGINS` less accurate than the best of it, "quality" takes the most
-    accurate, "balanced" that of the least bytes x median, "compact" the smallest; ties go to the more accurate, then to
-    the smaller, then to the faster. On a target, what counts as bytes and median is its own (`Place`). The certainty is
-    by the bootstrap (Efron 1979): images are drawn anew, the same for all candidates, and the rounds of each, and the
-    choice is made again.
+    Rows that exceed a limit are left out. Rows that are more than `MARGINS` less accurate than the best of the rest are
+    ranked last. Of the others, "quality" takes the most accurate, "balanced" the one with the least bytes x median, and
+    "compact" the smallest; ties go to the more accurate, then to the smaller, then to the faster. On a target, its own
+    figures replace bytes and median (`Place`). The certainty is by the bootstrap (Efron 1979): the images are drawn
+    anew, the same for all rows, and the rounds of each row, and the choice is made again.
     """
     if not rows:
         raise OptsuiteError("expected a run with .tflite files to choose from, or --variants, got none")

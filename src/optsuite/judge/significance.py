@@ -72,8 +72,8 @@ def judgements(
         elif pair.spread is None or len(pair.spread.seeds) < LEAST:
             seeds = 0 if pair.spread is None else len(pair.spread.seeds)
             detail = (
-                f"{pair.redrawn}, and how much trainings differ is not known: it takes {LEAST} seeds, got {seeds}; "
-                "name a run of more seeds with --spread, or compare runs of one machine"
+                f"{pair.redrawn}; the spread between trainings is unknown: expected a run of at least {LEAST} seeds, "
+                f"got {seeds}; name such a run with --spread, or compare runs of the same machine"
             )
             yield pair.judge("accuracy", Verdict.NOT_COMPARABLE, detail)
             for figure in varying:
@@ -154,7 +154,7 @@ def _figure_against_spread(
     if len(later) < len(pair.after):
         return pair.judge(figure.name, Verdict.MISSING, "not found in this run")
     if len(known) < LEAST or not earlier:
-        detail = f"{pair.redrawn}, and how much trainings differ in it is not known"
+        detail = f"{pair.redrawn}; the spread of this figure between trainings is unknown"
         return pair.judge(figure.name, Verdict.NOT_COMPARABLE, detail)
     before, after = fmean(earlier), fmean(later)
     mean = max(1e-12, abs(fmean(known)))

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALPHA = 0.01
-"""The chance that a comparison calls any accuracy, or what varies with trainings of a new one, worse where none is.
+"""The largest chance of a false alarm: that a comparison reports any row as worse although none is.
 
-It is over all rows together. A model of the same training is judged on images like these; one that was trained anew,
-against the spread of trainings.
+It covers the accuracy of all rows and, for models that were trained anew, the figures that vary between trainings. The
+accuracy of a model of the same training is tested image by image; a model that was trained anew is tested against the
+spread between trainings.
 """
 
 Criterion = str

@@ -18,7 +18,7 @@ from optsuite.store.store import Store
 _BLOCK_S = 5e-4
 """How long a block of calls takes: long beside a clock read, short beside what disturbs a machine."""
 _WARM_UP = 0.2
-"""Calls before each block that are not timed, as a part of the block: the other models had the caches."""
+"""The calls before each block that are not timed, as a share of its calls: the CPU caches hold the other models."""
 
 
 def interleaved(makers: Sequence[Callable[[], Call]], *, sessions: int = 40, cycles: int = 12) -> np.ndarray:

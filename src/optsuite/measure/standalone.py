@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from optsuite import litert
-from optsuite.catalog.examinations import EXAMINATIONS, RUNTIME
+from optsuite.catalog.examinations import NEEDED, RUNTIME
 from optsuite.catalog.loaders import npz
 from optsuite.errors import OptsuiteError
-from optsuite.examine import target
 from optsuite.examine.examination import Examination
 from optsuite.examine.size import gzip_bytes
 from optsuite.examine.target import Target
@@ -65,6 +64,7 @@ class MeasuredFiles:
 def measure(
     contents: Mapping[str, bytes],
     dataset: Dataset,
+    examinations: Sequence[Examination[Any]],
     targets: Sequence[Target],
     load: float | None,
 ) -> MeasuredFiles:
@@ -73,7 +73,8 @@ def measure(
     Args:
         contents: The contents of the files, by the names of their models.
         dataset: The data, of which the "test" and the "validation" split are used.
-        targets: The targets that the files are examined for.
+        examinations: The examinations of the files, those of the targets included; they may need these two splits.
+        targets: The targets that some of them belong to.
         load: The load of the machine before.
 
     Raises:
@@ -86,7 +87,7 @@ def measure(
             _check(content, dataset.metric, splits)
     found = {}
     with stored(contents, dataset) as (store, files):
-        examiner = examined(examinations(targets), splits, store, files)
+        examiner = examined(examinations, splits, store, files)
         records = examiner.records(targets)
         for name, file in files.items():
             with naming(name):
@@ -110,11 +111,6 @@ def measure(
                 rounds_s = _timed_rounds(runner)
         measured.append(MeasuredFile(name=name, measured=row, contents=found[name].contents, rounds_s=rounds_s))
     return MeasuredFiles(files=measured, monitor=monitor, examinations=records)
-
-
-def examinations(targets: Iterable[Target]) -> list[Examination[Any]]:
-    """Return the examinations of every file, those of the targets last."""
-    return [*EXAMINATIONS.values(), *target.examinations(targets)]
 
 
 def from_npz(path: Path, metric: Metric) -> Dataset:
@@ -146,7 +142,7 @@ class Timed:
         bytes: The size of the file.
         gzip_bytes: The size of the file after gzip -9.
         median_s: The median seconds of a call on inputs drawn by chance.
-        figures: What examinations of targets found that need no data.
+        figures: What examinations found that need no data.
         unexamined: The name of one of these that failed, or that this machine can't do -> why.
 
     """
@@ -159,17 +155,22 @@ class Timed:
     unexamined: Mapping[str, str]
 
 
-def timed(files: Sequence[Path], targets: Sequence[Target]) -> list[Timed]:
+def timed(files: Sequence[Path], examinations: Sequence[Examination[Any]], targets: Sequence[Target]) -> list[Timed]:
     """Time the files one after the other; they may have several inputs and outputs.
+
+    Args:
+        files: The .tflite files.
+        examinations: Examinations that need no data, those of the targets included.
+        targets: The targets that some of them belong to.
 
     Raises:
         OptsuiteError: A file can't be run, or two have one name.
 
     """
     contents_by_name = by_name(files)
-    without_data = [one for one in target.examinations(targets) if not one.needs]
+    others = [one for one in examinations if one not in NEEDED]
     with stored(contents_by_name) as (store, kept):
-        examiner = examined([RUNTIME, *without_data], {}, store, kept)
+        examiner = examined([RUNTIME, *others], {}, store, kept)
         found = {name: rows.others(examiner, file) for name, file in kept.items()}
         absent = {record.name: record.absent for record in examiner.records(targets) if record.absent}
     runners = {}

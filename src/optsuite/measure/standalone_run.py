@@ -12,6 +12,7 @@ from typing import Any
 
 import optsuite
 from optsuite.catalog.profiles import PROFILES
+from optsuite.examine.examination import Examination
 from optsuite.examine.target import Target
 from optsuite.measure import host, standalone
 from optsuite.measure.record import dataset_info
@@ -29,6 +30,7 @@ from optsuite.spec.experiment import Profile
 def run(
     files: Sequence[Path],
     dataset: Dataset,
+    examinations: Sequence[Examination[Any]],
     targets: Sequence[Target] = (),
     requested: Sequence[str] = (),
     profile: Profile = PROFILES["full"],
@@ -40,6 +42,7 @@ def run(
     Args:
         files: The .tflite files.
         dataset: The data, of which the "test" and the "validation" split are used.
+        examinations: The examinations of the files, those of the targets included.
         targets: The targets that the files are examined for.
         requested: The names of those that were requested by name.
         profile: The profile, which says how many inputs of a split are used.
@@ -50,8 +53,8 @@ def run(
     """
     load = host.load()
     dataset = replace(dataset, load=partial(_first, dataset, profile.eval_images))
-    measured = standalone.measure(by_name(files), dataset, targets, load)
-    header = _header(measured, dataset, profile, targets, requested)
+    measured = standalone.measure(by_name(files), dataset, examinations, targets, load)
+    header = _header(measured, dataset, profile, examinations, requested)
     # They import half of pytest; a run through pytest has them from there.
     from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
     from pytest_benchmark.utils import get_commit_info
@@ -70,7 +73,7 @@ def _header(
     measured: MeasuredFiles,
     dataset: Dataset,
     profile: Profile,
-    targets: Sequence[Target],
+    examinations: Sequence[Examination[Any]],
     requested: Sequence[str],
 ) -> Header:
     files, monitor = measured.files, measured.monitor
@@ -89,7 +92,7 @@ def _header(
             targets=tuple(requested),
         ),
         catalog=CatalogNames(models=names, recipes=(RECIPE,), variants=(VARIANT,)),
-        figures=(*FIGURES, *(figure for one in standalone.examinations(targets) for figure in one.figures)),
+        figures=(*FIGURES, *(figure for one in examinations for figure in one.figures)),
         experiments=tuple(file.measured.experiment for file in files),
         variants=(VARIANT,),
         environment=monitor.environment,

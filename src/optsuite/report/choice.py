@@ -16,9 +16,11 @@ from optsuite.units import kilobytes, microseconds
 _RUNNERS_UP = 5
 
 RULES: dict[Preference, str] = {
-    "quality": "the most accurate",
-    "balanced": f"of those at most {100 * MARGINS['balanced']:g} points less accurate, the least size x latency",
-    "compact": f"of those at most {100 * MARGINS['compact']:g} points less accurate, the smallest",
+    "quality": "the most accurate file on the validation set",
+    "balanced": f"among the files at most {100 * MARGINS['balanced']:g} points less accurate than the best on the "
+    "validation set, the one with the smallest size x latency",
+    "compact": f"among the files at most {100 * MARGINS['compact']:g} points less accurate than the best on the "
+    "validation set, the smallest",
 }
 """The rule of each preference, in words."""
 
@@ -29,16 +31,14 @@ _BEYOND: dict[Limit, str] = {"size": "larger", "latency": "longer"}
 def text(choice: Choice, *, everything: bool) -> str:
     """The best and the runners-up, how sure that is, and why the others fell out."""
     limits = ", ".join(_limits(choice.limits).values()) or "none given"
-    parts = [
-        f"{len(choice.ranked)} of {len(choice.ranked) + len(choice.fallen)} variants{_where(choice)} are within the "
-        f"limits: {limits}."
-    ]
+    within, every = len(choice.ranked), len(choice.ranked) + len(choice.fallen)
+    parts = [f"{within} of {every} variants{_where(choice)} {_are(within)} within the limits: {limits}."]
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
-        rule = f"The best on the validation set is {RULES[choice.preference]} (--prefer={choice.preference})."
-        more = len(choice.ranked) - len(shown)
-        table = _table(shown, choice) + (f"\n{more} more are within the limits: --all prints them." if more else "")
-        parts += [rule + _costs(choice), table, _certainty(choice)]
+        rule = f"Preference {choice.preference}: {RULES[choice.preference]}."
+        more = within - len(shown)
+        rest = f"\n{more} more {_are(more)} within the limits: --all prints {_them(more)}." if more else ""
+        parts += [rule + _costs(choice), _table(shown, choice) + rest, _certainty(choice)]
     else:
         parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
     if choice.fallen:
@@ -52,6 +52,14 @@ def _where(choice: Choice) -> str:
     return f" that run on {choice.place.name}" if choice.place else ""
 
 
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
 def _misplaced(choice: Choice, place: Place, *, everything: bool) -> str:
     """Why other variants do not run on the target: an operator on the CPU, or what its examinations say."""
     reasons = {name(row): "; ".join(place.reasons(row)) for row in choice.misplaced}
@@ -59,7 +67,10 @@ def _misplaced(choice: Choice, place: Place, *, everything: bool) -> str:
         return "\n".join(f"{row}: does not run on {place.name}: {reason}" for row, reason in reasons.items())
     counts = Counter(reasons.values())
     lines = [f"{count}: {reason}" for reason, count in counts.most_common()]
-    return f"{len(reasons)} more do not run on {place.name}, or not all of their operators do.\n" + "\n".join(lines)
+    one = len(reasons) == 1
+    do, their = ("does", "its") if one else ("do", "their")
+    text = f"{len(reasons)} more {do} not run on {place.name}, or not all of {their} operators do.\n"
+    return text + "\n".join(lines)
 
 
 def _costs(choice: Choice) -> str:
@@ -67,7 +78,7 @@ def _costs(choice: Choice) -> str:
     if choice.place is None:
         return ""
     size = "size of the file" if choice.place.size.figure == BYTES else choice.place.size.figure.label
-    return f"\nSize is the {size}; what counts as latency is the {choice.place.second.figure.label}."
+    return f"\nSize means the {size}, and latency means the {choice.place.second.figure.label}."
 
 
 def name(row: Row) -> str:
@@ -119,7 +130,7 @@ def _certainty(choice: Choice) -> str:
     what = "the validation set and of the rounds" if choice.timed and here else "the validation set"
     text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
     if not choice.timed and here:
-        text += "; the run has no single rounds, so the uncertainty of latencies is not in it"
+        text += "; the JSON does not contain the time of each call, so the share ignores the uncertainty of latencies"
     nothing = 1 - sum(candidate.certainty for candidate in (*choice.ranked, *choice.fallen))
     if nothing > 1e-9:
         text += f"; in {100 * nothing:.1f} % nothing is within the limits"
@@ -164,8 +175,5 @@ def _fallen(choice: Choice, *, everything: bool) -> str:
             for one in choice.fallen
         )
     counts = Counter(one.misses for one in choice.fallen)
-    lines = [
-        f"{count} {'is' if count == 1 else 'are'} {' and '.join(map(_missed, misses))}"
-        for misses, count in counts.most_common()
-    ]
+    lines = [f"{count} {_are(count)} {' and '.join(map(_missed, misses))}" for misses, count in counts.most_common()]
     return "The others: " + ", ".join(lines) + ". --all lists them."

@@ -75,12 +75,14 @@ def check_run(run: Run, path: Path) -> None:
     if len(set(datasets)) != len(datasets):
         raise OptsuiteError(f"{path}: a dataset is there twice")
     if unknown := {built.dataset for built in run.header.built} - set(datasets):
-        raise OptsuiteError(f"{path}: nothing is known of the data of {', '.join(sorted(unknown))}")
+        names = ", ".join(sorted(unknown))
+        raise OptsuiteError(f"{path}: expected the datasets of all experiments, got none called {names}")
     plain = [one.id for one in run.header.built if not one.id.startswith(f"{one.dataset}/")]
     if len(datasets) > 1 and plain:
         raise OptsuiteError(f"{path}: expected ids that begin with the dataset, as there are several, got {plain[0]}")
     if unknown := {experiment for experiment, _ in pairs} - (set(known) & set(run.header.experiments)):
-        raise OptsuiteError(f"{path}: nothing is known of {', '.join(sorted(unknown))}")
+        names = ", ".join(sorted(unknown))
+        raise OptsuiteError(f"{path}: expected rows of experiments that the run declares, got rows of {names}")
     for one in run.header.trainings:
         counts = {len(values) for values in (one.seeds, one.accuracy, one.gzip_bytes, *one.figures.values())}
         if counts != {len(set(one.seeds))} or not one.seeds:

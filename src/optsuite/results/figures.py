@@ -25,11 +25,11 @@ class Figure:
         label: Its name in figures and on the page.
         unit: Its unit; an empty string for fractions and counts.
         better: Which direction is better.
-        tolerance: How much worse than in the reference run still counts as the same, by default: an accuracy drop as
-            a fraction, or by what share of the reference run's a figure is worse. None for a figure that is not judged.
+        tolerance: The default tolerance: how much worse than in the reference run the figure may be, as a fraction of
+            its value there. For accuracy it is the accuracy drop itself. None for a figure that is not judged.
         varies: Whether it depends on the values of weights, so that it differs between two trainings of one model.
-        resource: What of a target it is the use of: recipes are compared by it there, and `recommend` limits it. An
-            empty string for a figure that is neither.
+        resource: The resource of a target that the figure measures, such as "flash"; an empty string for none. Reports
+            compare recipes by these figures, and `recommend --target` chooses and limits by them.
         setting: Its name in `[tool.optsuite.tolerances]`, where several figures share one; else it is `name`.
 
     """

@@ -133,9 +133,9 @@ def decode(content: bytes, path: Path) -> Run:
         elif schema == SCHEMA - 1:
             file = msgspec.convert(upgraded(msgspec.json.decode(content)), RunFile)
         else:
-            raise OptsuiteError(
-                f"{path}: expected schema version {SCHEMA}, got {schema}; make the run again with this version"
-            )
+            newer = "the file was written by a newer version of optsuite: install that"
+            todo = newer if schema > SCHEMA else "make the run again with this version of optsuite"
+            raise OptsuiteError(f"{path}: expected schema version {SCHEMA - 1} or {SCHEMA}, got {schema}; {todo}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise OptsuiteError(f"{path}: not the JSON of an optsuite run: {error}") from error
     run = Run(

@@ -106,7 +106,8 @@ class Model:
             `Lambda`. A SavedModel always needs it. It never covers what `optsuite store import` brought.
 
     Raises:
-        OptsuiteError: Not one of `build` and `file` is given, or not one way to train what needs training.
+        OptsuiteError: The arguments are none of these sets: (build, train, finetune), (build, fit), (file, finetune),
+            (file, fit). Or `fit` is given without `fit_steps`.
 
     """
 
@@ -123,7 +124,7 @@ class Model:
     trust: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a model that is neither to be trained nor trained, or both."""
+        """Check that there is one model and one way to train it."""
         check_input_shape(f"model {self.name}", self.input_shape)
         given = [name for name in ("build", "file", "train", "finetune", "fit") if getattr(self, name) is not None]
         if given not in _COMPLETE:

@@ -27,7 +27,7 @@ class Conversion(Action, ABC):
     """Makes files from a model, or from another conversion's files: a .tflite file, or what the model answers."""
 
     may_not_run: ClassVar[bool] = False
-    """Whether LiteRT may lack kernels for the file: one that it refuses is absent then, which is no failure."""
+    """Whether LiteRT may lack kernels for the file. If it does not run the file, the row is absent; no test fails."""
     sort: ClassVar[str] = "model"
     """The sort of step: how long steps of another sort take says nothing of it."""
 

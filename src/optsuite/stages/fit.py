@@ -145,7 +145,8 @@ def _batches(
 
     With class weights, of (images, targets, weights).
 
-    Works on batches of indices: a gather and a move a batch cost little beside a step of even the smallest network.
+    The pipeline draws batches of indices, then gathers and shifts all images of a batch at once. This takes little time
+    compared with a training step, even of the smallest network.
     """
     from optsuite.keras import tf
 

@@ -45,7 +45,9 @@ def fit(model: Any, task: Task, data: FitData, steps: int, *, loss: Any, callbac
         raise OptsuiteError("expected a task with a function that fits, got none")
     watch, watched_loss = _watch(steps), _watched(loss)
     name = task.own_fit.fit.__name__
-    no_callbacks = OptsuiteError(f"{name}: expected it to pass `callbacks` to model.fit, but they were not called")
+    no_callbacks = OptsuiteError(
+        f"{name}: expected the function to pass its argument `callbacks` to model.fit; no callback was called"
+    )
     try:
         task.own_fit.fit(model, data, seed=task.seed, callbacks=[*callbacks, watch], loss=watched_loss)
     except Exception as error:
@@ -55,7 +57,9 @@ def fit(model: Any, task: Task, data: FitData, steps: int, *, loss: Any, callbac
     if not watch.began:
         raise no_callbacks
     if not watched_loss.called:
-        raise OptsuiteError(f"{name}: expected it to compile the model with `loss`, but that was not called")
+        raise OptsuiteError(
+            f"{name}: expected the function to compile the model with its argument `loss`; the loss was not called"
+        )
     if watch.steps < steps:
         raise OptsuiteError(
             f"{name}: expected at least {steps} optimiser steps, as fit_steps says, got {watch.steps}; stages such as "

@@ -68,8 +68,8 @@ class QAT(Stage):
         except (RuntimeError, ValueError) as error:  # TFMOT's error for a layer that it does not know
             reason = str(error).partition(" You can")[0].rstrip(".")  # what follows is about TFMOT's API
             raise OptsuiteError(
-                f"TFMOT can't quantise this model: {reason}; leave what it does not know in floating point, by "
-                f"skip={self._with_unknown(model, error)!r}, or leave this recipe out of the model's `recipes`"
+                f"TFMOT can't quantise this model: {reason}; to keep the unknown layers in floating point, add "
+                f"skip={self._with_unknown(model, error)!r} to QAT; or remove this recipe from the model's `recipes`"
             ) from error
 
     def _wrapped(self, model: Any) -> Any:

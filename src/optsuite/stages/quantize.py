@@ -55,8 +55,8 @@ class Quantize(OfFloat32File):
 
     Attributes:
         recipe: The name of a function of `litert_quantizer.recipe`, such as "dynamic_wi4_afp32".
-        layers: The name of another recipe for some layers, by a regular expression that is searched for in the name of
-            their output in the file. The last that is found counts.
+        layers: Other recipes for some layers: regular expression -> name of the recipe. The expression is searched for
+            in the name of a layer's output tensor; of several that match, the last counts.
         fallback: The name of the recipe for operators that those above can't take; empty to leave them in float32.
         algorithm: The algorithm that finds the scales, a member of `litert_quantizer.quantizer.AlgorithmName` such as
             "OCTAV"; empty for the recipe's own.

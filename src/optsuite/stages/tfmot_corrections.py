@@ -40,8 +40,9 @@ def _one_codebook(layer: Any, weight: Any, data_format: Any) -> tuple[Any, Any, 
 def _quantize_kernel_before_relu(ignore: Any) -> Any:
     """Return a replacement for a Conv2D or Dense layer that a ReLU layer follows.
 
-    TFMOT leaves such a layer out altogether, with its kernel and the invariants of it. As where BatchNorm is between
-    the two, only its output has to be left out. `ignore` is TFMOT's replacement, for layers with an activation.
+    TFMOT does not quantise such a layer at all, so that its kernel loses its invariants. Only the output of the layer
+    must stay unquantised, as TFMOT does it if BatchNorm is between the two. `ignore` is TFMOT's own replacement, for
+    layers with an activation.
     """
     from optsuite.keras import default_8bit_transforms as transforms
 

@@ -105,7 +105,7 @@ def _checked(bundle: zipfile.ZipFile) -> tuple[dict[str, Artifact], dict[PurePat
         if names != {*artifacts[key], MANIFEST}:
             raise DamagedError(f"{key} has files that its manifest does not name")
     if unknown := set(index.values()) - set(artifacts):
-        raise DamagedError(f"its index names what it does not have: {sorted(unknown)[0]!r}")
+        raise DamagedError(f"its index names an artifact that is not in it, {sorted(unknown)[0]!r}")
     return artifacts, index
 
 

@@ -19,7 +19,8 @@ def drawn(split: Split, share: float) -> tuple[Split, Split]:
     """Return the rest of a split, and a share of it that is drawn at random, the same each time; both in order."""
     if len(split.y) < 2:
         raise OptsuiteError(
-            "expected two inputs or more to draw a validation split from, got one; or give a validation split"
+            f"expected at least two inputs to draw a validation split from, got {len(split.y)}; add inputs, or a "
+            "validation split"
         )
     chance = np.random.default_rng(0).permutation(len(split.y))
     count = max(1, round(share * len(split.y)))
