@@ -28,7 +28,7 @@ class Run:
     """Everything that one `pytest benchmarks/` recorded; `optsuite.results.read` reads it.
 
     Attributes:
-        header: What was selected, where it ran, the built models, and what is absent.
+        header: The selection, the machine, the records of the built models, and the reasons of absent rows.
         date: When it ran, in UTC as ISO 8601; an empty string where the file does not say.
         machine: The CPU and the architecture.
         instruction_sets: The instruction sets of the CPU that matter for vectors.
