@@ -142,6 +142,32 @@ def test_all_that_a_row_needs_is_found(store: Store) -> None:
     assert names == {"int8@accuracy", "int8@kernels", "int8@runtime", "int8@size"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dimensions(Zeros):
+    """Counts the dimensions of the test inputs."""
+
+    name: str = "dimensions"
+    needs = ("test",)
+
+    def run(self, task: ExaminationTask) -> Findings:
+        return Findings(figures={"zero_bytes": task.splits["test"].x.ndim})
+
+
+def load_square(split: str) -> Split:
+    """The same values in another shape."""
+    flat = load(split)
+    return Split(x=flat.x.reshape(50, 4, 2), y=flat.y)
+
+
+def test_two_datasets_of_the_same_values_in_other_shapes(store: Store) -> None:
+    """A process that had loaded one of them took it for the other."""
+    square = Dataset(name="square", input_shape=(4, 2), fingerprint="1", load=load_square)
+    files = [stored(store, SMALL, "flat"), stored(store, LARGE, "square", dataset=square)]
+    found = examiner(store, Dimensions())
+    examine(found, *files)
+    assert [found.find(file, Dimensions()).figures["zero_bytes"] for file in files] == [2, 3]
+
+
 def test_two_builds_of_the_same_bytes_are_examined_once(store: Store, tmp_path: Path) -> None:
     """By two runs, under two keys."""
     (tmp_path / "times").mkdir()

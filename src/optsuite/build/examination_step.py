@@ -20,7 +20,7 @@ from optsuite.spec.artifact import ABSENT, FINDINGS, TFLITE, Artifact
 from optsuite.spec.data import Split
 from optsuite.spec.metric import Metric
 
-_loaded: dict[str, Split] = {}
+_loaded: dict[tuple[str, tuple[int, ...]], Split] = {}
 """In a worker: the splits that were loaded there, by their hashes."""
 
 
@@ -124,14 +124,15 @@ class ExaminationStep(Step):
     def _verified(self, name: str, splits: Mapping[str, Split]) -> Split:
         """Return a split, which has to be the one that the key was made with."""
         expected = self.setup.data_sha256[name]
-        split = splits.get(name) or _loaded.get(expected) or self.split(name)
+        place = expected, self.dataset.input_shape  # the hash is of the values alone
+        split = splits.get(name) or _loaded.get(place) or self.split(name)
         if split.sha256 != expected:
             raise OptsuiteError(
                 f"the {name} split is not the one that the run began with; expected data that is the same, in the "
                 "same order, each time"
             )
         if name not in splits:
-            _loaded[expected] = split
+            _loaded[place] = split
         return split
 
 
