@@ -106,5 +106,6 @@ def gc(keep_runs: Path | None, cache: Path) -> int:
         raise OptsuiteError(f"{keep_runs}: no .json file; expected a folder with runs")
     kept = {row.measured.key for path in runs for row in read(path).rows}
     count, freed = open_store(cache).collect(kept)
-    print(f"{count} artifacts deleted, {freed} bytes; kept: what the index names, and {len(kept)} of {len(runs)} runs")
+    measured = f", and the {len(kept)} files that the runs in {keep_runs} measured" if keep_runs else ""
+    print(f"{count} artifacts deleted, {freed} bytes; kept: what the index names{measured}")
     return 0

@@ -63,7 +63,7 @@ def fit(model: Any, task: Task, data: FitData, steps: int, *, loss: Any, callbac
     if watch.steps < steps:
         raise OptsuiteError(
             f"{name}: expected at least {steps} optimiser steps, as fit_steps says, got {watch.steps}; stages such as "
-            "pruning are spread over them"
+            "pruning are spread over them, so a callback must not stop early"
         )
     task.history = watch.history
 
