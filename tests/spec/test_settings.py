@@ -25,6 +25,11 @@ SIX: Any = 6
         (lambda: Prune(sparsity=80), "Prune: expected sparsity to be from 0 to less than 1, got 80"),
         (lambda: Prune(sparsity=1.0), "Prune: expected sparsity to be from 0 to less than 1, got 1.0"),
         (lambda: Prune(sparsity={"*": TEXT}), "Prune: expected sparsity to be from 0 to less than 1, got '0.5'"),
+        (
+            lambda: Prune(sparsity={"*": 0.5, "dense*": 0.9}),
+            "Prune: expected sparsity to have 'dense*' before '*', which matches the same layers: the first pattern "
+            "that matches counts",
+        ),
         (lambda: Prune(sparsity=0.5, ramp=2), "Prune: expected ramp to be from 0 to 1, got 2"),
         (lambda: Cluster(clusters=1), "Cluster: expected clusters to be an integer of at least 2, got 1"),
         (lambda: Cluster(clusters=FLOAT), "Cluster: expected clusters to be an integer of at least 2, got 8.0"),

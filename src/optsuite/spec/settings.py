@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from optsuite.errors import OptsuiteError
@@ -24,9 +25,16 @@ def check_setting(
         valid: Whether one setting is valid.
 
     Raises:
-        OptsuiteError: A setting is not valid.
+        OptsuiteError: A setting is not valid, or an earlier pattern matches all that a later one matches.
 
     """
+    patterns = list(given) if isinstance(given, Mapping) else []
+    for place, pattern in enumerate(patterns):
+        if hiding := next((earlier for earlier in patterns[:place] if fnmatchcase(pattern, earlier)), None):
+            raise OptsuiteError(
+                f"{owner}: expected {name} to have {pattern!r} before {hiding!r}, which matches the same layers: the "
+                "first pattern that matches counts"
+            )
     for value in given.values() if isinstance(given, Mapping) else [given]:
         try:
             is_valid = valid(value)
