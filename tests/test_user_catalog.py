@@ -300,7 +300,7 @@ def test_a_run_of_two_datasets(project: Path, commands: Path) -> None:
     assert done.stdout.count("frontier of 2 .tflite files") == 2
 
     one = _run("optsuite recommend base.json --models wave,net --variants int8", project, commands)
-    assert one.stdout.count("1 of 1 variants are within the limits") == 2
+    assert one.stdout.count("1 of 1 variants is within the limits") == 2
     one = _run("optsuite recommend base.json --models net", project, commands)
     assert "dataset digits:" in one.stdout
     assert "dataset waves:" not in one.stdout
