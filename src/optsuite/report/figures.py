@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
@@ -19,9 +20,18 @@ from optsuite.results.run import Run
 
 mpl.use("Agg")
 mpl.rcParams["svg.hashsalt"] = "optsuite"  # the same run, the same file
+mpl.rcParams["font.size"] = 9
+# Pages are light or dark, and a figure does not know: no background, and a grey of the same contrast on both.
+_INK = "#767676"
+mpl.rcParams["savefig.transparent"] = True
+mpl.rcParams["legend.frameon"] = False
+for _name in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"):
+    mpl.rcParams[_name] = _INK
 
 _LINES = ("-", "--", ":")
-_DPI = 150
+_DPI = 200
+_WIDTH = 9.0
+"""In inches: with the text of 8 to 10 points, a README's column shows it at about its size."""
 
 
 def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
@@ -33,8 +43,9 @@ def draw(run: Run, table: pd.DataFrame, folder: Path) -> list[str]:
     table = table.assign(**{name: table[name].map(escape.label, na_action="ignore") for name in ("model", "recipe")})
     drawn = []
     for name, plot in {**FIGURES, **target_figures.plots(run)}.items():
-        figure = Figure(figsize=(10, 7) if name in FIGURES else (12, 6), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 6), layout="constrained")
         if plot(run, table, figure):
+            points.separate_labels(figure)
             figure.savefig(folder / f"{name}.png", dpi=_DPI)
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             drawn.append(name)
@@ -58,14 +69,26 @@ def _whiskers(run: Run, table: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def _accuracy_against(x: str, label: str, unit: float = 1.0) -> Plot:
-    """A plot of all files against column `x`, of which `unit` is the value in the axis' unit."""
+    """A plot of all files against column `x`, of which `unit` is the value in the axis' unit: one panel per model."""
 
     def plot(run: Run, results: pd.DataFrame, figure: Figure) -> bool:
         table = tables.files(results)
         if table.empty:
             return False
-        _against(run, table, figure, x, "variant", unit)
-        figure.axes[0].set(xlabel=label, ylabel="accuracy on the test set")
+        table = table.assign(label=table["recipe"] + " " + table["variant"])
+        style = points.style(table, "variant", "recipe")
+        models = list(dict.fromkeys(table["model"]))
+        figure.set_size_inches(_WIDTH, 2.4 * len(models) + 2)
+        panels = figure.subplots(len(models), 1, sharex=True, squeeze=False)[:, 0]
+        costs = table[x].astype(float) * unit
+        for axes, model in zip(panels, models, strict=True):
+            of_model = table["model"] == model
+            _against(run, table[of_model], axes, costs[of_model], x, style, unit)
+            axes.set_title(model, loc="left", fontsize=10)
+        points.limit(panels[0], costs, left=0.2)  # shared by all
+        figure.supylabel("accuracy on the test set", fontsize=10)
+        panels[-1].set_xlabel(label)
+        points.legend(figure, style)
         return True
 
     return plot
@@ -74,31 +97,33 @@ def _accuracy_against(x: str, label: str, unit: float = 1.0) -> Plot:
 def _accuracy_against_parameters(run: Run, results: pd.DataFrame, figure: Figure) -> bool:
     table = tables.files(results)
     table = table[table["variant"] == "int8"]
-    if table.empty:
+    if table["model"].nunique() < 2:  # the files of one model have the same parameters
         return False
-    _against(run, table, figure, "params", "recipe")
-    figure.axes[0].set(xlabel="parameters", ylabel="int8 accuracy on the test set")
+    table = table.assign(label=table["recipe"])
+    style = points.style(table, "model", "recipe")
+    axes = figure.add_subplot()
+    _against(run, table, axes, table["params"].astype(float), "params", style, 1.0)
+    axes.set(xlabel="parameters", ylabel="int8 accuracy on the test set")
+    points.legend(figure, style)
     return True
 
 
-def _against(run: Run, table: pd.DataFrame, figure: Figure, x: str, marked: str, unit: float = 1.0) -> None:
-    """Draw the accuracy of files against column `x`, with a marker for each value of the column `marked`."""
-    table = table.assign(label=table["recipe"] if marked == "recipe" else table["recipe"] + " " + table["variant"])
-    axes = figure.add_subplot()
-    cost, accuracy = table[x].astype(float) * unit, table["acc"].astype(float)
-    style = points.style(table, marked)
+def _against(
+    run: Run, table: pd.DataFrame, axes: Axes, cost: pd.Series[float], x: str, style: points.Style, unit: float
+) -> None:
+    """Draw the accuracy of files against their cost, the column `x` times `unit`."""
+    accuracy = table["acc"].astype(float)
     best = points.accuracies(axes, cost, accuracy, table, style)
     of_frontier = table.iloc[best]
     axes.errorbar(
         *(cost.iloc[best], accuracy.iloc[best]),
         *(_whiskers(run, of_frontier, "acc"), _whiskers(run, of_frontier, x) * unit),
         fmt="none",
-        ecolor="0.3",
+        ecolor="0.5",
         capsize=2,
         lw=0.8,
         zorder=2,
     )
-    points.legend(figure, style)
 
 
 def _latencies(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
@@ -108,8 +133,7 @@ def _latencies(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
         return False
     axes = figure.add_subplot(xlabel="one invoke(), µs: median, whisker to p90")
     heights = {name: -place for place, name in enumerate(dict.fromkeys(table["exp_id"]))}
-    style = points.style(table, "variant")
-    colours = points.cycled(table["variant"], COLOURS)
+    style = points.style(table, "variant", "variant")
     for variant, part in table.groupby("variant", sort=False):
         median = 1e3 * part["median_ms"].astype(float)
         above = (1e3 * part["p90_ms"].astype("Float64") - median).fillna(0).clip(lower=0).astype(float)
@@ -118,7 +142,7 @@ def _latencies(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
             part["exp_id"].map(heights),
             xerr=np.array([np.zeros(len(part)), above]),
             fmt=style.markers[str(variant)],
-            color=colours[str(variant)],
+            color=style.colours[str(variant)],
             label=str(variant),
             mfc="none",
             capsize=2,
@@ -141,7 +165,7 @@ def _drop_against_ratio(_: Run, results: pd.DataFrame, figure: Figure) -> bool:
         xlabel="Keras bytes / .tflite bytes", ylabel="accuracy drop of the file against its Keras model"
     )
     axes.axhline(0, color="0.5", lw=0.8)
-    style = points.style(table, "variant")
+    style = points.style(table, "model", "variant")
     points.draw(axes, ratio, drop, table, style, frontier(list(zip(-ratio, -drop, strict=True))))
     points.legend(figure, style)
     return True
@@ -166,6 +190,7 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
                 epochs,
                 seeds.mean(),
                 color=colour,
+                marker="o" if len(epochs) == 1 else None,  # a line needs two points
                 linestyle=_LINES[number // len(COLOURS) % len(_LINES)],
                 label=escape.label(recipe),
                 # What a recipe shares with its baseline is drawn once: the first line lies on top.

@@ -26,16 +26,16 @@ def plot(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
     lines = list(dict.fromkeys(line for ratios in panels.values() for line in ratios.index))
     if not lines:
         return False
-    figure.set_size_inches(12, 1.6 + 0.26 * len(lines))
+    figure.set_size_inches(figure.get_figwidth(), 1.4 + 0.22 * len(lines))
     colours = points.cycled((model for model, _ in lines), COLOURS)
     heights = {line: -place for place, line in enumerate(lines)}
     accuracy, *others = figure.subplots(1, 1 + len(panels), sharey=True)
     fractions = bool(run.header.data.labels)
     changes = _changes(tables[payoff.HERE]) * (100 if fractions else 1)
-    drawn = [(accuracy, f"accuracy{', points' if fractions else ''}", changes, 0.0)]
+    drawn = [(accuracy, "accuracy\npoints" if fractions else run.header.data.metric, changes, 0.0)]
     drawn += [(axes, title, ratios, 1.0) for axes, (title, ratios) in zip(others, panels.items(), strict=True)]
     for axes, title, values, baseline in drawn:
-        axes.axvline(baseline, color="0.4", lw=1)
+        axes.axvline(baseline, color="0.5", lw=1)
         for line, value in zip(values.index.tolist(), values, strict=True):
             colour = colours[line[0]]
             axes.plot([baseline, value], [heights[line]] * 2, color=colour, lw=2, alpha=0.5, solid_capstyle="butt")
@@ -65,10 +65,10 @@ def _recipes(values: pd.Series[float]) -> pd.Series[float]:
 
 def _panels(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.Series[float]]]:
     """Title and ratios of each panel, by model and recipe."""
-    wanted = {("latency", payoff.HERE): "CPU latency"}
+    wanted = {("latency", payoff.HERE): "latency\nthis CPU"}
     for resource in _ON_TARGETS:
         if where := next((name for name, table in tables.items() if resource in table), None):
-            wanted[resource, where] = f"{resource}, {escape.label(where)}"
+            wanted[resource, where] = f"{resource}\n{escape.label(where)}"
     for (resource, where), title in wanted.items():
         if where in tables:
             yield title, _recipes(tables[where].set_index(["model", "recipe"])[resource])

@@ -43,7 +43,8 @@ def _plot(target: str, drawn: list[figures.Figure], _: Run, table: pd.DataFrame,
         return False
     shown = shown.assign(label=shown["recipe"])
     accuracy = shown[f"{_PREFIX}acc"].astype(float)
-    style = points.style(shown, "recipe")
+    style = points.style(shown, "model", "recipe")
+    figure.set_size_inches(figure.get_figwidth(), 5)
     panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for axes, (name, label) in zip(panels, columns.items(), strict=True):
         x = shown[_PREFIX + name].astype(float) * (1e3 if name == "median_ms" else 1)
