@@ -125,7 +125,7 @@ def test_the_report_of_a_real_run(smoke: Smoke, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "report" / "results.csv")
     assert set(table["recipe"]) == set(SMOKE_KINDS)
     drawn = len(TARGETS)
-    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (7 + drawn)
+    assert len(list((tmp_path / "report" / "figures").iterdir())) == 2 * (6 + drawn)
     assert (tmp_path / "report" / "report.html").stat().st_size < 8e6
 
 

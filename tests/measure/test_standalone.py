@@ -187,9 +187,10 @@ def test_a_file_beside_a_run(
     assert re.search(r"from another run, on .*, \d{4}-\d\d-\d\d: net_file_s0", (tmp_path / "out/report.md").read_text())
     capsys.readouterr()
     assert main(["compare", str(smoke.json), str(measured), "--row", "tutorial_baseline_s0", "int8", "--all"]) == 0
-    assert "SAME  net_file tflite accuracy, bytes, " in capsys.readouterr().out
+    same = r"^SAME +net_file tflite accuracy, bytes, gzip_bytes, latency: identical bytes$"
+    assert re.search(same, capsys.readouterr().out, re.MULTILINE)
     assert main(["compare", str(smoke.json), str(measured), "--row", "tutorial_baseline_s0", "fp32"]) == 0
-    assert "IMPROVED  net_file tflite bytes" in capsys.readouterr().out
+    assert re.search(r"^IMPROVED +net_file tflite bytes", capsys.readouterr().out, re.MULTILINE)
     for arguments, said in (
         (["compare", smoke.json, measured], "the runs have no row in common; `--row EXPERIMENT VARIANT` compares"),
         (["compare", smoke.json, measured, "--row", "none_s0", "int8"], "none_s0 int8: not selected in this run"),

@@ -200,7 +200,7 @@ def _training_curves(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
         axes.set(title=escape.label(model), xlabel="epoch, over all stages", yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13))
         axes.grid(alpha=0.3, which="both")
     panels[0].set_ylabel("validation error, %")
     return True
