@@ -54,9 +54,10 @@ class MeasuredFile:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredFiles:
-    """Files measured on data, the monitor of the machine, and the records of the examinations."""
+    """Files measured on data, its test split, the monitor of the machine, and the records of the examinations."""
 
     files: Sequence[MeasuredFile]
+    test: Split
     monitor: Monitor
     examinations: tuple[Examined, ...]
 
@@ -110,7 +111,7 @@ def measure(
             with monitor.watch(row.experiment, VARIANT):
                 rounds_s = _timed_rounds(runner)
         measured.append(MeasuredFile(name=name, measured=row, contents=found[name].contents, rounds_s=rounds_s))
-    return MeasuredFiles(files=measured, monitor=monitor, examinations=records)
+    return MeasuredFiles(files=measured, test=splits["test"], monitor=monitor, examinations=records)
 
 
 def from_npz(path: Path, metric: Metric) -> Dataset:

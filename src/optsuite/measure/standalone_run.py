@@ -23,7 +23,7 @@ from optsuite.results.figures import FIGURES
 from optsuite.results.header import CatalogNames, Header, Requested
 from optsuite.results.model import ModelInfo, StageRecord
 from optsuite.results.reader import SCHEMA, SECTION, plain
-from optsuite.spec.data import Dataset, Split
+from optsuite.spec.data import Dataset
 from optsuite.spec.experiment import Profile
 
 
@@ -52,7 +52,7 @@ def run(
 
     """
     load = host.load()
-    dataset = replace(dataset, load=partial(_first, dataset, profile.eval_images))
+    dataset = replace(dataset, load=partial(profile.split, dataset))
     measured = standalone.measure(by_name(files), dataset, examinations, targets, load)
     header = _header(measured, dataset, profile, examinations, requested)
     # They import half of pytest; a run through pytest has them from there.
@@ -99,15 +99,11 @@ def _header(
         build_s=0.0,
         measure_s=float(sum(file.rounds_s.sum() for file in files)),
         reference_times=tuple(monitor.reference_times),
-        datasets=(dataset_info(dataset.name, dataset.metric, dataset.split("test")),),
+        datasets=(dataset_info(dataset.name, dataset.metric, measured.test),),
         built=tuple(_built(file, dataset.name) for file in files),
         absences=(),
         examinations=measured.examinations,
     )
-
-
-def _first(dataset: Dataset, count: int | None, split: str) -> Split:
-    return dataset.split(split).first(count)
 
 
 def _built(file: MeasuredFile, dataset: str) -> Built:
