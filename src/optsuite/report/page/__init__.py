@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from importlib import resources
 
 import jinja2
@@ -12,11 +11,9 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from optsuite.judge import recommend
-from optsuite.judge.limits import Limits
-from optsuite.judge.recommend import Choice
-from optsuite.report import about, choice, pipelines, smoke
+from optsuite.report import about, choice, picks, pipelines, smoke
 from optsuite.report.page import data
-from optsuite.results.run import Row, Run
+from optsuite.results.run import Run
 from optsuite.spec.data import Split
 from optsuite.units import kilobytes, microseconds, number
 
@@ -33,7 +30,7 @@ def render(run: Run, test: Split | None) -> str:
             run=run,
             summary=about.summary(run),
             smoke=smoke.warning(run),
-            picks=_picks(run),
+            picks=picks.picks(run),
             rules=choice.RULES,
             resamples=recommend.RESAMPLES,
             content=content,
@@ -68,51 +65,3 @@ def _environment() -> jinja2.Environment:
 
 def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Pick:
-    """A file that is the best by one preference or several.
-
-    Attributes:
-        choices: The choice by each of these preferences; all have the same best row.
-        reference: The fp32 file of its model's baseline with the same seed, where that was measured.
-
-    """
-
-    choices: tuple[Choice, ...]
-    reference: Row | None
-
-    @property
-    def row(self) -> Row:
-        """The row that is picked."""
-        return self.choices[0].ranked[0].row
-
-    @property
-    def gain(self) -> str:
-        """What it gains over the fp32 file of the baseline, in words; an empty string where it is that file."""
-        if self.reference is None or self.reference is self.row:
-            return ""
-        before, after = self.reference.measured, self.row.measured
-        size = after.bytes / before.bytes
-        latency = self.row.timing.median_s / self.reference.timing.median_s
-        difference = after.test.accuracy - before.test.accuracy
-        return f"{size:.2f} times the size, {latency:.2f} times the latency, accuracy {difference:+.4f}"
-
-
-def _picks(run: Run) -> list[_Pick]:
-    """The choice without limits by each preference, those that are the same as one; none where there is nothing."""
-    rows = recommend.candidates(run)
-    picked: dict[int, list[Choice]] = {}
-    for preference in recommend.MARGINS if rows else ():
-        choice = recommend.choose(rows, Limits(), preference)
-        picked.setdefault(id(choice.ranked[0].row), []).append(choice)
-    return [
-        _Pick(choices=tuple(choices), reference=_fp32(run, choices[0].ranked[0].row)) for choices in picked.values()
-    ]
-
-
-def _fp32(run: Run, row: Row) -> Row | None:
-    built = next((one for one in run.header.built if one.id == row.measured.experiment), None)
-    baseline = run.baseline(built) if built else None
-    return run.row(baseline.id, "fp32") if baseline else None
