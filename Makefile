@@ -60,8 +60,15 @@ package: ## build and check the wheel and the sdist
 	sh tests/package.sh $(PACKAGE) dist $(LATEST)/package
 
 # report.html in Debian's chromium and chromium-driver.
-test-page: .venv/installed ## tests of report.html in Chromium
+AXE = tests/browser/node_modules/axe-core/package.json
+test-page: .venv/installed $(AXE) ## tests of report.html in Chromium
+	cd tests/browser && npm run --silent format -- --check
 	$(IN_VENV) pytest tests/browser/
+
+# What checks accessibility and format. Without a lock file, which would name a registry: the versions are exact.
+$(AXE): tests/browser/package.json
+	cd tests/browser && npm install --silent --no-package-lock --no-audit --no-fund
+	touch $@
 
 # What CI trains at full length, and judges against the committed run, on whatever CPU it is.
 GATED = --optsuite-models=dscnn --optsuite-recipes=baseline,qat,prune-0.8,cluster-8 \

@@ -14,6 +14,18 @@ def definitions() -> str:
     return "#" + (resources.files("optsuite.docs") / "numbers.md").read_text("utf-8")
 
 
+def terms() -> dict[str, str]:
+    """Return the definition of each term, without markup; those that one line of the table defines share it."""
+    found: dict[str, str] = {}
+    for line in definitions().replace("`", "").splitlines():
+        if line.startswith("| "):
+            names, meaning = line.strip("| ").split(" | ")
+            for where in (" of an Ethos-U", " of a target"):
+                names = names.removesuffix(where)
+            found |= dict.fromkeys(names.split(", "), meaning)
+    return found
+
+
 def absences(run: Run) -> list[tuple[str, str, str]]:
     """Return experiment, variant and reason of each row that was requested and is absent."""
     return [

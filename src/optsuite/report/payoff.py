@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -14,6 +15,8 @@ from optsuite.results.run import Row, Run
 
 HERE = "this machine's CPU"
 _COLUMNS = {"latency": MEDIAN_S, "file": BYTES, "gzip": GZIP_BYTES}
+_OVERVIEW = ("instructions", "flash", "cycles")
+"""The resources of targets in the overview, each on the first target that has it."""
 
 _Files = dict[tuple[str, str, str], list[Row]]
 """Model, recipe and variant -> the files of all seeds."""
@@ -52,6 +55,51 @@ def relative(run: Run) -> dict[str, pd.DataFrame]:
         if lines:
             found[where] = pd.DataFrame(lines)
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What each recipe changes, of int8 files; indices are model and recipe, and baselines are left out.
+
+    Attributes:
+        changes: The accuracy of each recipe minus that of its baseline.
+        ratios: Resource and place, such as ("flash", "ethos-u55-128") -> what each recipe uses relative to its
+            baseline. The first is the latency on this machine.
+
+    """
+
+    changes: pd.Series[float]
+    ratios: Mapping[tuple[str, str], pd.Series[float]]
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return the model and the recipe of each line."""
+        return list(dict.fromkeys(line for ratios in self.ratios.values() for line in ratios.index))
+
+
+def overview(run: Run) -> Overview:
+    """Return the figures that say at a glance what recipes change: few resources, each on one target."""
+    tables = relative(run)
+    wanted = [("latency", HERE)]
+    for resource in _OVERVIEW:
+        if where := next((name for name, table in tables.items() if resource in table), None):
+            wanted.append((resource, where))
+    ratios = {
+        (resource, where): _of_recipes(tables[where].set_index(["model", "recipe"])[resource])
+        for resource, where in wanted
+        if where in tables
+    }
+    changes = _changes(tables[HERE]) if HERE in tables else pd.Series(dtype=float)
+    return Overview(changes=changes, ratios={key: values for key, values in ratios.items() if len(values)})
+
+
+def _changes(table: pd.DataFrame) -> pd.Series[float]:
+    accuracy = table.set_index(["model", "recipe"])["acc"]
+    baselines = accuracy.xs("baseline", level="recipe")
+    return _of_recipes(accuracy - baselines.reindex(accuracy.index, level="model"))
+
+
+def _of_recipes(values: pd.Series[float]) -> pd.Series[float]:
+    return values[values.index.get_level_values("recipe") != "baseline"].dropna().astype(float)
 
 
 def formats(run: Run) -> pd.DataFrame:

@@ -37,7 +37,7 @@ class Pick:
         size = after.bytes / before.bytes
         latency = self.row.timing.median_s / self.reference.timing.median_s
         difference = after.test.accuracy - before.test.accuracy
-        return f"{size:.2f} times the size, {latency:.2f} times the latency, accuracy {difference:+.4f}"
+        return f"{100 * size:.0f} % of the size, {100 * latency:.0f} % of the latency, accuracy {difference:+.4f}"
 
 
 def picks(run: Run) -> list[Pick]:

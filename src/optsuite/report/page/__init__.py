@@ -11,17 +11,20 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from optsuite.judge import recommend
-from optsuite.report import about, choice, picks, pipelines, smoke
+from optsuite.report import about, choice, picks, smoke
 from optsuite.report.page import data
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
-from optsuite.units import kilobytes, microseconds, number
+from optsuite.units import kilobytes, microseconds
+
+_SCRIPTS = ("base", "plots", "table", "mistakes", "detail", "frontier", "results", "choose", "compare", "start")
+"""The page's scripts, in the order in which they run: what one declares, those after it use."""
 
 
 def render(run: Run, test: Split | None) -> str:
     """The page as HTML that needs nothing else: script, style, data and images are in it."""
     page = resources.files("optsuite.report.page")
-    scripts = [get_plotlyjs(), (page / "page.js").read_text("utf-8")]
+    scripts = [get_plotlyjs(), *((page / f"{name}.js").read_text("utf-8") for name in _SCRIPTS)]
     content = data.content(run, test)
     text: str = (
         _environment()
@@ -34,11 +37,6 @@ def render(run: Run, test: Split | None) -> str:
             rules=choice.RULES,
             resamples=recommend.RESAMPLES,
             content=content,
-            examined=[(figure, run.header.examined(figure.name).target) for figure in run.examined_figures()],
-            targets=run.targets(),
-            absences=about.absences(run),
-            known={built.id: built for built in run.header.built},
-            pipelines={model: data.pipeline(run, model, table) for model, table in pipelines.tables(run).items()},
             definitions=MarkdownIt("commonmark").enable("table").render(about.definitions()),
             style=(page / "page.css").read_text("utf-8"),
             scripts=scripts,
@@ -59,7 +57,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "ensure_ascii": False}
-    environment.filters |= {"kilobytes": kilobytes, "microseconds": microseconds, "number": number}
+    environment.filters |= {"kilobytes": kilobytes, "microseconds": microseconds}
     return environment
 
 

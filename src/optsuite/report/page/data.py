@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from optsuite.judge import intervals
 from optsuite.judge.accuracy import paired
-from optsuite.judge.invariants import in_force, violations
 from optsuite.judge.steadiness import steadiness
-from optsuite.report import pipelines
-from optsuite.report.page import images
+from optsuite.report import about, payoff, pipelines
+from optsuite.report.page import choosing, columns, details, images
 from optsuite.report.tables import selected
 from optsuite.results import figures
 from optsuite.results.built import Built
 from optsuite.results.figures import Figure
-from optsuite.results.kernels import LayerWeights
 from optsuite.results.measured import Measured
 from optsuite.results.run import Row, Run
 from optsuite.spec.data import Split
-from optsuite.spec.invariant import Invariant
-
-_QUANTILES = np.linspace(0, 1, 201)
 
 
 def content(run: Run, test: Split | None) -> dict[str, Any]:
-    """All that the page's script needs; the lines of the table of results are `rows`."""
+    """All that the page's scripts need. The rows are in the order of the run."""
     found = steadiness(run)
     unstable_rows = found.unstable if found else ()
     changed = images.newly_wrong(run)
+    experiments = {built.id: built for built in selected(run)}
     rows: list[dict[str, Any]] = []
-    details = {}
-    for built in selected(run):
-        for row in run.rows:
-            name = row.measured.experiment, row.measured.variant
-            if row.measured.experiment == built.id:
-                rows.append(_row(run, built, row, unstable=name in unstable_rows))
-                details[" ".join(name)] = _detail(run, built, row, changed.get(name, ()))
+    variants = {}
+    for row in run.rows:
+        name = row.measured.experiment, row.measured.variant
+        if built := experiments.get(row.measured.experiment):
+            rows.append(_row(run, built, row, unstable=name in unstable_rows))
+            variants[" ".join(name)] = details.variant(run, built, row, changed.get(name, ()))
     return {
         "metrics": [_metric(figure) | {"of": run.header.examined(figure.name).target} for figure in _shown(run)],
-        "examined": [_examined_key(figure) for figure in run.examined_figures()],
+        "columns": columns.columns(run),
         "rows": rows,
-        "details": details,
-        "experiments": {built.id: _experiment(run, built) for built in selected(run)},
+        "absences": [_absence(experiments, *absence) for absence in about.absences(run)],
+        "recipes": _recipes(run),
+        "choice": choosing.content(run),
+        "pipelines": {model: _pipeline(run, model, table) for model, table in pipelines.tables(run).items()},
+        "details": variants,
+        "experiments": {built.id: details.experiment(run, built) for built in experiments.values()},
         "labels": run.header.data.labels,
         "images": images.sheet(run, changed, test),
     }
@@ -62,15 +59,10 @@ def _metric(figure: Figure) -> dict[str, str]:
     """Return how the page shows a figure: its key in the rows, its label and unit; seconds become microseconds."""
     key, unit = figure.name, figure.unit
     if figures.found([figure]):
-        key = _examined_key(figure)
+        key = columns.examined_key(figure)
     elif unit == "s":
         key, unit = f"{key.removesuffix('_s')}_us", "µs"
     return {"key": key, "label": figure.label, "unit": unit, "better": figure.better}
-
-
-def _examined_key(figure: Figure) -> str:
-    """Return the key of a figure that an examination declares: no other key begins so."""
-    return f"examined {figure.name}"
 
 
 def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
@@ -96,7 +88,12 @@ def _row(run: Run, built: Built, row: Row, *, unstable: bool) -> dict[str, Any]:
         "sparsity": built.sparsity,
         "note": run.remarks(row),
         "unexamined": _unexamined(run, measured),
-        **{_examined_key(figure): measured.figures.get(figure.name) for figure in run.examined_figures()},
+        # What a file does not have is left out: of most targets, most files have nothing.
+        **{
+            columns.examined_key(figure): measured.figures[figure.name]
+            for figure in run.examined_figures()
+            if measured.figures.get(figure.name) is not None
+        },
     }
 
 
@@ -106,93 +103,36 @@ def _unexamined(run: Run, measured: Measured) -> dict[str, str]:
     return {one.target: reasons[one.name] for one in run.header.examinations if one.target and one.name in reasons}
 
 
-def _experiment(run: Run, built: Built) -> dict[str, Any]:
-    """Return the details of an experiment that all its variants share."""
-    baseline = run.baseline(built)
+def _absence(experiments: Mapping[str, Built], experiment: str, variant: str, reason: str) -> dict[str, str]:
+    """A line of the table for what was requested and was not measured."""
+    built = experiments.get(experiment)
     return {
-        "baseline": baseline.id if baseline else None,
-        "is_baseline": baseline is built,
-        "budget": built.budget,
-        "stages": [
+        "experiment": experiment,
+        "variant": variant,
+        "model": built.model if built else "",
+        "recipe": built.recipe if built else "",
+        "note": f"absent: {reason}",
+    }
+
+
+def _recipes(run: Run) -> dict[str, Any]:
+    """What each recipe changes: the places of the ratios, and for each recipe its accuracy change and its ratios."""
+    overview = payoff.overview(run)
+    return {
+        "ratios": [{"resource": resource, "where": where} for resource, where in overview.ratios],
+        "lines": [
             {
-                "stage": stage.stage,
-                "epochs": stage.epochs,
-                "batch": stage.batch,
-                "accuracy": stage.accuracy,
-                "val_accuracy": stage.val_accuracy,
-                "invariants": {layer: _words(invariant) for layer, invariant in stage.invariants.items()},
-                "preserve": stage.preserve,
+                "model": line[0],
+                "recipe": line[1],
+                "change": overview.changes.get(line),
+                "ratios": [ratios.get(line) for ratios in overview.ratios.values()],
             }
-            for stage in built.info.stages
+            for line in overview.lines()
         ],
     }
 
 
-def _words(invariant: Invariant) -> str:
-    parts = []
-    if invariant.sparsity is not None:
-        parts.append(f"{100 * invariant.sparsity:g} % zeros")
-    if invariant.clusters is not None:
-        parts.append(f"at most {invariant.clusters} values")
-    return ", ".join(parts)
-
-
-def _detail(run: Run, built: Built, row: Row, changed: Sequence[int]) -> dict[str, Any]:
-    """Return the details of a variant of an experiment that its line does not have."""
-    measured, timing = row.measured, row.timing
-    invariants = in_force(built.info.stages)
-    mistakes = _mistakes(measured)
-    ran = measured.execution
-    return {
-        "wrong": _wrong(run.header.data.labels, mistakes),
-        "newly_wrong": len(changed),
-        "shown": [[index, mistakes[index]] for index in changed[: images.MOST]],
-        "quantiles_us": (1e6 * np.quantile(timing.rounds_s, _QUANTILES)).round(3).tolist()
-        if timing.single_rounds
-        else [],
-        "layers": [
-            _layer(layer, invariants.get(layer.name, Invariant()), in_file=ran is not None)
-            for layer in measured.weights
-        ],
-        "execution": {
-            "load_ms": 1e3 * ran.load_s,
-            "first_ms": 1e3 * ran.first_invoke_s,
-            "heap_bytes": ran.heap_bytes,
-            "delegate": ran.delegate,
-        }
-        if ran
-        else None,
-    }
-
-
-def _layer(layer: LayerWeights, invariant: Invariant, *, in_file: bool) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "size": layer.size,
-        "zeros": layer.zeros / layer.size,
-        "values": layer.channel_unique if in_file else layer.unique,
-        "in_force": _words(invariant),
-        "faults": [str(one) for one in violations({layer.name: invariant}, [layer], per_channel=in_file)],
-        "low": layer.low,
-        "high": layer.high,
-        "histogram": layer.histogram,
-    }
-
-
-def _mistakes(measured: Measured) -> dict[int, int]:
-    """Image -> the label that it was given, of those that were answered wrong."""
-    if measured.test.graded:
-        return {}
-    return dict(zip(np.flatnonzero(~measured.test.correct()).tolist(), measured.mistakes, strict=True))
-
-
-def _wrong(labels: Sequence[int], mistakes: dict[int, int]) -> list[tuple[int, int, int]]:
-    """Label, answer and count of each kind of mistake."""
-    counts = Counter((labels[image], given) for image, given in mistakes.items())
-    return [(label, given, count) for (label, given), count in counts.items()]
-
-
-def pipeline(run: Run, model: str, table: pd.DataFrame) -> dict[str, Any]:
+def _pipeline(run: Run, model: str, table: pd.DataFrame) -> dict[str, Any]:
     """The lines of a pipeline table, and the experiment of each: of the first seed, where there are several."""
     first = {built.recipe: built.id for built in reversed(selected(run)) if built.model == model}
     experiments = {pipelines.label(recipe): first.get(recipe) for recipe in run.header.catalog.pipelines}
