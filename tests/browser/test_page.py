@@ -403,7 +403,7 @@ def test_figures_of_a_target_are_columns_when_it_is_chosen(shown_run: Run, show:
 def test_what_recipes_change(shown_run: Run, show: Show) -> None:
     """The first table says how the int8 files of each recipe relate to those of the baseline."""
     page = show(_with_targets(shown_run))
-    assert _heads(page, "#recipes-lines") == ["recipe", "accuracy", "latency on this machine's CPU", "flash on npu"]
+    assert _heads(page, "#recipes-lines") == ["recipe", "accuracy change", "latency on this CPU", "flash on npu"]
     (line,) = page.find_elements(By.CSS_SELECTOR, "#recipes-lines tbody tr")
     assert [one.text for one in line.find_elements(By.TAG_NAME, "td")] == ["qat", "0.00 points", "80 %", "100 %"]
 

@@ -102,6 +102,13 @@ def _of_recipes(values: pd.Series[float]) -> pd.Series[float]:
     return values[values.index.get_level_values("recipe") != "baseline"].dropna().astype(float)
 
 
+def place(where: str) -> str:
+    """Return what a place is called in headings, which say what it is: records have the names of targets alone."""
+    if where in (HERE, "host"):
+        return "this CPU"
+    return f"NPU {where}" if where.startswith("ethos-u") else where
+
+
 def formats(run: Run) -> pd.DataFrame:
     """Return a table of one line per variant of each model's baseline.
 

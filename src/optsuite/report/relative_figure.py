@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -28,7 +30,7 @@ def plot(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
     changes = overview.changes * (100 if fractions else 1)
     drawn = [(accuracy, "accuracy\npoints" if fractions else run.header.data.metric, changes, 0.0)]
     for axes, ((resource, where), ratios) in zip(others, overview.ratios.items(), strict=True):
-        place = "this CPU" if where == payoff.HERE else escape.label(where)
+        place = textwrap.fill(escape.label(payoff.place(where)), 15, break_on_hyphens=False)
         drawn.append((axes, f"{resource}\n{place}", ratios, 1.0))
     for axes, title, values, baseline in drawn:
         axes.axvline(baseline, color="0.5", lw=1)
@@ -44,5 +46,7 @@ def plot(run: Run, _: pd.DataFrame, figure: Figure) -> bool:
         axes.set_xlim(0, 1.1 * max(1.0, *(ratios.max() for ratios in overview.ratios.values())))
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     accuracy.set_yticks(list(heights.values()), [escape.label("_".join(line)) for line in lines], fontsize=9)
-    figure.supxlabel("relative to the int8 file of the same model's baseline", fontsize=10)
+    figure.supxlabel(
+        "int8 files, relative to that of the same model's baseline; less is better, but for accuracy", fontsize=10
+    )
     return True

@@ -119,7 +119,9 @@ def _recipes(run: Run) -> dict[str, Any]:
     """What each recipe changes: the places of the ratios, and for each recipe its accuracy change and its ratios."""
     overview = payoff.overview(run)
     return {
-        "ratios": [{"resource": resource, "where": where} for resource, where in overview.ratios],
+        "ratios": [
+            {"resource": resource, "where": where, "place": payoff.place(where)} for resource, where in overview.ratios
+        ],
         "lines": [
             {
                 "model": line[0],

@@ -93,13 +93,13 @@ function startRecipes() {
     ...(models.length > 1 ? [nameColumn("model", "model")] : []),
     {
       key: "change",
-      label: "accuracy",
+      label: "accuracy change",
       number: true,
       value: (line) => line.change,
       cell: (line) => figure(change(line)),
       definition: "the accuracy on the test set minus that of the baseline",
     },
-    ...ratios.map(({ resource, where }, place) => ({
+    ...ratios.map(({ resource, place: where }, place) => ({
       key: `ratio ${place}`,
       label: `${resource} on ${where}`,
       number: true,
