@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from optsuite.judge.pareto import frontier
 from optsuite.report import page
 from optsuite.report.page import columns
 from optsuite.results import reader
+from optsuite.results.answers import Answers
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 """What `make test-page` installs."""
@@ -424,6 +426,26 @@ def test_side_by_side(shown_run: Run, show: Show) -> None:
     assert ["flash, bytes, board", "1,000", "1,000 100 %"] in lines
     _choose(page, "side-variant", "int16x8")
     assert page.find_elements(By.CSS_SELECTOR, "#sides tbody tr")[0].text == "accuracy 1.0000 —"
+
+
+def test_another_metric(shown_run: Run, show: Show) -> None:
+    """Its values are drawn as they are, and there is no limit of them to set."""
+    header = shown_run["optsuite"]
+    header["datasets"] = [{"name": "sines", "metric": "mean error", "labels": []}]
+    parts = [*header["built"], *(one["extra_info"].get("optsuite", {}) for one in shown_run["benchmarks"])]
+    for number, part in enumerate(part for part in parts if part):
+        scores = asdict(Answers.of(np.full(100, -1.0 - number / 8, np.float32)))
+        part |= {"test": scores, "validation": scores} | ({"mistakes": []} if "mistakes" in part else {})
+    for part in header["built"]:
+        part["dataset"] = "sines"
+    page = show(shown_run)
+    shown = page.execute_script("return plot.data.flatMap(trace => trace.mode === 'markers' ? trace.y : [])")
+    assert sorted(shown) == [-1.625, -1.5, -1.375, -1.25]
+    assert len(page.find_elements(By.CSS_SELECTOR, "#limits input")) == 2
+    assert page.find_element(By.ID, "choice-answer").text == "Take conv_baseline_s0 fp32."
+    assert _column(page, "#recipes-lines", "accuracy change") == ["-0.25"]
+    _click(page, f"{RESULTS} tbody tr td button")
+    _quiet(page)
 
 
 def test_a_smoke_run_says_so_first(shown_run: Run, show: Show) -> None:

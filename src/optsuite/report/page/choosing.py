@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from optsuite.judge import recommend
 from optsuite.judge.limits import Place
 from optsuite.report import choice
@@ -21,16 +23,17 @@ def content(run: Run) -> dict[str, Any] | None:
     rows = recommend.candidates(run)
     if not rows or len({row.measured.validation.count for row in rows}) > 1:
         return None
+    accuracies = np.array([row.measured.validation.scores() for row in rows]).mean(axis=1)
     return {
         "candidates": [
             {
                 "experiment": row.measured.experiment,
                 "variant": row.measured.variant,
-                "accuracy": float(row.measured.validation.scores().mean()),
+                "accuracy": float(accuracy),
                 "latency_s": row.timing.median_s,
                 "size": row.measured.bytes,
             }
-            for row in rows
+            for row, accuracy in zip(rows, accuracies, strict=True)
         ],
         "graded": any(row.measured.validation.graded for row in rows),
         "one_image": 1 / rows[0].measured.validation.count,

@@ -46,7 +46,7 @@ function span(low, high) {
 
 // An axis of accuracies by the logarithm of the error, which is plotted: 0.99 and 0.995 are as far from each other as
 // 0.98 and 0.99.
-const isAccuracy = (key) => key === "accuracy" && !data.choice?.graded;
+const isAccuracy = (key) => key === "accuracy" && data.labels.length > 0; // another metric has other units
 const error = (accuracy) => Math.max(1 - accuracy, LEAST_ERROR);
 
 function accuracyAxis(title, values) {
