@@ -163,7 +163,7 @@ def test_the_json_is_one_for_all_commands(
     (line,) = pd.read_csv(tmp_path / "out" / "results.csv").to_dict("records")
     measured = reader.read(run).rows[0].measured
     assert (line["tflite_tflite_bytes"], line["tflite_tflite_acc"]) == (measured.bytes, measured.test.accuracy)
-    assert "tflite_tflite_median_ms" in (tmp_path / "out" / "report.md").read_text()
+    assert "tflite_tflite_median_us" in (tmp_path / "out" / "report.md").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
     assert '<td class="number" data-value="">—</td>' in page
 
