@@ -371,9 +371,11 @@ def _failed(output: str) -> list[str]:
 
 
 def test_the_last_lines_list_what_failed(sabotaged: tuple[str, dict[str, Any]]) -> None:
-    """The row, the gate and what it said, a line each."""
+    """The row, the gate and what it said, one after the other, in lines of at most 100 characters."""
     output, _ = sabotaged
-    lines = output[output.index("gates that failed:") :].splitlines()[1:]
+    shown = output[output.index("gates that failed:") :]
+    assert max(map(len, shown.partition("short test summary")[0].splitlines())) <= 100
+    lines = shown.replace("\n    ", " ").splitlines()[1:]
     assert re.fullmatch(
         r"  tutorial_ruin_s0  test_recipe_keeps_accuracy: baseline 0\.\d+ -> 0\.\d+, accuracy drop 0.*; budget 0\.5000"
         r' \(to change it, set tool\.optsuite\.budgets\.recipe\."tutorial_ruin" in pyproject\.toml\)',

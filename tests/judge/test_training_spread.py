@@ -331,7 +331,7 @@ def test_trainings_are_added_to_a_run(
     seeds.write_text(json.dumps(knowing(base)))
     assert main(["spread", "seeds.json", "--add-to", "run.json"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"conv_qat +\| int8 +\| 7 +\| 0.9830 ± 0.0022 +\| 1500 ± 43 ", printed)
+    assert re.search(r"conv_qat +int8 +7 +0.9830 ± 0.0022 +1500 ± 43 ", printed)
     content = json.loads(run.read_text())
     assert content["optsuite"].pop("trainings") == knowing(base)["optsuite"]["trainings"]
     assert content == base

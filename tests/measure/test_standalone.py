@@ -163,7 +163,7 @@ def test_the_json_is_one_for_all_commands(
     (line,) = pd.read_csv(tmp_path / "out" / "results.csv").to_dict("records")
     measured = reader.read(run).rows[0].measured
     assert (line["tflite_tflite_bytes"], line["tflite_tflite_acc"]) == (measured.bytes, measured.test.accuracy)
-    assert "tflite_tflite_median_ms" in (tmp_path / "out" / "report.md").read_text()
+    assert "tflite_tflite_median_us" in (tmp_path / "out" / "report.md").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
     assert '<td class="number" data-value="">—</td>' in page
 
@@ -277,11 +277,11 @@ def test_a_model_of_several_inputs_and_outputs_is_timed(tmp_path: Path, capsys: 
     assert main(["measure", *map(str, files)]) == 0
     shown = capsys.readouterr().out
     for name in ("two", "twin"):
-        assert re.search(rf"^{name}: [\d,]+ bytes, \d+ gzipped, median \d+\.\d\d us$", shown, re.MULTILINE)
+        assert re.search(rf"^{name}: [\d,]+ bytes, \d+ gzipped, median [\d.]+ µs$", shown, re.MULTILINE)
     npus = "ethos-u55-128, ethos-u55-256, ethos-u65-256, ethos-u85-256"
     assert shown.count(f"\n  {npus}: no operator of it runs on the NPU\n") == 2
     assert main(["measure", str(files[0]), "--targets", "none"]) == 0
-    assert re.fullmatch(r"two: [\d,]+ bytes, \d+ gzipped, median \d+\.\d\d us\n", capsys.readouterr().out)
+    assert re.fullmatch(r"two: [\d,]+ bytes, \d+ gzipped, median [\d.]+ µs\n", capsys.readouterr().out)
     assert main(["ab", *map(str, files)]) == 0
     np.savez(tmp_path / "test.npz", x_test=np.zeros((9, 8, 4), np.float32), y_test=np.zeros(9, int))
     for arguments, said in (

@@ -350,6 +350,38 @@ def test_the_report_speaks_of_this_run(run_json: dict[str, Any], write_run: Writ
     assert "mnist" not in text.lower()
 
 
+def test_times_of_one_call_are_in_microseconds(
+    run_json: dict[str, Any], write_run: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the terminal and in report.md; the CSV files have them in ms, as they have total times."""
+    assert main(["report", str(write_run(run_json)), "--out", str(tmp_path)]) == 0
+    assert re.search(r"^conv_qat_s0 +int8 +0\.9900 +20\.20 +2000 +1500$", capsys.readouterr().out, re.MULTILINE)
+    text = (tmp_path / "report.md").read_text()
+    assert re.search(r"^\| exp_id +\| variant +\| load_ms +\| first_ms +\| median_us ", text, re.MULTILINE)
+    assert re.search(r"\| tflite_float_median_us +\|", text)
+    assert not re.search(r"_(median|mean|p90|p99|min|max)_ms", text)
+    assert "tflite_float_median_ms" in (tmp_path / "results.csv").read_text()
+
+
+def test_the_picks_are_near_the_top(run_json: dict[str, Any], write_run: Write, tmp_path: Path) -> None:
+    """One line each, with all preferences that pick it; the fp32 file of the baseline gains nothing over itself."""
+    del run_json["benchmarks"][2]  # as accurate and as small as the fp32 file is
+    validation = {"conv_baseline_s0 fp32": answers(wrong=[]), "conv_baseline_s0 int8": answers(wrong=[0])}
+    for one in run_json["benchmarks"]:
+        if measured := one["extra_info"].get("optsuite"):
+            measured["validation"] = validation.get(
+                f"{measured['experiment']} {measured['variant']}", answers(wrong=[0])
+            )
+    report.write(reader.read(write_run(run_json)), tmp_path)
+    section = (tmp_path / "report.md").read_text().partition("## Picks\n")[2].partition("\n## Pareto")[0]
+    lines = [re.split(r" *\| *", line.strip("| ")) for line in section.splitlines() if line.startswith("| ")]
+    gain = "0.50 times the size, 0.40 times the latency, accuracy -0.0100"
+    assert lines[1:] == [
+        ["quality, balanced", "conv_baseline_s0", "fp32", "1.0000", "3.9 KB", "50.5 µs", "—"],
+        ["compact", "conv_qat_s0", "int8", "0.9900", "2.0 KB", "20.2 µs", gain],
+    ]
+
+
 def test_gains_of_training_alone_are_shown(run_json: dict[str, Any], write_run: Write) -> None:
     """The drop against the same model, fine-tuned and not transformed: of a trained model the baseline is not."""
     run_json["optsuite"]["built"].append(built("conv", "finetune", wrong=[0]))

@@ -11,6 +11,7 @@ from optsuite.build.durations import Durations, Estimate
 from optsuite.build.scheduler import Agenda
 from optsuite.build.step import Step
 from optsuite.store.store import Store
+from optsuite.terminal import wrapped
 
 WORKERS = (1, 2, 8, 64)
 
@@ -105,7 +106,7 @@ def text(plan: Plan) -> str:
         lines.append(f"{sum(found):>7.1f} s  {len(found)} files: {name}")
     todo = [*plan.missing, *plan.to_examine]
     if not todo:
-        return "\n".join([*lines, "nothing to build"])
+        return _wrapped([*lines, "nothing to build"])
     work_s = sum(estimate.seconds for _, estimate in todo)
     lines.append(
         f"{len(plan.missing)} steps to build and {len(plan.to_examine)} to examine files, {work_s:.0f} s of work"
@@ -118,4 +119,9 @@ def text(plan: Plan) -> str:
         for workers, (likely, least, most) in plan.wall_s.items()
     ]
     lines.append("timing is not included: less than a second for most rows")
-    return "\n".join(lines)
+    return _wrapped(lines)
+
+
+def _wrapped(lines: list[str]) -> str:
+    """Long labels go on below themselves, beside the times."""
+    return "\n".join(wrapped(line, hanging=13) for line in lines)

@@ -19,14 +19,15 @@ def command(files: tuple[Path, ...]) -> int:
     """
     import numpy as np
 
+    from optsuite import terminal
     from optsuite.measure import side_by_side, standalone_files
+    from optsuite.units import microseconds
 
     if len(files) < 2:
         raise OptsuiteError(f"expected two or more files to compare, got one: {files[0]}")
     times = side_by_side.files(standalone_files.contents(files))
-    medians_s = np.median(times, axis=(1, 2))
-    print(f"{files[0]}: {medians_s[0] * 1e6:.2f} us")
-    for path, median_s, candidate in zip(files[1:], medians_s[1:], times[1:], strict=True):
-        ratio = side_by_side.ratio(times[0], candidate)
-        print(f"{path}: {median_s * 1e6:.2f} us, {ratio} of the first")
+    medians = [microseconds(float(median_s)) for median_s in np.median(times, axis=(1, 2))]
+    ratios = ["1", *(str(side_by_side.ratio(times[0], candidate)) for candidate in times[1:])]
+    rows = zip(map(str, files), medians, ratios, strict=True)
+    print(terminal.table([dict(zip(("file", "median", "of the first"), row, strict=True)) for row in rows]))
     return 0

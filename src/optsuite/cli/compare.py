@@ -12,6 +12,7 @@ from optsuite.cli.options import PYPROJECT, cache_option, open_store
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
 from optsuite.judge.verdict import passes
+from optsuite.terminal import wrapped
 
 
 @click.command("compare")
@@ -76,7 +77,7 @@ def command(
     judged = compare(ComparedRun.of(reference), ComparedRun.of(new), tolerances, retime, spread)
     volumes = before_and_after(reference, new, judged)
     if warning := smoke.warning(new) or smoke.warning(reference):
-        print(f"{warning}\n")
+        print(wrapped(warning), end="\n\n")
     print(verdicts.text(judged, volumes, tolerances, everything=everything))
     if markdown_path:
         text = verdicts.markdown(judged, volumes, tolerances, everything=everything)

@@ -30,7 +30,7 @@ def command(folder: Path, out: Path) -> int:
     from optsuite.report import tables
 
     lines = history_report.write(runs, history.points(runs), regressed, out)
-    print(tables.markdown(history_report.shown(lines)))
+    print(tables.plain(history_report.shown(lines)))
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
     print(f"the history is in {out / 'history.md'}")

@@ -12,6 +12,8 @@ import msgspec
 from optsuite.cli.options import PYPROJECT
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
+from optsuite.terminal import wrapped
+from optsuite.units import microseconds
 
 if TYPE_CHECKING:
     from optsuite.examine.target import Target
@@ -105,7 +107,7 @@ def command(
         if json_path:
             raise OptsuiteError("--json: expected --data or --dataset, too, because each row of a run has an accuracy")
         for file in standalone.timed(files, possible, places):
-            print(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}")
+            print(wrapped(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}", hanging=4))
             _print_targets(shown, file.figures, {**file.unexamined, **lacking})
         return 0
     if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
@@ -150,7 +152,7 @@ def _print_row(row: Row, metric: str) -> None:
     accuracy = f"{metric} {measured.test.accuracy:.4f} of {measured.test.count}"
     note = f"; {measured.note}" if measured.note else ""
     costs = _costs(measured.bytes, measured.gzip_bytes, row.timing.median_s)
-    print(f"{measured.experiment}: {accuracy}, {costs}{note}")
+    print(wrapped(f"{measured.experiment}: {accuracy}, {costs}{note}", hanging=4))
 
 
 def _print_targets(
@@ -170,8 +172,8 @@ def _print_targets(
         if used or reasons:
             lines.setdefault(", ".join([*used, *reasons]), []).append(target.name)
     for text, names in lines.items():
-        print(f"  {', '.join(names)}: {text}")
+        print(wrapped(f"{', '.join(names)}: {text}", indent=2, hanging=2))
 
 
 def _costs(size_bytes: int, gzip_bytes: int, median_s: float) -> str:
-    return f"{size_bytes:,} bytes, {gzip_bytes:,} gzipped, median {1e6 * median_s:.2f} us"
+    return f"{size_bytes:,} bytes, {gzip_bytes:,} gzipped, median {microseconds(median_s)}"

@@ -10,6 +10,7 @@ import click
 
 from optsuite.cli.options import run_argument
 from optsuite.errors import OptsuiteError
+from optsuite.terminal import wrapped
 from optsuite.units import parse_bytes, parse_count, parse_fraction, parse_number, parse_seconds
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def command(
     from optsuite.report.choice import text
 
     if warning := smoke.warning(run):
-        print(f"{warning}\n")
+        print(wrapped(warning), end="\n\n")
     for name, choice in choices.items():
         print(*([f"dataset {name}:"] if len(datasets) > 1 else []), text(choice, everything=everything), sep="\n")
     return 0 if all(choice.ranked for choice in choices.values()) else 1

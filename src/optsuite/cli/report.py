@@ -64,7 +64,7 @@ def _write(run: Run, out: Path, timing_checks: Calibration | None, test: Split |
         frontier = tables.frontier(results, cost)
         if not frontier.empty:
             print(f"Pareto frontier: accuracy against {cost}\n")
-            print(tables.markdown(frontier), end="\n\n")
+            print(tables.plain(frontier), end="\n\n")
     print(f"the report is in {out / 'report.html'} and {out / 'report.md'}")
 
 

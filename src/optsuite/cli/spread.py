@@ -35,9 +35,9 @@ def command(seeds_path: Path, run_path: Path | None) -> int:
     rows = training_spread.of_run(seeds)
     examined = of_examinations(rows, seeds)
     # As `compare` shares the chance of a false alarm.
-    print(tables.markdown(table(rows, alpha=ALPHA if examined.empty else ALPHA / 2)))
+    print(tables.plain(table(rows, alpha=ALPHA if examined.empty else ALPHA / 2)))
     if not examined.empty:
-        print(f"\n{tables.markdown(examined)}")
+        print(f"\n{tables.plain(examined)}")
     if run_path:
         write_file(run_path, extended_run)
         print(f"{run_path} has the seeds of {seeds_path} now")

@@ -9,6 +9,7 @@ import click
 from optsuite.cli.options import cache_option, open_store, run_argument
 from optsuite.errors import OptsuiteError
 from optsuite.files import write_file
+from optsuite.terminal import wrapped
 
 
 @click.group("store", no_args_is_help=False)
@@ -107,5 +108,5 @@ def gc(keep_runs: Path | None, cache: Path) -> int:
     kept = {row.measured.key for path in runs for row in read(path).rows}
     count, freed = open_store(cache).collect(kept)
     measured = f", and the {len(kept)} files that the runs in {keep_runs} measured" if keep_runs else ""
-    print(f"{count} artifacts deleted, {freed} bytes; kept: what the index names{measured}")
+    print(wrapped(f"{count} artifacts deleted, {freed} bytes; kept: what the index names{measured}"))
     return 0

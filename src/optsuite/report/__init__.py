@@ -11,12 +11,14 @@ from optsuite.files import written
 from optsuite.judge.steadiness import steadiness
 from optsuite.report import (
     about,
+    choice,
     escape,
     examined,
     figures,
     kernels,
     page,
     payoff,
+    picks,
     pipelines,
     results_table,
     smoke,
@@ -83,6 +85,8 @@ def _markdown(
         several_seeds=merged is not results,
         summary=about.summary(run),
         smoke=smoke.warning(run),
+        picks=tables.markdown(picks.table(run)),
+        rules=choice.RULES,
         frontiers={cost: tables.markdown(tables.frontier(merged, cost)) for cost in tables.FRONTIERS},
         results=tables.markdown(results_table.of_every_run(run, results)),
         comparison=tables.markdown(tables.comparison(merged)),

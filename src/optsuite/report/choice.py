@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pandas as pd
-
 from optsuite.judge import intervals
 from optsuite.judge.limits import KnownFigure, Limit, Limits, Place
 from optsuite.judge.recommend import MARGINS, RESAMPLES, Choice, Near, Preference, RankedRow
 from optsuite.results.figures import BYTES
 from optsuite.results.run import Row
+from optsuite.terminal import table, wrapped
 from optsuite.units import kilobytes, microseconds
 
 _RUNNERS_UP = 5
@@ -32,19 +31,20 @@ def text(choice: Choice, *, everything: bool) -> str:
     """The best and the runners-up, how sure that is, and why the others fell out."""
     limits = ", ".join(_limits(choice.limits).values()) or "none given"
     within, every = len(choice.ranked), len(choice.ranked) + len(choice.fallen)
-    parts = [f"{within} of {every} variants{_where(choice)} {_are(within)} within the limits: {limits}."]
+    parts = [wrapped(f"{within} of {every} variants{_where(choice)} {_are(within)} within the limits: {limits}.")]
     if choice.ranked:
         shown = choice.ranked if everything else choice.ranked[: 1 + _RUNNERS_UP]
         rule = f"Preference {choice.preference}: {RULES[choice.preference]}."
         more = within - len(shown)
         rest = f"\n{more} more {_are(more)} within the limits: --all prints {_them(more)}." if more else ""
-        parts += [rule + _costs(choice), _table(shown, choice) + rest, _certainty(choice)]
+        parts += [wrapped(rule + _costs(choice)), _table(shown, choice) + rest, wrapped(_certainty(choice))]
     else:
-        parts += ["Nearest:\n" + "\n".join(_near(near, choice.limits) for near in choice.near)]
+        nearest = "\n".join(_near(near, choice.limits) for near in choice.near)
+        parts += [f"Nearest:\n{wrapped(nearest, hanging=2)}"]
     if choice.fallen:
-        parts.append(_fallen(choice, everything=everything))
+        parts.append(wrapped(_fallen(choice, everything=everything), hanging=2 if everything else 0))
     if choice.place and choice.misplaced:
-        parts.append(_misplaced(choice, choice.place, everything=everything))
+        parts.append(wrapped(_misplaced(choice, choice.place, everything=everything), hanging=2))
     return "\n\n".join(parts)
 
 
@@ -109,23 +109,30 @@ def _table(candidates: tuple[RankedRow, ...], choice: Choice) -> str:
     others |= {name: one for name, one in limits.others.items() if name not in shown}
     for candidate in candidates:
         measured = candidate.row.measured
-        low, high = intervals.accuracy(measured.test)
         cells = {
             "": name(candidate.row),
             "best in": f"{100 * candidate.certainty:.1f} %",
             "validation": f"{measured.validation.accuracy:.4f}",
             "test": f"{measured.test.accuracy:.4f}",
-            "95 % interval": f"{low:.4f} to {high:.4f}",
-            "size": kilobytes(measured.bytes),
         }
+        if place is None or place.size.figure == BYTES:
+            cells["size"] = kilobytes(measured.bytes)
         if place is None:
             cells["gzip"] = kilobytes(measured.gzip_bytes)
             cells["median"] = microseconds(candidate.row.timing.median_s)
-        lines.append(cells | {name: _known(one, candidate.row) for name, one in others.items()})
-    return pd.DataFrame(lines).to_markdown(index=False, tablefmt="plain", disable_numparse=True)
+        lines.append(cells | {name: _short(one, candidate.row) for name, one in others.items()})
+    return table(lines)
+
+
+def _short(known: KnownFigure, row: Row) -> str:
+    """A figure in a cell of the table, with sizes in KB as those of files are."""
+    value = known.value(row)
+    return _known(known, row) if value is None or known.figure.unit != "bytes" else kilobytes(value)
 
 
 def _certainty(choice: Choice) -> str:
+    best = choice.ranked[0].row
+    low, high = intervals.accuracy(best.measured.test)
     here = choice.place is None
     what = "the validation set and of the rounds" if choice.timed and here else "the validation set"
     text = f"`best in` is the share of {RESAMPLES:,} resamples of {what} in which it comes out best"
@@ -134,7 +141,7 @@ def _certainty(choice: Choice) -> str:
     nothing = 1 - sum(candidate.certainty for candidate in (*choice.ranked, *choice.fallen))
     if nothing > 1e-9:
         text += f"; in {100 * nothing:.1f} % nothing is within the limits"
-    return text + "."
+    return f"{text}.\nThe 95 % interval of the test accuracy of {name(best)} is {low:.4f} to {high:.4f}."
 
 
 def _near(near: Near, limits: Limits) -> str:

@@ -92,7 +92,7 @@ def _when(run: Run) -> str:
 def shown(lines: pd.DataFrame) -> pd.DataFrame:
     """Return the table for people: without what no run has, and without what targets use, which has figures."""
     series = [name for name in lines if name in SERIES and lines[name].notna().any()]
-    return lines[["date", "commit", "model", *series, "regressed"]]
+    return lines[["model", "date", "commit", *series, "regressed"]]
 
 
 def _figure(

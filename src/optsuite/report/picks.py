@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from optsuite.judge import recommend
 from optsuite.judge.limits import Limits
 from optsuite.judge.recommend import Choice
 from optsuite.results.run import Row, Run
+from optsuite.units import kilobytes, microseconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,22 @@ def picks(run: Run) -> list[Pick]:
         choice = recommend.choose(rows, Limits(), preference)
         picked.setdefault(id(choice.ranked[0].row), []).append(choice)
     return [Pick(choices=tuple(choices), reference=_fp32(run, choices[0].ranked[0].row)) for choices in picked.values()]
+
+
+def table(run: Run) -> pd.DataFrame:
+    """The picks as a table of texts, one line per pick."""
+    return pd.DataFrame(
+        {
+            "preference": ", ".join(choice.preference for choice in pick.choices),
+            "experiment": pick.row.measured.experiment,
+            "variant": pick.row.measured.variant,
+            "test accuracy": f"{pick.row.measured.test.accuracy:.4f}",
+            "size": kilobytes(pick.row.measured.bytes),
+            "median call": microseconds(pick.row.timing.median_s),
+            "against the baseline's fp32 file": pick.gain,
+        }
+        for pick in picks(run)
+    )
 
 
 def _fp32(run: Run, row: Row) -> Row | None:

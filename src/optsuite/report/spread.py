@@ -28,7 +28,7 @@ def table(rows: Rows, *, alpha: float = ALPHA) -> pd.DataFrame:
         line = {
             "experiment": one.experiment,
             "variant": one.variant,
-            "trainings": str(count),
+            "seeds": str(count),
             "accuracy": mean["accuracy"],
             "accuracy_sd": sd["accuracy"],
             "gzip_bytes": mean["gzip_bytes"],
@@ -55,7 +55,7 @@ def of_examinations(rows: Rows, run: Run) -> pd.DataFrame:
         line = {
             "experiment": row.experiment,
             "variant": row.variant,
-            "trainings": str(len(values)),
+            "seeds": str(len(values)),
             "figure": figure.name,
             "mean": number(round(mean)),
         }

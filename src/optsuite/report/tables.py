@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from optsuite import terminal
 from optsuite.judge import budgets
 from optsuite.judge.accuracy import pooled
 from optsuite.judge.pareto import frontier as pareto_frontier
@@ -18,6 +19,9 @@ from optsuite.results.run import Run
 _MISSING = "—"
 _SD = "_sd"
 """The ending of the columns with standard deviations over the seeds."""
+_OF_ONE_CALL = re.compile(rf"(?<![^_])(median|mean|p90|p99|min|max)_ms(?=({_SD})?$)")
+"""The names of the columns with times of one call, which people read in µs."""
+_NOTHING = "(nothing was measured for this table)"
 
 FRONTIERS = {"latency": "median_ms", "size": "bytes"}
 """The column of each cost of a file."""
@@ -161,9 +165,24 @@ def frontier(results: pd.DataFrame, cost: str) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The table for people: rounded, a dash for what is missing, mean and standard deviation in one cell."""
+    """The table for people, as Markdown; see `_texts`."""
+    return _NOTHING if table.empty else _texts(table).map(escape.cell).to_markdown(index=False, disable_numparse=True)
+
+
+def plain(table: pd.DataFrame) -> str:
+    """The table for people, at a terminal; see `_texts`."""
     if table.empty:
-        return "(nothing was measured for this table)"
+        return _NOTHING
+    rows = _texts(table).to_dict("records")
+    return terminal.table([{str(name): text for name, text in row.items()} for row in rows])
+
+
+def _texts(table: pd.DataFrame) -> pd.DataFrame:
+    """The cells as texts: rounded, a dash for what is missing, mean and standard deviation in one cell.
+
+    Times of one call are in µs, although the CSV files have them in ms, as total times are.
+    """
+    table = _in_microseconds(table)
     spreads = [name for name in table.columns if name.removesuffix(_SD) != name]
     shown = table.drop(columns=spreads)
     shown = pd.DataFrame({name: [_shown(name, value) for value in shown[name]] for name in shown.columns})
@@ -171,14 +190,20 @@ def markdown(table: pd.DataFrame) -> str:
         name = spread.removesuffix(_SD)
         varies = (table[spread].fillna(0) > 0).to_numpy()
         shown.loc[varies, name] += [f" ± {_shown(name, value)}" for value in table[spread][varies]]
-    return shown.to_markdown(index=False, disable_numparse=True)
+    return shown
+
+
+def _in_microseconds(table: pd.DataFrame) -> pd.DataFrame:
+    columns = {name: _OF_ONE_CALL.sub(r"\1_us", str(name)) for name in table.columns}
+    renamed = {name: other for name, other in columns.items() if other != name}
+    return table.assign(**{name: 1e3 * table[name] for name in renamed}).rename(columns=renamed)
 
 
 def _shown(column: str, value: Any) -> str:
     if pd.isna(value) or value == "":
         return _MISSING
     if isinstance(value, str):
-        return escape.cell(value)
+        return value
     if column.endswith("bytes"):
         return f"{value:.0f}"
     if column == "gmacs_per_s":

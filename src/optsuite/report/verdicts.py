@@ -9,6 +9,7 @@ from typing import NamedTuple
 from optsuite.config import Tolerances
 from optsuite.judge.verdict import ALPHA, Judgement, Verdict
 from optsuite.report import escape
+from optsuite.terminal import wrapped
 
 Volumes = Mapping[str, Sequence[float | None]]
 """Model -> hypervolume, before and after."""
@@ -18,14 +19,14 @@ _CHANGES = (Verdict.REGRESSED, Verdict.MISSING, Verdict.IMPROVED, Verdict.NEW)
 
 
 def text(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
-    """Return the verdicts as text: one line per change, and a summary of the rest.
+    """Return the verdicts as text: one line per change, of any length for `grep`, and a summary of the rest.
 
     Variants and metrics of an experiment of which the same is said share a line.
     """
     shown = _shown(judged, everything)
     width = max((len(one.verdict) for one in shown), default=0)
     lines = [f"{one.verdict:{width}}  {one.experiment} {one.variants} {one.metrics}: {one.reason}" for one in shown]
-    return "\n".join([*lines, *_rest(judged, volumes, tolerances)])
+    return "\n".join([*lines, *(wrapped(line, hanging=2) for line in _rest(judged, volumes, tolerances))])
 
 
 def markdown(judged: Sequence[Judgement], volumes: Volumes, tolerances: Tolerances, *, everything: bool) -> str:
