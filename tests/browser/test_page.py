@@ -526,7 +526,7 @@ def test_the_choice_is_that_of_the_command(
             assert shown.startswith("None of these files runs on "), (command, output)
         else:
             assert shown.startswith("No file is within the limits."), (command, output)
-            near = re.findall(r": (\S+) (\S+) has ", output.partition("Nearest:")[2])
+            near = re.findall(r": (\S+)\s+(\S+)\s+has\s", output.partition("Nearest:")[2])
             named = [_column(chromium, "#choice-table", head) for head in ("experiment", "variant")]
             assert list(zip(*named, strict=True)) == near
         answers.append(shown)
