@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runs import HANGS_S
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 from optsuite.catalog.datasets import DATASETS
 from optsuite.report import page
@@ -61,8 +63,24 @@ def resize(chromium: webdriver.Chrome) -> Callable[..., None]:
 
 
 @pytest.fixture
+def opened(chromium: webdriver.Chrome) -> Callable[[Path], None]:
+    """Open a page, and wait until all of it is drawn."""
+
+    def opened(page: Path) -> None:
+        chromium.get(page.as_uri())
+        ready = "return document.documentElement.dataset.ready === 'yes'"
+        WebDriverWait(chromium, HANGS_S).until(lambda browser: browser.execute_script(ready))
+
+    return opened
+
+
+@pytest.fixture
 def show(
-    chromium: webdriver.Chrome, resize: Callable[..., None], write_run: Callable[[Any], Path], tmp_path: Path
+    chromium: webdriver.Chrome,
+    opened: Callable[[Path], None],
+    resize: Callable[..., None],
+    write_run: Callable[[Any], Path],
+    tmp_path: Path,
 ) -> Callable[[Any], webdriver.Chrome]:
     """Open the page of a run, given as JSON, in a window of 1280 x 900."""
 
@@ -73,8 +91,7 @@ def show(
         for log in ("browser", "performance"):
             chromium.get_log(log)  # what was before
         resize(1280)
-        chromium.get(path.as_uri())
-        assert chromium.execute_script("return document.documentElement.dataset.ready") == "yes"
+        opened(path)
         return chromium
 
     return show

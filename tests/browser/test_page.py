@@ -30,6 +30,7 @@ from optsuite.results.answers import Answers
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 """What `make test-page` installs."""
 Show = Callable[[Any], Chrome]
+Opened = Callable[[Path], None]
 Resize = Callable[..., None]
 Run = dict[str, Any]
 
@@ -463,10 +464,10 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_all_columns_fit(committed: Path, chromium: Chrome, resize: Resize) -> None:
+def test_all_columns_fit(committed: Path, opened: Opened, chromium: Chrome, resize: Resize) -> None:
     """No table of the page is wider than a window of 1280 pixels, whichever columns are chosen."""
     resize(1280)
-    chromium.get(committed.as_uri())
+    opened(committed)
     wide = (
         "return [...document.querySelectorAll('main .scroll')].filter(one => one.scrollWidth > one.clientWidth)"
         ".map(one => one.getAttribute('aria-label'))"
@@ -478,14 +479,16 @@ def test_all_columns_fit(committed: Path, chromium: Chrome, resize: Resize) -> N
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_it_is_accessible(width: int, theme: str, committed: Path, chromium: Chrome, resize: Resize) -> None:
+def test_it_is_accessible(
+    width: int, theme: str, committed: Path, opened: Opened, chromium: Chrome, resize: Resize
+) -> None:
     """axe-core finds no violation, neither in the page with all of it open, nor in the view of an experiment."""
     resize(width, theme)
-    chromium.get(committed.as_uri())
+    opened(committed)
     chromium.set_script_timeout(300)
     chromium.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
-    for opened in ("", "show('dscnn_prune-0.8_s0', 'int8')"):
-        chromium.execute_script(opened)
+    for script in ("", "show('dscnn_prune-0.8_s0', 'int8')"):
+        chromium.execute_script(script)
         chromium.execute_script(AXE.read_text("utf-8"))
         found = chromium.execute_async_script("axe.run().then(arguments[0])")
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
@@ -493,13 +496,17 @@ def test_it_is_accessible(width: int, theme: str, committed: Path, chromium: Chr
 
 
 def test_the_choice_is_that_of_the_command(
-    committed: Path, chromium: Chrome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    committed: Path,
+    opened: Opened,
+    chromium: Chrome,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Whatever is chosen and limited, the command that the page shows names the same file."""
     monkeypatch.setattr(recommend, "RESAMPLES", 1)  # they say how certain the choice is, and take long
     run = reader.read(ROOT / "reports" / "mnist" / "run.json")
     monkeypatch.setattr(reader, "read", lambda _: run)
-    chromium.get(committed.as_uri())
+    opened(committed)
     rng = np.random.default_rng(0)
     answers = []
     for _ in range(40):

@@ -24,7 +24,8 @@ _SCRIPTS = ("base", "plots", "table", "mistakes", "detail", "frontier", "results
 def render(run: Run, test: Split | None) -> str:
     """The page as HTML that needs nothing else: script, style, data and images are in it."""
     page = resources.files("optsuite.report.page")
-    scripts = [get_plotlyjs(), *((page / f"{name}.js").read_text("utf-8") for name in _SCRIPTS)]
+    plotly = get_plotlyjs()
+    scripts = [(page / f"{name}.js").read_text("utf-8") for name in _SCRIPTS]
     content = data.content(run, test)
     text: str = (
         _environment()
@@ -39,10 +40,11 @@ def render(run: Run, test: Split | None) -> str:
             content=content,
             definitions=MarkdownIt("commonmark").enable("table").render(about.definitions()),
             style=(page / "page.css").read_text("utf-8"),
+            plotly=plotly,
             scripts=scripts,
             # Only these scripts run, and nothing is loaded from anywhere, whatever names got into the page.
             policy="default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src "
-            + " ".join(map(_hash, scripts)),
+            + " ".join(map(_hash, [plotly, *scripts])),
         )
     )
     return text

@@ -185,5 +185,3 @@ function startFrontier() {
     if (row) show(row.experiment, row.variant);
   });
 }
-
-startFrontier();

@@ -72,6 +72,7 @@ function ticks(low, high) {
 }
 
 function draw(place, traces, layout) {
+  if (!globalThis.Plotly) return Promise.resolve(); // what is shown is drawn when it is there: see start.js
   const colours = theme();
   return Plotly.react(
     place,

@@ -7,6 +7,7 @@ document.addEventListener("click", (event) => {
 });
 
 function redraw() {
+  if (!globalThis.Plotly) return;
   drawFrontier();
   if ($("detail").open) drawDetail();
 }
@@ -25,4 +26,12 @@ for (const [event, on] of [
   });
 }
 
-document.documentElement.dataset.ready = "yes";
+// Plotly is large, and a browser takes a second to read it for the first time: meanwhile all else is there.
+requestAnimationFrame(() =>
+  setTimeout(() => {
+    document.head.append(element("script", $("plotly").textContent));
+    startFrontier();
+    if ($("detail").open) drawDetail();
+    document.documentElement.dataset.ready = "yes";
+  }),
+);
