@@ -63,7 +63,7 @@ package: ## build and check the wheel and the sdist
 AXE = tests/browser/node_modules/axe-core/package.json
 test-page: .venv/installed $(AXE) ## tests of report.html in Chromium
 	cd tests/browser && npm run --silent format -- --check
-	$(IN_VENV) pytest tests/browser/
+	$(IN_VENV) pytest tests/browser/ --numprocesses=2
 
 # What checks accessibility and format. Without a lock file, which would name a registry: the versions are exact.
 $(AXE): tests/browser/package.json

@@ -375,7 +375,7 @@ def test_the_picks_are_near_the_top(run_json: dict[str, Any], write_run: Write, 
     report.write(reader.read(write_run(run_json)), tmp_path)
     section = (tmp_path / "report.md").read_text().partition("## Picks\n")[2].partition("\n## Pareto")[0]
     lines = [re.split(r" *\| *", line.strip("| ")) for line in section.splitlines() if line.startswith("| ")]
-    gain = "0.50 times the size, 0.40 times the latency, accuracy -0.0100"
+    gain = "50 % of the size, 40 % of the latency, accuracy -0.0100"
     assert lines[1:] == [
         ["quality, balanced", "conv_baseline_s0", "fp32", "1.0000", "3.9 KB", "50.5 µs", "—"],
         ["compact", "conv_qat_s0", "int8", "0.9900", "2.0 KB", "20.2 µs", gain],

@@ -48,11 +48,17 @@ function described(row, shown) {
   return [`<b>${plain(row.experiment)}</b> ${plain(row.variant)}`, ...lines].join("<br>");
 }
 
+// A Keras model is no file that could be shipped: it is shown where it is chosen.
+const isFile = (row) => data.details[`${row.experiment} ${row.variant}`].execution !== null;
+
 function drawFrontier() {
   const [x, y, variant, only] = ["x", "y", "variant", "model"].map((id) => $(id).value);
   const rows = data.rows.filter(
     (row) =>
-      (variant === "" || row.variant === variant) && (only === "" || row.model === only) && has(row, x) && has(row, y),
+      (variant === "" ? isFile(row) : row.variant === variant) &&
+      (only === "" || row.model === only) &&
+      has(row, x) &&
+      has(row, y),
   );
   const best = frontier(rows, x, y);
   const shown = data.metrics.filter(({ key, of }) => !of || key === x || key === y);
@@ -175,8 +181,15 @@ function listFrontier(best, x, y) {
 function startFrontier() {
   metricOptions($("x"), "median_us");
   metricOptions($("y"), "accuracy");
-  const all = (names) => [["", "all"], ...distinct(names).map((name) => [name, shortened(name)])];
-  options($("variant"), all(data.rows.map((row) => row.variant)), "");
+  const all = (names, every = "all") => [["", every], ...distinct(names).map((name) => [name, shortened(name)])];
+  options(
+    $("variant"),
+    all(
+      data.rows.map((row) => row.variant),
+      "all .tflite",
+    ),
+    "",
+  );
   options($("model"), all(models), "");
   for (const id of ["x", "y", "variant", "model"]) $(id).addEventListener("change", drawFrontier);
   drawFrontier();

@@ -4,170 +4,154 @@
 const LINES = 20; // of a page
 const tables = [];
 
-// Make a table in the element `place`. A column has a label, and for a line a value to sort by and a cell; its
-// definition is shown beside its header. Filters are [name, line -> value]; `words` is whether lines can be searched.
+// Make a table in the element `place`.
+//
+// columns: each has a key, a label and, for a line, a value to sort by and a cell; a definition is shown beside its
+//   header, and numbers come largest first.
+// text: what else of a line is searched. words: whether lines can be searched.
+// filters: [name, line -> value], each a select. sorted: { key, descending }.
+// attributes: those of a line's row.
 function linesTable(
   place,
   { columns, lines, text = () => "", words = true, filters = [], sorted = null, attributes = () => ({}) },
 ) {
   const state = { columns, sorted, from: 0, size: LINES };
   const label = place.dataset.label;
-  const search = element("input", "", { type: "search", placeholder: "words, all of which a line must have" });
-  const selects = filters.map(([name, of]) => {
-    const select = element("select");
-    options(
-      select,
-      [
-        ["", "all"],
-        ...distinct(lines.map(of))
-          .filter(Boolean)
-          .map((one) => [one, shortened(one)]),
-      ],
-      "",
-    );
-    return { name, of, select };
-  });
-  const count = element("output");
-  const controls = element("div", "", { class: "filters" });
-  const named = (name, control) => {
-    const made = element("label", name + " ");
-    made.append(control);
-    return made;
-  };
-  controls.append(
-    ...(words ? [named("Filter", search)] : []),
-    ...selects.map(({ name, select }) => named(name, select)),
-    count,
-  );
+  const { controls, found, forget } = filterControls({ lines, text, words, filters, state }, () => turn(0));
   const table = element("table", "", { "aria-label": label });
-  const scroll = element("div", "", {
-    class: "scroll",
-    tabindex: "0",
-    role: "region",
-    "aria-label": `${label}, table`,
-  });
+  const region = { class: "scroll", tabindex: "0", role: "region", "aria-label": `${label}, table` };
+  const scroll = element("div", "", region);
   scroll.append(table);
   const pages = element("nav", "", { class: "pages", "aria-label": `Pages of ${label}` });
   place.replaceChildren(controls, scroll, pages);
 
-  let texts = new Map(); // of the lines that were searched
-  function textOf(line) {
-    if (!texts.has(line))
-      texts.set(
-        line,
-        [text(line), ...state.columns.map((column) => column.cell(line).textContent)].join(" ").toLowerCase(),
-      );
-    return texts.get(line);
+  function sort(column) {
+    const again = state.sorted?.key === column.key;
+    state.sorted = { key: column.key, descending: again ? !state.sorted.descending : Boolean(column.number) };
+    turn(0);
+    table.tHead.rows[0].cells[state.columns.indexOf(column)].querySelector("button").focus();
   }
 
-  function found() {
-    const parts = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    return lines.filter(
-      (line) =>
-        parts.every((part) => textOf(line).includes(part)) &&
-        selects.every(({ of, select }) => select.value === "" || of(line) === select.value),
-    );
-  }
-
-  function inOrder(some) {
-    const column = state.columns.find((one) => one.key === state.sorted?.key);
-    if (!column) return some;
-    const sign = state.sorted.descending ? -1 : 1;
-    const missing = (value) => value === null || value === undefined;
-    return [...some].sort((line, other) => {
-      const [one, two] = [column.value(line), column.value(other)];
-      if (missing(one) || missing(two)) return missing(one) - missing(two); // what is missing is last both ways
-      return sign * (typeof one === "number" ? one - two : one.localeCompare(two, "en", { numeric: true }));
-    });
-  }
-
-  function head() {
-    const row = element("tr");
-    row.append(
-      ...state.columns.map((column) => {
-        const on = state.sorted?.key === column.key;
-        const cell = element("th", "", {
-          scope: "col",
-          class: column.number ? "number" : "",
-          "aria-sort": on ? (state.sorted.descending ? "descending" : "ascending") : "none",
-        });
-        const button = element("button", column.label);
-        button.addEventListener("click", () => {
-          // Figures come largest first, names in their order; a second click turns that round.
-          state.sorted = { key: column.key, descending: on ? !state.sorted.descending : Boolean(column.number) };
-          state.from = 0;
-          render();
-          table.tHead.rows[0].cells[state.columns.indexOf(column)].querySelector("button").focus();
-        });
-        cell.append(button, ...(column.definition ? [defined(button, column.definition)] : []));
-        return cell;
-      }),
-    );
-    return row;
-  }
-
-  function render() {
-    const some = inOrder(found());
-    if (state.from >= some.length) state.from = 0;
-    const page = some.slice(state.from, state.from + state.size);
+  function turn(from) {
+    const some = inOrder(found(), state);
+    state.from = from;
     table.replaceChildren();
-    table.createTHead().append(head());
+    table.createTHead().append(headOf(state, sort));
     table.createTBody().append(
-      ...page.map((line) => {
+      ...some.slice(from, from + state.size).map((line) => {
         const row = element("tr", "", attributes(line));
         row.append(...state.columns.map((column) => column.cell(line)));
         return row;
       }),
     );
-    count.textContent = `${some.length} of ${lines.length} lines`;
-    const go = (name, from, possible) => {
-      const button = element("button", name, possible ? {} : { disabled: "" });
-      button.addEventListener("click", () => {
-        state.from = from;
-        render();
-        [...pages.querySelectorAll("button")].find((one) => !one.disabled)?.focus();
-      });
-      return button;
-    };
-    const last = Math.min(state.from + state.size, some.length);
-    pages.replaceChildren(
-      ...(some.length > state.size
-        ? [
-            go("Previous", Math.max(0, state.from - state.size), state.from > 0),
-            element("span", `lines ${state.from + 1} to ${last} of ${some.length}`),
-            go("Next", state.from + state.size, last < some.length),
-          ]
-        : []),
-    );
+    drawPages(pages, state, some.length, turn);
   }
 
   function setColumns(chosen) {
     state.columns = chosen;
-    texts = new Map();
-    render();
+    forget();
+    turn(0);
   }
 
-  for (const control of [search, ...selects.map(({ select }) => select)]) {
-    for (const event of ["input", "change"]) {
-      // not every browser sends both for a select
-      control.addEventListener(event, () => {
-        state.from = 0;
-        render();
-      });
-    }
+  function printed(on) {
+    state.size = on ? Infinity : LINES;
+    turn(0);
   }
-  setColumns(columns);
-  const made = {
-    controls,
-    setColumns,
-    printed: (on) => {
-      state.size = on ? Infinity : LINES;
-      state.from = 0;
-      render();
-    },
+
+  turn(0);
+  tables.push({ printed });
+  return { controls, setColumns };
+}
+
+// What chooses lines: a search for words, and a select for each filter. `found` returns the lines; `forget` has to be
+// called when the columns change.
+function filterControls({ lines, text, words, filters, state }, changed) {
+  const search = element("input", "", { type: "search", placeholder: "words, all of which a line must have" });
+  const selects = filters.map(([name, of]) => {
+    const select = element("select");
+    const names = distinct(lines.map(of)).filter(Boolean);
+    options(select, [["", "all"], ...names.map((one) => [one, shortened(one)])], "");
+    return { name, of, select };
+  });
+  const named = (name, control) => {
+    const made = element("label", name + " ");
+    made.append(control);
+    return made;
   };
-  tables.push(made);
-  return made;
+  const count = element("output");
+  const controls = element("div", "", { class: "filters" });
+  controls.append(...(words ? [named("Filter", search)] : []), ...selects.map((one) => named(one.name, one.select)));
+  controls.append(count);
+  for (const control of [search, ...selects.map(({ select }) => select)]) {
+    for (const event of ["input", "change"]) control.addEventListener(event, changed); // some browsers send one of them
+  }
+
+  const texts = new Map(); // of the lines that were searched
+  function textOf(line) {
+    if (!texts.has(line)) {
+      const cells = state.columns.map((column) => column.cell(line).textContent);
+      texts.set(line, [text(line), ...cells].join(" ").toLowerCase());
+    }
+    return texts.get(line);
+  }
+
+  function found() {
+    const parts = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = selects.filter(({ select }) => select.value !== "");
+    const some = lines.filter(
+      (line) =>
+        chosen.every(({ of, select }) => of(line) === select.value) &&
+        parts.every((part) => textOf(line).includes(part)),
+    );
+    count.textContent = `${some.length} of ${lines.length} lines`;
+    return some;
+  }
+
+  return { controls, found, forget: () => texts.clear() };
+}
+
+function inOrder(lines, { columns, sorted }) {
+  const column = columns.find((one) => one.key === sorted?.key);
+  if (!column) return lines;
+  const sign = sorted.descending ? -1 : 1;
+  const missing = (value) => value === null || value === undefined;
+  return [...lines].sort((line, other) => {
+    const [one, two] = [column.value(line), column.value(other)];
+    if (missing(one) || missing(two)) return missing(one) - missing(two); // what is missing is last both ways
+    return sign * (typeof one === "number" ? one - two : one.localeCompare(two, "en", { numeric: true }));
+  });
+}
+
+function headOf({ columns, sorted }, sort) {
+  const row = element("tr");
+  for (const column of columns) {
+    const direction = sorted?.key === column.key ? (sorted.descending ? "descending" : "ascending") : "none";
+    const attributes = { scope: "col", class: column.number ? "number" : "", "aria-sort": direction };
+    const cell = element("th", "", attributes);
+    const button = element("button", column.label);
+    button.addEventListener("click", () => sort(column));
+    cell.append(button, ...(column.definition ? [defined(button, column.definition)] : []));
+    row.append(cell);
+  }
+  return row;
+}
+
+function drawPages(pages, { from, size }, count, turn) {
+  const go = (name, to, possible) => {
+    const button = element("button", name, possible ? {} : { disabled: "" });
+    button.addEventListener("click", () => {
+      turn(to);
+      [...pages.querySelectorAll("button")].find((one) => one.textContent === name && !one.disabled)?.focus();
+    });
+    return button;
+  };
+  const last = Math.min(from + size, count);
+  const shown = [
+    go("Previous", Math.max(0, from - size), from > 0),
+    element("span", `lines ${from + 1} to ${last} of ${count}`),
+    go("Next", from + size, last < count),
+  ];
+  pages.replaceChildren(...(count > size ? shown : []));
 }
 
 // ---- definitions, beside what has the focus or the pointer
