@@ -80,8 +80,9 @@ def _script(page: Path) -> str:
 @pytest.mark.parametrize("page", _RUN, ids=lambda page: page.stem)
 def test_every_block_runs(page: Path, commands: Path, project: Path) -> None:
     """In their order, in one shell; each must end well. Pages with a catalogue of their own run all that it has."""
-    # One job, as by `run_pytest`.
-    few = ["--optsuite-profile=smoke", "--optsuite-variants=fp32,int8", "--benchmark-quiet", "--optsuite-jobs=1", "-q"]
+    few = ["--optsuite-profile=smoke", "--optsuite-variants=fp32,int8", "--benchmark-quiet", "-q"]
+    if "--optsuite-builders" not in page.read_text():
+        few.append("--optsuite-jobs=1")  # as `run_pytest` does
     if "\nMODELS = " in page.read_text():
         few.append("--optsuite-targets=none")
     else:

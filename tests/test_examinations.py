@@ -77,7 +77,7 @@ def test_it_is_in_the_report(run: Path, tmp_path: Path) -> None:
     metric = data["metrics"][-1]
     assert metric["label"] == "operators with a kernel"
     assert {row[metric["key"]] for row in data["rows"] if row["variant"] == "int8"} == {2}
-    assert "<button>operators with a kernel</button>" in page
+    assert '"label": "operators with a kernel"' in page
 
 
 def test_it_is_judged(
