@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -13,6 +15,7 @@ import filelock
 import pytest
 
 from optsuite.build import sources
+from optsuite.build.model_step import ModelStep
 from optsuite.catalog.datasets import load_mnist
 from optsuite.catalog.models import build_dscnn
 from optsuite.errors import OptsuiteError
@@ -115,3 +118,21 @@ def test_what_is_in_no_file() -> None:
     exec("def build(): return 1", names)
     with pytest.raises(OptsuiteError, match="expected functions of a file that can be imported"):
         sources.of(names["build"])
+
+
+_PRINTED = """
+import json
+from optsuite.build import sources
+from optsuite.build.model_step import ModelStep
+from optsuite.stages.prune import Prune
+print(json.dumps(sources.of(ModelStep, Prune)))
+"""
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_counts_as_its_checkout_does(commands: Path, tmp_path: Path) -> None:
+    """Its modules count, not its version, which another commit may have too; and both can use one store."""
+    done = subprocess.run(
+        [commands / "python", "-c", _PRINTED], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == sources.of(ModelStep, Prune)

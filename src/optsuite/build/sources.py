@@ -17,7 +17,7 @@ from typing import Any
 
 from optsuite.errors import OptsuiteError
 
-_PACKAGE = Path(__file__).parent.resolve()
+_PACKAGE = Path(__file__).parents[1].resolve()
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = {"site-packages", "dist-packages"}
 _LISTS = {"optsuite", "optsuite.catalog", "optsuite.catalog.models", "optsuite.results"}
