@@ -137,4 +137,4 @@ constraints: ## pin the newest versions of all packages
 	.venv/bin/python tests/dependencies.py > docs/reference/dependencies.md
 
 clean: ## delete what the other targets made
-	rm -rf .venv .venv-lowest .venv-package dist .optsuite-cache docs/_build $(LATEST)
+	rm -rf tests/browser/node_modules .venv .venv-lowest .venv-package dist .optsuite-cache docs/_build $(LATEST)

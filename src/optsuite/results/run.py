@@ -157,10 +157,6 @@ class Run:
         absent = {name for one in self.header.examinations if one.absent for name in one.figures}
         return tuple(figure for figure in found(self.header.figures) if figure.name not in absent)
 
-    def targets(self) -> list[str]:
-        """Return the names of the targets that have figures."""
-        return list(dict.fromkeys(one.target for one in self.header.examinations if one.target and not one.absent))
-
     def resources(self) -> dict[str, list[Figure]]:
         """Return the declarations of what files use on each target that was examined, by the target's name."""
         declared = {figure.name: figure for figure in self.header.figures}
