@@ -14,7 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 from optsuite.catalog.datasets import DATASETS
-from optsuite.report import page
+from optsuite.report import page, picks
 from optsuite.results import reader
 
 _OPTIONS = (
@@ -86,7 +86,8 @@ def show(
 
     def show(run: Any) -> webdriver.Chrome:
         path = tmp_path / "report.html"
-        path.write_text(page.render(reader.read(write_run(run)), DATASETS["mnist"].load("test")), "utf-8")
+        read = reader.read(write_run(run))
+        path.write_text(page.render(read, DATASETS["mnist"].load("test"), picks.picks(read)), "utf-8")
         chromium.get("about:blank")
         for log in ("browser", "performance"):
             chromium.get_log(log)  # what was before

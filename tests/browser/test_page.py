@@ -22,7 +22,7 @@ from optsuite.__main__ import main
 from optsuite.catalog.datasets import DATASETS
 from optsuite.judge import recommend
 from optsuite.judge.pareto import frontier
-from optsuite.report import page
+from optsuite.report import page, picks
 from optsuite.report.page import columns
 from optsuite.results import reader
 from optsuite.results.answers import Answers
@@ -460,7 +460,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed run: three models, all targets."""
     path = tmp_path_factory.mktemp("committed") / "report.html"
     run = reader.read(ROOT / "reports" / "mnist" / "run.json")
-    path.write_text(page.render(run, DATASETS["mnist"].load("test")), "utf-8")
+    path.write_text(page.render(run, DATASETS["mnist"].load("test"), picks.picks(run)), "utf-8")
     return path
 
 

@@ -52,9 +52,10 @@ def write(run: Run, out: Path, calibration: Calibration | None = None, test: Spl
         executed = timing.execution(run)
         escape.write_csv(executed, made / "execution.csv")
         drawn = figures.draw(run, merged, made / "figures")
-        text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn)
+        picked = picks.picks(run)  # resampling takes a second
+        text = _markdown(run, results, merged, pipeline_tables, executed, calibration, drawn, picked)
         (made / "report.md").write_text(text, "utf-8")
-        (made / "report.html").write_text(page.render(run, test), "utf-8")
+        (made / "report.html").write_text(page.render(run, test, picked), "utf-8")
         # What only an earlier run had must not be taken for this one's.
         figure_files = (out / "figures" / f"{name}.{kind}" for name in figures.FIGURES for kind in ("png", "svg"))
         of_targets = (out / "figures").glob("acc_on_*")
@@ -72,6 +73,7 @@ def _markdown(
     executed: pd.DataFrame,
     calibration: Calibration | None,
     drawn: list[str],
+    picked: list[picks.Pick],
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optsuite.report", "."),
@@ -85,7 +87,7 @@ def _markdown(
         several_seeds=merged is not results,
         summary=about.summary(run),
         smoke=smoke.warning(run),
-        picks=tables.markdown(picks.table(run)),
+        picks=tables.markdown(picks.table(picked)),
         rules=choice.RULES,
         frontiers={cost: tables.markdown(tables.frontier(merged, cost)) for cost in tables.FRONTIERS},
         results=tables.markdown(results_table.of_every_run(run, results)),

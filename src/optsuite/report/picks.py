@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -53,7 +54,7 @@ def picks(run: Run) -> list[Pick]:
     return [Pick(choices=tuple(choices), reference=_fp32(run, choices[0].ranked[0].row)) for choices in picked.values()]
 
 
-def table(run: Run) -> pd.DataFrame:
+def table(picked: Sequence[Pick]) -> pd.DataFrame:
     """The picks as a table of texts, one line per pick."""
     return pd.DataFrame(
         {
@@ -65,7 +66,7 @@ def table(run: Run) -> pd.DataFrame:
             "median call": microseconds(pick.row.timing.median_s),
             "against the baseline's fp32 file": pick.gain,
         }
-        for pick in picks(run)
+        for pick in picked
     )
 
 

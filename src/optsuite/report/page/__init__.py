@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 
 import jinja2
@@ -11,8 +12,9 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from optsuite.judge import recommend
-from optsuite.report import about, choice, picks, smoke
+from optsuite.report import about, choice, smoke
 from optsuite.report.page import data
+from optsuite.report.picks import Pick
 from optsuite.results.run import Run
 from optsuite.spec.data import Split
 from optsuite.units import kilobytes, microseconds
@@ -21,7 +23,7 @@ _SCRIPTS = ("base", "plots", "table", "mistakes", "detail", "frontier", "results
 """The page's scripts, in the order in which they run: what one declares, those after it use."""
 
 
-def render(run: Run, test: Split | None) -> str:
+def render(run: Run, test: Split | None, picks: Sequence[Pick]) -> str:
     """The page as HTML that needs nothing else: script, style, data and images are in it."""
     page = resources.files("optsuite.report.page")
     plotly = get_plotlyjs()
@@ -34,7 +36,7 @@ def render(run: Run, test: Split | None) -> str:
             run=run,
             summary=about.summary(run),
             smoke=smoke.warning(run),
-            picks=picks.picks(run),
+            picks=picks,
             rules=choice.RULES,
             resamples=recommend.RESAMPLES,
             content=content,

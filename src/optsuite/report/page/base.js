@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 const shortened = (name) => (name.length > 48 ? name.slice(0, 47) + "…" : name);
 const plain = (name) => shortened(name).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const distinct = (values) => [...new Set(values)];
+const targets = distinct(data.metrics.map(({ of }) => of)).filter(Boolean);
 const has = (row, key) => row[key] !== null && row[key] !== undefined; // files have figures of some targets only
 // To make a format takes far longer than to use it.
 const whole = new Intl.NumberFormat("en");
@@ -17,6 +18,7 @@ const decimal = [0, 1, 2, 3, 4].map(
 );
 const number = (value) => (Number.isInteger(value) ? whole : digits).format(value);
 const fixed = (value, places) => decimal[places].format(value);
+const fileName = ({ experiment, variant }) => `${experiment} ${variant}`;
 const labelled = ({ label, unit }) => label + (unit ? `, ${unit}` : "");
 
 function element(tag, text = "", attributes = {}) {
@@ -30,6 +32,9 @@ function options(select, names, chosen) {
   select.replaceChildren(...names.map(([value, text]) => element("option", text, { value })));
   select.value = chosen;
 }
+
+// Names as the options of a select, after one that stands for all of them.
+const allOr = (names, every = "all") => [["", every], ...distinct(names).map((name) => [name, shortened(name)])];
 
 // Metrics as the options of a select: those of every row, then a group for each target.
 function metricOptions(select, chosen) {

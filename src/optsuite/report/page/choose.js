@@ -4,8 +4,8 @@
 
 const excess = (value, most, least = 0) =>
   value > most * (1 + 1e-9) + 1e-12 ? (value - most) / Math.max(most, least, 1e-12) : 0;
-const rowOf = new Map(data.rows.map((row) => [`${row.experiment} ${row.variant}`, row]));
-const candidateRow = (candidate) => rowOf.get(`${candidate.experiment} ${candidate.variant}`);
+const rowOf = new Map(data.rows.map((row) => [fileName(row), row]));
+const candidateRow = (candidate) => rowOf.get(fileName(candidate));
 const costOf = (key) => (candidate) => (key === "bytes" ? candidate.size : candidateRow(candidate)[key]);
 
 // Candidates within the limits, best first. A limit is { value: candidate -> number, bound, least }.
@@ -106,9 +106,9 @@ function limitsOf(candidates, place) {
 // Sliders stand where there is no limit: the largest size, the least accuracy.
 const unlimited = ({ least, steps }) => (least ? 0 : steps.length);
 
-function inWords({ unit }, { text }) {
+function inWords({ least, unit }, { text }) {
   const value = /^\d+$/.test(text) ? number(Number(text)) : text.replace("us", " µs");
-  return unit && unit !== "s" ? `${value} ${unit}` : value;
+  return `at ${least ? "least" : "most"} ${value}` + (unit && unit !== "s" ? ` ${unit}` : "");
 }
 
 function readLimits() {
@@ -116,7 +116,7 @@ function readLimits() {
     .map((slider) => {
       const limit = slider.limit;
       const step = limit.steps[Number(slider.value) - (limit.least ? 1 : 0)];
-      const shown = step ? `at ${limit.least ? "least" : "most"} ${inWords(limit, step)}` : "no limit";
+      const shown = step ? inWords(limit, step) : "no limit";
       slider.setAttribute("aria-valuetext", shown);
       slider.parentElement.querySelector("output").textContent = shown;
       return { limit, step };
@@ -196,7 +196,7 @@ function drawChoice() {
   $("choice-rule").textContent = `${preference}: ${data.choice.rules[preference]}.`;
   $("choice-command").textContent = command(limits);
   $("choice-answer").textContent = best.length
-    ? `Take ${best[0].experiment} ${best[0].variant}.`
+    ? `Take ${fileName(best[0])}.`
     : candidates.length
       ? "No file is within the limits. These are the nearest:"
       : `None of these files runs on ${place.name}.`;
@@ -205,15 +205,16 @@ function drawChoice() {
     $("choice-table").replaceChildren(candidatesTable(best.slice(0, 5), place, "rank", (rank) => figure(rank + 1)));
   } else {
     const near = nearest(candidates, checks);
-    const limit = ({ place: at }) =>
-      `${limits[at].limit.name} at ${limits[at].limit.least ? "least" : "most"} ` +
-      inWords(limits[at].limit, limits[at].step);
+    const missed = (rank) => {
+      const { limit, step } = limits[near[rank].place];
+      return `${limit.name} ${inWords(limit, step)}`;
+    };
     $("choice-table").replaceChildren(
       candidatesTable(
         near.map(({ one }) => one),
         place,
         "misses",
-        (rank) => limit(near[rank]),
+        missed,
       ),
     );
   }
@@ -227,9 +228,8 @@ function startChoice() {
     "quality",
   );
   options($("choice-target"), [["", "this machine's CPU"], ...data.choice.places.map(({ name }) => [name, name])], "");
-  const all = (names) => [["", "all"], ...distinct(names).map((name) => [name, shortened(name)])];
-  options($("choice-model"), all(models), "");
-  options($("choice-variant"), all(data.choice.candidates.map(({ variant }) => variant)), "");
+  options($("choice-model"), allOr(models), "");
+  options($("choice-variant"), allOr(data.choice.candidates.map(({ variant }) => variant)), "");
   for (const id of ["choice-target", "choice-model", "choice-variant"]) $(id).addEventListener("change", drawLimits);
   $("preference").addEventListener("change", drawChoice);
   drawLimits();

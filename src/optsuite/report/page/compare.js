@@ -2,7 +2,6 @@
 // Two or three experiments side by side: every figure, and how it relates to that of the first.
 
 const SIDES = ["side-1", "side-2", "side-3"];
-const targets = distinct(data.metrics.map(({ of }) => of)).filter(Boolean);
 
 function drawSides() {
   const variant = $("side-variant").value;

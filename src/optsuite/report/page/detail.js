@@ -21,7 +21,7 @@ function drawDetail() {
   const row = shown;
   const known = data.experiments[row.experiment];
   const rows = data.rows.filter((one) => one.experiment === row.experiment);
-  const detail = (one) => data.details[`${one.experiment} ${one.variant}`];
+  const detail = (one) => data.details[fileName(one)];
   $("detail-title").textContent = row.experiment;
   $("detail-about").textContent =
     `model ${row.model}, recipe ${row.recipe}, seed ${row.seed}; ` +

@@ -49,7 +49,7 @@ function described(row, shown) {
 }
 
 // A Keras model is no file that could be shipped: it is shown where it is chosen.
-const isFile = (row) => data.details[`${row.experiment} ${row.variant}`].execution !== null;
+const isFile = (row) => data.details[fileName(row)].execution !== null;
 
 function drawFrontier() {
   const [x, y, variant, only] = ["x", "y", "variant", "model"].map((id) => $(id).value);
@@ -181,16 +181,15 @@ function listFrontier(best, x, y) {
 function startFrontier() {
   metricOptions($("x"), "median_us");
   metricOptions($("y"), "accuracy");
-  const all = (names, every = "all") => [["", every], ...distinct(names).map((name) => [name, shortened(name)])];
   options(
     $("variant"),
-    all(
+    allOr(
       data.rows.map((row) => row.variant),
       "all .tflite",
     ),
     "",
   );
-  options($("model"), all(models), "");
+  options($("model"), allOr(models), "");
   for (const id of ["x", "y", "variant", "model"]) $(id).addEventListener("change", drawFrontier);
   drawFrontier();
   $("plot").on("plotly_click", ({ points }) => {

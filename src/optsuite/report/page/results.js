@@ -4,8 +4,8 @@
 
 function resultColumn({ key, label, definition, decimals }) {
   const cell = (row) => {
+    if (!has(row, key)) return figure(null);
     const value = row[key];
-    if (value === null || value === undefined) return figure(null);
     const doubt = key === "median_us" && row.unstable;
     return element("td", (decimals === null ? number(value) : fixed(value, decimals)) + (doubt ? "?" : ""), {
       class: "number",
@@ -21,10 +21,7 @@ const shownColumns = () =>
 
 // Notes are of the times on this machine; in the columns of a target, the note says why a file has no figures there.
 function remarks(group) {
-  const value = (row) =>
-    "accuracy" in row && data.columns.some(({ key, group: one }) => one === group && metrics[key]?.of)
-      ? (row.unexamined[group] ?? "")
-      : row.note;
+  const value = (row) => ("accuracy" in row && targets.includes(group) ? (row.unexamined[group] ?? "") : row.note);
   return { ...noteColumn, value, cell: (row) => element("td", value(row), { class: "note" }) };
 }
 

@@ -69,8 +69,7 @@ function filterControls({ lines, text, words, filters, state }, changed) {
   const search = element("input", "", { type: "search", placeholder: "words, all of which a line must have" });
   const selects = filters.map(([name, of]) => {
     const select = element("select");
-    const names = distinct(lines.map(of)).filter(Boolean);
-    options(select, [["", "all"], ...names.map((one) => [one, shortened(one)])], "");
+    options(select, allOr(lines.map(of).filter(Boolean)), "");
     return { name, of, select };
   });
   const named = (name, control) => {
