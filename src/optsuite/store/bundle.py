@@ -17,7 +17,8 @@ import msgspec
 from optsuite.errors import OptsuiteError
 from optsuite.results.run import Run
 from optsuite.spec.artifact import IMPORTED, Artifact
-from optsuite.store.store import FILE_NAME, KEY, MANIFEST, DamagedError, Store, verified
+from optsuite.store.manifest import FILE_NAME, KEY, MANIFEST, DamagedError, verified
+from optsuite.store.store import Store
 
 _EXPECTED = "expected a file that `optsuite store export` wrote"
 _UNREADABLE = (
