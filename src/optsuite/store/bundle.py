@@ -93,7 +93,10 @@ def _checked(bundle: zipfile.ZipFile) -> tuple[dict[str, Artifact], dict[PurePat
     """All artifacts, their hashes verified, and the index; DamagedError for anything else in it."""
     files: dict[str, set[str]] = {}
     index: dict[PurePath, str] = {}
-    for name in bundle.namelist():
+    for member in bundle.infolist():
+        name = member.filename
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DamagedError(f"{name!r} is compressed by method {member.compress_type}; expected 0 or 8")
         if found := _OBJECT.fullmatch(name):
             files.setdefault(found[1], set()).add(found[2])
         elif found := _INDEX.fullmatch(name):
