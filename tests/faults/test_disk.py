@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -114,6 +115,35 @@ def test_somebody_elses_file(smoke: Smoke, tmp_path: Path, tally: Counter[str]) 
     assert str(file) in done.stdout + done.stderr
     assert "run.json can't be written" not in done.stdout
     assert reader.read(path).rows
+
+
+def test_what_pytest_benchmark_writes_beside_the_json(
+    small_disk: Callable[[int], Path], smoke: Smoke, tmp_path: Path, tally: Counter[str]
+) -> None:
+    """Its own storage is full, or is no folder, when the JSON is whole: the run is kept."""
+    full, file = small_disk(8), tmp_path / "file"
+    file.touch()
+    for storage, said in ((full, "No space left on device"), (file, "Not a directory|File exists")):
+        tally["another plugin's file that can't be written"] += 1
+        path = tmp_path / f"{storage.name}.json"
+        saving = ("--benchmark-autosave", f"--benchmark-storage={storage}")
+        done = run_pytest(*_FEW, f"--optsuite-cache={smoke.cache}", f"--benchmark-json={path}", *saving)
+        assert done.returncode != 0
+        assert re.search(said, done.stdout + done.stderr)
+        assert ".json can't be written" not in done.stdout
+        assert reader.read(path).rows
+
+
+def test_a_json_that_can_not_be_opened(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
+    """One line, and what was there is left."""
+    path = tmp_path / "run.json"
+    path.mkdir()
+    tally["a JSON on a full disk"] += 1
+    done = run_pytest(*_FEW, f"--optsuite-cache={smoke.cache}", f"--benchmark-json={path}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "run.json can't be written: Is a directory" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert path.is_dir()
 
 
 def test_a_json(small_disk: Callable[[int], Path], smoke: Smoke, tally: Counter[str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -17,7 +20,7 @@ from runs import HANGS_S, ROOT, SMOKE, Smoke, edited_model, run_pytest
 
 from optsuite.errors import OptsuiteError
 from optsuite.results import reader
-from optsuite.spec.artifact import IMPORTED, MODEL
+from optsuite.spec.artifact import FINDINGS, IMPORTED, MODEL
 from optsuite.store import bundle
 from optsuite.store.store import Store
 
@@ -78,6 +81,30 @@ def test_an_imported_model_with_code(
     keras.load(evil, trust=True)
     assert witness.exists()
     assert IMPORTED in (ours.get(key) or {})
+
+
+def test_an_imported_row_that_can_not_be(smoke: Smoke, tmp_path: Path, tally: Counter[str]) -> None:
+    """Its figures contradict each other, under hashes that fit: the row fails, and the JSON of all others is read."""
+    theirs, ours = Store(smoke.cache, print), Store(tmp_path / "ours", print)
+    bundle.export(theirs, tmp_path / "bundle.zip")
+    key = theirs.index()[PurePath("smoke/mnist/tutorial_baseline_s0/int8@accuracy")]
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as whole:
+        kept = {name: whole.read(name) for name in whole.namelist()}
+    found = json.loads(kept[f"objects/{key}/{FINDINGS}"])
+    kept[f"objects/{key}/{FINDINGS}"] = json.dumps(found | {"mistakes": [*found["mistakes"], 3]}).encode()
+    digest = hashlib.sha256(kept[f"objects/{key}/{FINDINGS}"]).hexdigest()
+    kept[f"objects/{key}/manifest.json"] = json.dumps({"key": key, "files": {FINDINGS: digest}}).encode()
+    with zipfile.ZipFile(tmp_path / "forged.zip", "w") as forged:
+        for name, content in kept.items():
+            forged.writestr(name, content)
+    bundle.load(ours, tmp_path / "forged.zip")
+    tally["an imported row that contradicts itself"] += 1
+    selected = ("--optsuite-recipes=baseline", "--optsuite-variants=int8,int16x8", "--optsuite-targets=none")
+    json_path = tmp_path / "run.json"
+    done = run_pytest(*SMOKE, *selected, f"--optsuite-cache={ours.root}", f"--benchmark-json={json_path}")
+    assert done.returncode == 1, done.stdout
+    assert "tutorial_baseline_s0 int8 has" in done.stdout
+    assert [row.measured.variant for row in reader.read(json_path).rows] == ["int16x8"]
 
 
 def _places(config: Any) -> list[Any]:

@@ -126,3 +126,31 @@ def test_the_workers_of_a_killed_run_end(
             run.kill()
         tally["a run killed without its workers"] += 1
         assert group_ends(run.pid)
+
+
+_HOLDS = "import ctypes; ctypes.PyDLL(None).pause()"  # it keeps Python's lock, as some of C and C++ do
+_WORKERS = "from optsuite.build.workers.local import LocalWorkers as W; W(1, Path('log'), exec).submit({}, {{}}, 0)"
+_EXECUTOR = "from optsuite import spawn; spawn.executor().submit(exec, {})"
+
+
+@pytest.mark.parametrize(
+    ("start", "work"),
+    [
+        pytest.param(_WORKERS, _HOLDS, marks=pytest.mark.skipif(sys.platform != "linux", reason="of Linux alone")),
+        (_EXECUTOR, "import time; time.sleep(1e6)"),
+    ],
+)
+def test_what_is_at_work_for_a_killed_process_ends(start: str, work: str, tmp_path: Path, tally: Counter[str]) -> None:
+    """A worker in the midst of a call, and what loads the data for one."""
+    begun = tmp_path / "begun"
+    submitted = repr(f"open({str(begun)!r}, 'w').close(); {work}")
+    code = f"from pathlib import Path; {start.format(submitted)}; input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, start_new_session=True
+    ) as run:
+        while not begun.exists():
+            assert run.poll() is None
+            time.sleep(0.1)
+        run.kill()
+    tally["a run killed without its workers"] += 1
+    assert group_ends(run.pid)

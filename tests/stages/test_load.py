@@ -304,6 +304,24 @@ def test_a_lambda_layer_needs_trust(name: str, keras: Any, tmp_path: Path, monke
     assert found.layers[1].name == "own"
 
 
+@pytest.mark.parametrize("name", ["net.h5", "net.hdf5", "net"])
+def test_what_is_checked_is_what_is_loaded(
+    name: str, keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An HDF5 file with a harmless .keras file after it is both, and Keras reads the first."""
+    monkeypatch.chdir(tmp_path)
+    layers = keras.layers
+    inputs = [layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)]
+    keras.Sequential(inputs).save(tmp_path / "harmless.keras")
+    keras.Sequential([*inputs, layers.Lambda(_touch, name="own")]).save(tmp_path / "harmful.h5")
+    (tmp_path / "written").unlink()
+    both = [(tmp_path / one).read_bytes() for one in ("harmful.h5", "harmless.keras")]
+    (tmp_path / name).write_bytes(b"".join(both))
+    with pytest.raises(OptsuiteError, match="its configuration names Lambda of name own"):
+        _loaded(tmp_path / name)
+    assert not (tmp_path / "written").exists()
+
+
 def test_a_compiled_model_loads(keras: Any, tmp_path: Path) -> None:
     """Keras does not look at the optimiser and the loss, which may be the user's own."""
     model = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])

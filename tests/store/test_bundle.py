@@ -112,6 +112,18 @@ def test_what_is_no_bundle_is_refused_whole(empty: Store, tmp_path: Path, change
     assert [found.name for found in tmp_path.iterdir()] == ["bundle.zip"]
 
 
+@pytest.mark.parametrize("method", [12, 14, 95, 255])
+def test_a_method_of_compression_that_is_damage(store: Store, empty: Store, tmp_path: Path, method: int) -> None:
+    """One byte of the directory makes deflated data another decompressor's, each of which has errors of its own."""
+    path = tmp_path / "bundle.zip"
+    bundle.export(store, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 10] = method
+    path.write_bytes(content)
+    with pytest.raises(OptsuiteError, match=f"is compressed by method {method}; expected 0 or 8"):
+        bundle.load(empty, path)
+
+
 def test_a_damaged_artifact_is_repaired(store: Store, tmp_path: Path) -> None:
     """By the bundle that has it whole; what is whole is kept as it is."""
     said: list[str] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path, PurePath
+from typing import Any
 
 import pytest
 
@@ -87,6 +89,34 @@ def test_what_can_not_be_read_now_is_not_damaged(
     assert store.get(KEY) == ARTIFACT
 
 
+@pytest.mark.parametrize(
+    "folder", ["index", "index/full", "index/full/mnist", "index/full/mnist/conv_qat_s0", "objects"]
+)
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES])
+def test_a_folder_that_can_not_be_read_now_is_not_empty(
+    store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch, folder: str, code: int
+) -> None:
+    """Else the artifacts that its entries name would be named by none, and `collect` would delete them."""
+    store.point(PurePath("full", "mnist", "conv_qat_s0", "int8"), KEY)
+
+    def fails(function: Callable[..., Any]) -> Callable[..., Any]:
+        def failing(path: Any = ".") -> Any:
+            if Path(path) == store.root / folder:
+                raise OSError(code, os.strerror(code), str(path))
+            return function(path)
+
+        return failing
+
+    with monkeypatch.context() as patched:
+        for name in ("listdir", "scandir"):
+            patched.setattr(os, name, fails(getattr(os, name)))
+        with pytest.raises(OptsuiteError, match=f"can't be read: {os.strerror(code)}; it is left as it is"):
+            store.collect([])
+    assert said == []
+    assert store.get(KEY) == ARTIFACT
+    assert store.collect([]) == (0, 0)
+
+
 def test_an_artifact_under_anothers_key_is_damage(store: Store, said: list[str]) -> None:
     """The manifest knows whose it is."""
     (store.root / "objects" / KEY).rename(store.root / "objects" / OTHER)
@@ -119,6 +149,27 @@ def test_an_index_entry_that_is_no_key_leads_nowhere(store: Store, said: list[st
     assert store.newest(name) is None
     assert "damaged index entry" in said[0]
     assert store.get(KEY) == ARTIFACT
+
+
+def test_an_index_entry_that_is_a_folder_is_damaged(store: Store, said: list[str]) -> None:
+    """All others are found."""
+    folder = PurePath("full", "mnist", "conv_qat_s0")
+    (store.root / "index" / folder / "int8").mkdir(parents=True)
+    store.point(folder / "fp32", KEY)
+    assert store.index() == {folder / "fp32": KEY}
+    assert said == ["damaged index entry full/mnist/conv_qat_s0/int8: not a key"]
+
+
+def test_an_index_entry_that_can_not_be_read_now_is_one_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's: it may name an artifact that is to be kept."""
+    store.point(PurePath("full", "mnist", "conv_qat_s0", "int8"), KEY)
+
+    def fail(path: Path) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(OptsuiteError, match="int8 can't be read: Permission denied; it is left as it is"):
+        store.collect([])
 
 
 def test_what_is_forgotten_is_not_found(store: Store) -> None:

@@ -109,17 +109,7 @@ class ExaminationStep(Step):
             raise
         except OptsuiteError as error:
             return {ABSENT: str(error).encode()}  # as much a function of the file as any figure
-        return {FINDINGS: msgspec.json.encode(self._checked(found))}
-
-    def _checked(self, found: Found) -> Found:
-        """Refuse figures that the examination does not declare, and what is not a record of its type."""
-        if type(found) is not self.setup.examination.record:
-            raise OptsuiteError(f"expected a {self.setup.examination.record.__name__}, got {found!r:.200}")
-        if unknown := set(found.figures) - {figure.name for figure in self.setup.examination.figures}:
-            raise OptsuiteError(f"expected only figures that it declares, got {', '.join(sorted(unknown))}")
-        if strange := [name for name, value in found.figures.items() if not math.isfinite(value)]:
-            raise OptsuiteError(f"expected finite numbers, got others for {', '.join(strange)}")
-        return found
+        return {FINDINGS: msgspec.json.encode(_checked(found, self.setup.examination))}
 
     def _verified(self, name: str, splits: Mapping[str, Split]) -> Split:
         """Return a split, which has to be the one that the key was made with."""
@@ -136,13 +126,24 @@ class ExaminationStep(Step):
         return split
 
 
+def _checked(found: Found, examination: Examination[Found]) -> Found:
+    """Refuse figures that the examination does not declare, and what is not a record of its type."""
+    if type(found) is not examination.record:
+        raise OptsuiteError(f"expected a {examination.record.__name__}, got {found!r:.200}")
+    if unknown := set(found.figures) - {figure.name for figure in examination.figures}:
+        raise OptsuiteError(f"expected only figures that it declares, got {', '.join(sorted(unknown))}")
+    if strange := [name for name, value in found.figures.items() if not math.isfinite(value)]:
+        raise OptsuiteError(f"expected finite numbers, got others for {', '.join(strange)}")
+    return found
+
+
 def findings(artifact: Artifact, examination: Examination[Found]) -> Found:
     """Read the record of an examination from its artifact; OptsuiteError, which says why, where it has none."""
     if ABSENT in artifact:
         raise OptsuiteError(artifact[ABSENT].decode("utf-8", "replace"))
     try:
         record: Any = msgspec.json.decode(artifact[FINDINGS], type=examination.record)
-    except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OptsuiteError(f"the findings of {examination.name} can't be read: {error}") from error
     found: Found = record
-    return found
+    return _checked(found, examination)

@@ -24,6 +24,7 @@ from optsuite.measure.monitor import Monitor
 from optsuite.measure.record import Record, dataset_info
 from optsuite.measure.rows import FileFindings
 from optsuite.results.built import Built
+from optsuite.results.checks import checked_built, checked_measured
 from optsuite.results.header import Header
 from optsuite.results.kernels import named_after
 from optsuite.results.measured import Measured
@@ -75,7 +76,7 @@ class Suite:
 
     @cached_property
     def monitor(self) -> Monitor:
-        """The monitor of the machine, from its first use on."""
+        """The monitor of the machine."""
         return Monitor(self._load)
 
     def prepare(self, rows: Iterable[Candidate], open_workers: OpenWorkers, stream: TextIO) -> None:
@@ -144,7 +145,7 @@ class Suite:
         if experiment.id not in self.record.built:
             if experiment.recipe.stages:
                 self.built(baseline(experiment))
-            self.record.built[experiment.id] = self._built(experiment)
+            self.record.built[experiment.id] = checked_built(self._built(experiment))
         return self.record.built[experiment.id]
 
     def _built(self, experiment: Experiment) -> Built:
@@ -169,7 +170,8 @@ class Suite:
         if pair not in self.record.measured:
             with self.record.noting(experiment, variant):
                 measure = self._measured_keras if variant.convert is None else self._measured_file
-                self.record.measured[pair] = measure(experiment, variant, runner)
+                labels = len(self.split(experiment.dataset, "test").y) * experiment.dataset.metric.classes
+                self.record.measured[pair] = checked_measured(measure(experiment, variant, runner), labels)
         return self.record.measured[pair]
 
     def _measured_keras(self, experiment: Experiment, variant: Variant, runner: Runner) -> Measured:

@@ -55,13 +55,47 @@ def _check_answers(run: Run) -> None:
         raise OptsuiteError(
             "expected answers of one metric, got some that are correct or wrong and some that are graded"
         )
-    for measured in (row.measured for row in run.rows if not row.measured.test.graded):
-        wrong = int((~measured.test.correct()).sum())
-        if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
-            raise OptsuiteError(
-                f"{measured.experiment} {measured.variant} has {len(measured.mistakes)} mistakes for {wrong} wrong "
-                f"answers to {measured.test.count} images, of which {labels} have a label"
-            )
+    for row in run.rows:
+        _check_mistakes(row.measured, labels)
+
+
+def _check_mistakes(measured: Measured, labels: int) -> None:
+    if measured.test.graded and not labels:
+        return
+    wrong = int((~measured.test.correct()).sum())
+    if (measured.test.count, wrong) != (labels, len(measured.mistakes)):
+        raise OptsuiteError(
+            f"{measured.experiment} {measured.variant} has {len(measured.mistakes)} mistakes for {wrong} wrong "
+            f"answers to {measured.test.count} images, of which {labels} have a label"
+        )
+
+
+def checked_built(built: Built) -> Built:
+    """Return a record whose numbers agree with each other; OptsuiteError for any other.
+
+    What was imported may be impossible, and a reader of the JSON would refuse all rows for one.
+    """
+    for stage in built.info.stages:
+        _check_kernels(stage.weights)
+    _check_scores(built)
+    return built
+
+
+def checked_measured(measured: Measured, labels: int) -> Measured:
+    """As `checked_built`; `labels` is how many test images have one, none for graded answers."""
+    _check_kernels(measured.weights)
+    _check_scores(measured)
+    _check_mistakes(measured, labels)
+    return measured
+
+
+def _check_scores(record: Built | Measured) -> None:
+    try:
+        agree = all(_agree(answers) for answers in (record.test, record.validation) if answers)
+    except ValueError as error:
+        raise OptsuiteError(f"expected scores in base64, got others: {error}") from error
+    if not agree:
+        raise OptsuiteError("an accuracy and its scores disagree")
 
 
 def check_run(run: Run, path: Path) -> None:
@@ -94,14 +128,10 @@ def check_run(run: Run, path: Path) -> None:
             if reason := _impossible(row.timing):
                 raise OptsuiteError(f"{row.measured.experiment} {row.measured.variant}: impossible timing: {reason}")
             _check_kernels(row.measured.weights)
-        for stage in (stage for built in run.header.built for stage in built.info.stages):
-            _check_kernels(stage.weights)
-        owners: list[Built | Measured] = [*run.header.built, *(row.measured for row in run.rows)]
-        for owner in owners:
-            for answers in (owner.test, owner.validation):
-                if answers and not _agree(answers):
-                    raise OptsuiteError("an accuracy and its scores disagree")
+            _check_scores(row.measured)
+        for built in run.header.built:
+            checked_built(built)
         for part in run.by_dataset():
             _check_answers(part)
-    except (OptsuiteError, ValueError) as error:
+    except OptsuiteError as error:
         raise OptsuiteError(f"{path}: {error}") from error

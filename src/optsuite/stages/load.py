@@ -104,7 +104,8 @@ def _described(path: Path) -> _SavedFile:
         return _SavedFile(version="2.", config={})
     content = path.read_bytes()
     try:
-        if zipfile.is_zipfile(path):
+        # As Keras decides: a file may be a zip file and an HDF5 file at once, with another model in each.
+        if path.name.endswith(".keras") and zipfile.is_zipfile(path):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 version = str(json.loads(archive.read("metadata.json"))["keras_version"])
                 return _SavedFile(version=version, config=json.loads(archive.read("config.json")))

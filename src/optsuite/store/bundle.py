@@ -17,7 +17,8 @@ import msgspec
 from optsuite.errors import OptsuiteError
 from optsuite.results.run import Run
 from optsuite.spec.artifact import IMPORTED, Artifact
-from optsuite.store.store import FILE_NAME, KEY, MANIFEST, DamagedError, Store, verified
+from optsuite.store.manifest import FILE_NAME, KEY, MANIFEST, DamagedError, verified
+from optsuite.store.store import Store
 
 _EXPECTED = "expected a file that `optsuite store export` wrote"
 _UNREADABLE = (
@@ -92,7 +93,10 @@ def _checked(bundle: zipfile.ZipFile) -> tuple[dict[str, Artifact], dict[PurePat
     """All artifacts, their hashes verified, and the index; DamagedError for anything else in it."""
     files: dict[str, set[str]] = {}
     index: dict[PurePath, str] = {}
-    for name in bundle.namelist():
+    for member in bundle.infolist():
+        name = member.filename
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DamagedError(f"{name!r} is compressed by method {member.compress_type}; expected 0 or 8")
         if found := _OBJECT.fullmatch(name):
             files.setdefault(found[1], set()).add(found[2])
         elif found := _INDEX.fullmatch(name):

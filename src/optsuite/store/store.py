@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import filelock
@@ -26,25 +23,11 @@ import msgspec
 
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
-
-MANIFEST = "manifest.json"
-KEY = re.compile("[0-9a-f]{64}")
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-"""A file of an artifact, or a part of a name in the index: neither hidden, nor a path, nor too long for a folder."""
+from optsuite.store import manifest
+from optsuite.store.manifest import KEY, MANIFEST, DamagedError, verified
 
 _NOT_DAMAGE = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
 """Errors of the process that reads, or of its user: the artifact may be as good as ever."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Manifest:
-    key: str
-    files: Mapping[str, str]
-    """File name -> SHA-256 of its content."""
-
-
-class DamagedError(Exception):
-    """An artifact is not what was stored."""
 
 
 class Store:
@@ -70,7 +53,7 @@ class Store:
             found = str(error)
         except OSError as error:
             if error.errno in _NOT_DAMAGE:
-                raise OptsuiteError(f"{folder} can't be read: {error.strerror}; it is left as it is") from error
+                raise _unreadable(folder, error) from error
             found = str(error.strerror)
         aside = self.root / "aside" / f"{key}-{uuid.uuid4().hex}"
         try:
@@ -89,17 +72,20 @@ class Store:
 
     def stored(self) -> list[str]:
         """The keys of all artifacts."""
-        return sorted(path.name for path in self._objects.glob("*") if KEY.fullmatch(path.name))
+        return [path.name for path in _inside(self._objects) if KEY.fullmatch(path.name)]
 
     def index(self) -> dict[PurePath, str]:
         """Return the index: PROFILE/DATASET/EXPERIMENT/VARIANT -> key."""
         root = self.root / "index"
-        names = sorted(path.relative_to(root) for path in root.glob("*/*/*/[!.]*"))
+        found = [root]
+        for _ in range(4):
+            found = [path for folder in found for path in _inside(folder)]
+        names = [path.relative_to(root) for path in found]
         return {name: key for name in names if (key := self.newest(name))}
 
     def size_bytes(self, key: str) -> int:
         """Return the size of an artifact on disk, in bytes."""
-        return sum(path.stat().st_size for path in (self._objects / key).iterdir())
+        return sum(path.stat().st_size for path in _inside(self._objects / key))
 
     def collect(self, keep: Collection[str]) -> tuple[int, int]:
         """Delete what neither `keep` nor the index names, and what was set aside: how many artifacts, and bytes."""
@@ -147,13 +133,12 @@ class Store:
                 raise
 
     def _put(self, key: str, artifact: Artifact) -> None:
-        files = {name: hashlib.sha256(content).hexdigest() for name, content in artifact.items()}
         new, target = self.root / "new" / uuid.uuid4().hex, self._objects / key
         try:
             new.mkdir(parents=True)
             for name, content in artifact.items():
                 (new / name).write_bytes(content)
-            (new / MANIFEST).write_bytes(msgspec.json.encode(_Manifest(key=key, files=files)))
+            (new / MANIFEST).write_bytes(manifest.written(key, artifact))
             target.parent.mkdir(exist_ok=True)
             new.rename(target)
         except OSError:
@@ -175,12 +160,15 @@ class Store:
 
     def newest(self, name: PurePath) -> str | None:
         """Return the key that the index has for `name`; None, which is logged, for a damaged entry."""
+        path = self.root / "index" / name
         try:
-            key = (self.root / "index" / name).read_text()
+            key = path.read_text()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, IsADirectoryError):
             key = ""
+        except OSError as error:
+            raise _unreadable(path, error) from error
         if not KEY.fullmatch(key):
             self._log(f"damaged index entry {name}: not a key")
             return None
@@ -224,21 +212,15 @@ class Store:
         return self.root / "times.jsonl"
 
 
-def verified(key: str, read: Callable[[str], bytes]) -> Artifact:
-    """The artifact whose files `read` gives by name; DamagedError if they do not match its manifest.
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder, sorted. For `glob` one that can't be read is empty, and `collect` would delete its keys."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
-    What `read` raises comes through, and so does msgspec's DecodeError for what is no manifest.
-    """
-    manifest = msgspec.json.decode(read(MANIFEST), type=_Manifest)
-    if manifest.key != key:
-        raise DamagedError(f"its manifest names {manifest.key}")
-    if not manifest.files:
-        raise DamagedError("its manifest names no file")
-    artifact = {}
-    for name, digest in manifest.files.items():
-        if not FILE_NAME.fullmatch(name):
-            raise DamagedError(f"file name {name!r}")
-        artifact[name] = read(name)
-        if hashlib.sha256(artifact[name]).hexdigest() != digest:
-            raise DamagedError(f"{name} is not what was stored")
-    return artifact
+
+def _unreadable(path: Path, error: OSError) -> OptsuiteError:
+    return OptsuiteError(f"{path} can't be read: {error.strerror}; it is left as it is")

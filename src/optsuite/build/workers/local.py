@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import parent_process
 from pathlib import Path
 
-from optsuite import spawn
+from optsuite import programs, spawn
 from optsuite.build.step import Done, Step, timed
 from optsuite.spec.artifact import Artifact
 
@@ -72,22 +70,14 @@ class LocalWorkers:
 
 
 def _prepare(log: Path) -> None:
-    """End with the parent, whatever ends that, and write to the log."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Write to the log, and end with the parent also in a call into C that lets no other thread of Python run."""
+    programs.end_with_parent()
     # TensorFlow and the converter write from C++; only the file descriptors catch all of it.
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.dup2(target, 1)
     os.dup2(target, 2)
-
-
-def _end_with_parent() -> None:
-    """Else the workers of a run that was killed would go on to the end of their steps, for minutes, on every core."""
-    parent = parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)
 
 
 _starts_s: list[float] = []
