@@ -13,13 +13,15 @@ from optsuite.errors import OptsuiteError
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 """A number from 0 to 1, such as an accuracy or a share; checked where it is read from a file."""
 _LONGEST_S = 1e9
-_MOST = 2**53
+MOST = 2**53
 """Larger integers are not exact as float."""
 Seconds = Annotated[float, Meta(ge=0, le=_LONGEST_S)]
 Duration = Annotated[float, Meta(gt=0, le=_LONGEST_S)]
 """Seconds that something took, and that others are divided by."""
-Count = Annotated[int, Meta(ge=0, le=_MOST)]
-Positive = Annotated[int, Meta(ge=1, le=_MOST)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Positive = Annotated[int, Meta(ge=1, le=MOST)]
+Number = Annotated[int, Meta(ge=-MOST, le=MOST)] | float
+"""A figure of any unit."""
 _BYTES = {"B": 1, "KB": 1024, "MB": 1024**2}
 _COUNTS = {"k": 1e3, "M": 1e6, "G": 1e9}
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -52,6 +54,11 @@ def parse_number(text: str) -> float:
     if not re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text.strip()):
         raise OptsuiteError(f"expected a number from 0, such as 500000, got {text!r}")
     return float(text)
+
+
+def is_number(value: float) -> bool:
+    """Whether a figure is a finite number, and exact if it is an integer: readers of a run refuse any other."""
+    return abs(value) <= MOST if isinstance(value, int) else math.isfinite(value)
 
 
 def number(value: float) -> str:

@@ -381,16 +381,19 @@ class Untyped(Zeros):
 
 @dataclass(frozen=True, kw_only=True)
 class Strange(Zeros):
-    """Finds what is no number."""
+    """Finds what is no number, or none that a run's JSON may have."""
+
+    number: float = float("nan")
 
     def run(self, task: ExaminationTask) -> Findings:
-        return Findings(figures={"zero_bytes": float("nan")})
+        return Findings(figures={"zero_bytes": self.number})
 
 
 @pytest.mark.parametrize(
     ("examination", "reason"),
     [
-        (Strange(), "expected finite numbers, got others for zero_bytes"),
+        (Strange(), "expected finite numbers, and .* got others for zero_bytes"),
+        (Strange(number=10**400), "integers from -2.*53 to 2.*53, got others for zero_bytes"),
         (Undeclared(), "expected only figures that it declares, got zero_bytes"),
         (Untyped(), r"expected a Sizes, got Findings\("),
     ],

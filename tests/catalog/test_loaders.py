@@ -107,6 +107,45 @@ def test_an_array_with_a_malformed_header(header: bytes, tmp_path: Path) -> None
             from_npz("mine", tmp_path / "broken.npz").load("test")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello", "x_test or y_test is no array"),
+        (b"", "x_test or y_test is no array"),
+        (np.lib.format.magic(2, 0) + (60_000).to_bytes(4, "little") + b" " * 60_000, "Header info length"),
+    ],
+)
+def test_a_member_that_is_no_array(content: bytes, said: str, tmp_path: Path) -> None:
+    """One line, also where numpy returns the bytes or has two lines to say."""
+    np.savez(tmp_path / "data.npz", **_arrays())  # type: ignore[arg-type]
+    with zipfile.ZipFile(tmp_path / "data.npz") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for broken in ("x_test.npy", "y_test.npy"):
+        with zipfile.ZipFile(tmp_path / "broken.npz", "w") as archive:
+            for name, whole in members.items():
+                archive.writestr(name, content if name == broken else whole)
+        with pytest.raises(OptsuiteError, match=rf"broken\.npz can't be read: {said}.*; expected") as raised:
+            to_evaluate(tmp_path / "broken.npz")
+        assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_archive_of_another_compression(tmp_path: Path) -> None:
+    """Numpy reads whatever zipfile can."""
+    np.savez(tmp_path / "data.npz", **_arrays())  # type: ignore[arg-type]
+    with (
+        zipfile.ZipFile(tmp_path / "data.npz") as archive,
+        zipfile.ZipFile(tmp_path / "other.npz", "w", zipfile.ZIP_LZMA) as other,
+    ):
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name))
+    content = bytearray((tmp_path / "other.npz").read_bytes())
+    place = content.index(b"x_test.npy") + 30
+    content[place] ^= 0xFF
+    (tmp_path / "other.npz").write_bytes(content)
+    with pytest.raises(OptsuiteError, match=r"other\.npz can't be read"):
+        to_evaluate(tmp_path / "other.npz")
+
+
 def test_another_decoder_is_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another version of Pillow may make other pixels of the same files."""
     first = canonical(from_folder("pets", _folder(tmp_path), size=(4, 4)))

@@ -271,3 +271,16 @@ def test_nobody_reads_the_output() -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (141, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compare", "--help"], ["store", "ls"]])
+def test_an_output_that_takes_nothing(arguments: list[str], tmp_path: Path) -> None:
+    """None, a pipe without a reader, a full disk: the exit code says which, and 1 is an answer."""
+    command = f"{sys.executable} -m optsuite {' '.join(arguments)}"
+    for end, code in ((">&-", 0), ("> /dev/full", 3), ("| false; exit ${PIPESTATUS[0]}", 141)):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {end}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -247,6 +248,21 @@ def test_all_files_are_checked_before_the_first_is_measured(
     other.write_bytes(probe_models.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
     assert main(["measure", str(files[0]), str(other), "--data", str(tmp_path / "test.npz")]) == 2
     assert "other: it takes inputs of (1, 4); expected (1, 28, 28, 1) for this data" in capsys.readouterr().err
+
+
+def test_names_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file's name may be any bytes, and JSON takes text alone."""
+    files = [tmp_path / os.fsdecode(name) for name in (b"net\xff.tflite", b"twin.tflite")]
+    for file in files:
+        file.write_bytes(probe_models.matrix_product(batch=1, inputs=4, outputs=10, dtype="float32"))
+    data, run = tmp_path / os.fsdecode(b"test\xff.npz"), tmp_path / "run.json"
+    x, y = np.ones((9, 4), np.float32), np.zeros(9, int)
+    np.savez(data, x_test=x, y_test=y, x_validation=x, y_validation=y)
+    assert main(["measure", str(files[0]), "--targets", "none"]) == 0
+    assert main(["measure", str(files[0]), "--targets", "none", "--data", str(data), "--json", str(run)]) == 0
+    assert "net\\udcff_file_s0: accuracy" in capsys.readouterr().out
+    assert reader.read(run).header.data.name == "test\\udcff"
+    assert main(["ab", *map(str, files)]) == 0
 
 
 def test_images_are_set_aside_to_choose_by(tmp_path: Path) -> None:

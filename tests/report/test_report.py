@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from runs import answers, benchmark, built, watch
+from runs import ROOT, answers, benchmark, built, watch
 
 from optsuite import report
 from optsuite.__main__ import main
@@ -30,7 +31,7 @@ from optsuite.report import (
     target_figures,
     timing,
 )
-from optsuite.results import reader
+from optsuite.results import calibration, reader
 from optsuite.results.calibration import Calibration, Paths, Tries
 from optsuite.results.timing import Ratio
 
@@ -495,6 +496,31 @@ def test_how_far_to_trust_the_times(run_json: dict[str, Any], write_run: Write, 
     text = (tmp_path / "report.md").read_text()
     assert "too unsteady for the times to be compared" in text
     assert "No calibration was given: `python -m optsuite.benchmarks.calibration RUN.json FILE.json`" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("paths", [], "length >= 1"),
+        ("paths.0.interpreter", [1e-5], "expected as many medians of each interface"),
+        ("same.ratios", [], "length >= 1"),
+        ("machine", 3, "Expected `str`"),
+    ],
+)
+def test_a_calibration_that_can_not_be_used(path: str, value: Any, reason: str, tmp_path: Path) -> None:
+    """One line of what is wrong with it."""
+    content = json.loads((ROOT / "reports" / "mnist" / "calibration.json").read_text())
+    *outer, last = path.split(".")
+    place: Any = content
+    for step in outer:
+        place = place[int(step) if step.isdecimal() else step]
+    place[last] = value
+    (tmp_path / "calibration.json").write_text(json.dumps(content))
+    with pytest.raises(OptsuiteError, match=f"not the JSON of a calibration: .*{reason}"):
+        calibration.read(tmp_path / "calibration.json")
+    (tmp_path / "calibration.json").write_text("[" * 3_000 + "]" * 3_000)
+    with pytest.raises(OptsuiteError, match="not the JSON of a calibration"):
+        calibration.read(tmp_path / "calibration.json")
 
 
 def test_intervals(run_json: dict[str, Any], write_run: Write) -> None:

@@ -137,6 +137,41 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
             change("optsuite.datasets", [{"name": name, "labels": [0] * 100} for name in ("mnist", "cifar")]),
             "expected ids that begin with the dataset, as there are several, got conv_baseline_s0",
         ),
+        "rounds of another median": (
+            change("benchmarks.0.stats.data", [0.5] * 100),
+            "fp32: impossible timing: median 5.05e-05 s of rounds with the median 0.5 s",
+        ),
+        "a huge figure": (change(f"{measured}.figures", {"tflm_arena_bytes": 10**400}), "not the JSON of an optsuite"),
+        "entropy over values": (change(f"{measured}.weights.0.entropy_bits", 901.0), "got 901 bits for 300 weights"),
+        "a histogram of others": (
+            change(f"{measured}.weights.0.histogram", [301]),
+            "conv2d: expected a histogram of its 300 weights, got another",
+        ),
+        "a histogram turned round": (change(f"{measured}.weights.0.low", 2.0), "expected a histogram of its 300"),
+        "epochs without a loss": (
+            change("optsuite.built.0.info.stages.0.loss", [1.0]),
+            "conv_baseline_s0, train: expected loss of 2 epochs, got 1",
+        ),
+        "more operators than there are": (
+            change("benchmarks.2.extra_info.optsuite.execution.operators", 1),
+            "int16x8: expected at most 1 operators that XNNPACK does not run, got 2",
+        ),
+        "a variant of nothing": (
+            change(f"{measured}.variant", "int2"),
+            "expected rows of variants that the run declares, got rows of int2",
+        ),
+        "a training twice": (change("optsuite.built.1.recipe", "baseline"), "a training is there twice"),
+        "a figure twice": (change("optsuite.figures", 2 * run_json["optsuite"]["figures"]), "a figure is there twice"),
+        "measured and absent": (
+            change("optsuite.absences.0.experiment", "conv_baseline_s0"),
+            "conv_baseline_s0 int16x8 is measured and absent",
+        ),
+        "no cores": (change("optsuite.environment.cores", 0), ">= 1"),
+        "negative load": (change("optsuite.environment.load", -1.0), ">= 0"),
+        "clusters of no value": (
+            change("optsuite.built.0.info.stages.0.invariants", {"conv2d": {"clusters": 0}}),
+            ">= 1",
+        ),
         "no date": (change("datetime", "zzz"), "datetime: expected a date as ISO 8601 has it, got 'zzz'"),
     }
 
@@ -181,6 +216,20 @@ CASES = (
     "a dataset twice",
     "other data",
     "ids without a dataset",
+    "rounds of another median",
+    "a huge figure",
+    "entropy over values",
+    "a histogram of others",
+    "a histogram turned round",
+    "epochs without a loss",
+    "more operators than there are",
+    "a variant of nothing",
+    "a training twice",
+    "a figure twice",
+    "measured and absent",
+    "no cores",
+    "negative load",
+    "clusters of no value",
     "no date",
 )
 

@@ -54,6 +54,8 @@ def test_curves_and_rounds(run_json: dict[str, Any], write_run: Write) -> None:
         ("qat", 1, 1.0, 0.8),
         ("qat", 2, 0.5, 0.9),
     ]
+    run_json["optsuite"]["built"][0]["info"]["stages"][0] |= {"accuracy": [], "val_accuracy": []}  # as of regression
+    assert optsuite.results.read(write_run(run_json)).curves()["accuracy"].isna().sum() == 2
     rounds = run.rounds()
     assert len(rounds) == 400
     first = rounds[(rounds["experiment"] == "conv_baseline_s0") & (rounds["variant"] == "fp32")]

@@ -12,7 +12,7 @@ import pytest
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import INFO, LOGITS, Artifact, pack_arrays
 from optsuite.spec.data import Dataset, Split
-from optsuite.spec.model import OwnFit
+from optsuite.spec.model import OwnFit, Schedule
 from optsuite.spec.task import Task
 from optsuite.stages import finish
 from optsuite.stages.cluster import Cluster
@@ -97,6 +97,38 @@ def test_it_trains(trained: Artifact) -> None:
     (stage,) = model_info(trained).stages
     assert len(stage.loss) == len(stage.val_accuracy) == 6
     assert stage.val_accuracy[-1] > 0.6
+
+
+def test_a_training_that_diverges() -> None:
+    """Its loss is no number: it was stored, and the record could not be read again."""
+    from optsuite import keras
+
+    keras.reset(0)
+    schedule = Schedule(epochs=2, batch=50, peak_lr=1e38, warmup=0.0)
+    with pytest.raises(OptsuiteError, match=r"the training diverged: expected a finite loss, got nan in epoch \d"):
+        finish.apply(Train(build=build), Task(dataset=DATA, splits=SPLITS, seed=0, schedule=schedule))
+
+
+def test_it_may_evaluate_when_it_likes() -> None:
+    """A curve that has not one value per epoch is none."""
+    from optsuite import keras
+
+    keras.reset(0)
+
+    def now_and_then(model: Any, data: Any, *, seed: int, callbacks: Any, loss: Any) -> None:
+        model.compile(optimizer="sgd", loss=loss, metrics=["accuracy"])
+        validation = data.x_validation, data.y_validation
+        model.fit(
+            *(data.x_train, data.y_train),
+            validation_data=validation,
+            validation_freq=2,
+            epochs=5,
+            callbacks=callbacks,
+            verbose=0,
+        )
+
+    (stage,) = model_info(finish.apply(Train(build=build), _task(now_and_then, 150))).stages
+    assert (len(stage.loss), len(stage.accuracy), stage.val_accuracy) == (5, 5, ())
 
 
 @pytest.mark.parametrize("stage", [Prune(sparsity=0.5), Cluster(clusters=4), QAT()])

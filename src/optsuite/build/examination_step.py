@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +18,7 @@ from optsuite.examine.examination import Examination, ExaminationTask, Found
 from optsuite.spec.artifact import ABSENT, FINDINGS, TFLITE, Artifact
 from optsuite.spec.data import Split
 from optsuite.spec.metric import Metric
+from optsuite.units import is_number
 
 _loaded: dict[tuple[str, tuple[int, ...]], Split] = {}
 """In a worker: the splits that were loaded there, by their hashes."""
@@ -132,8 +132,10 @@ def _checked(found: Found, examination: Examination[Found]) -> Found:
         raise OptsuiteError(f"expected a {examination.record.__name__}, got {found!r:.200}")
     if unknown := set(found.figures) - {figure.name for figure in examination.figures}:
         raise OptsuiteError(f"expected only figures that it declares, got {', '.join(sorted(unknown))}")
-    if strange := [name for name, value in found.figures.items() if not math.isfinite(value)]:
-        raise OptsuiteError(f"expected finite numbers, got others for {', '.join(strange)}")
+    if strange := [name for name, value in found.figures.items() if not is_number(value)]:
+        raise OptsuiteError(
+            f"expected finite numbers, and integers from -2**53 to 2**53, got others for {', '.join(strange)}"
+        )
     return found
 
 

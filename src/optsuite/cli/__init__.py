@@ -50,34 +50,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may not be able to show µ
-    # Not `group.main(...)`, which replaces KeyboardInterrupt and ends the process after a broken pipe.
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with group.make_context("optsuite", list(sys.argv[1:] if arguments is None else arguments)) as context:
-            return _exit_code(context)
-    except click.exceptions.Exit as finished:  # after --help and --version
-        return finished.exit_code
-    except click.UsageError as error:
-        error.show()
-        return _CANNOT_USE_INPUT
-
-
-def _exit_code(context: click.Context) -> int:
-    """Run the subcommand, and print its error as one line."""
-    try:
-        code = int(group.invoke(context))
-        sys.stdout.flush()
+        code = _run(given)
+        print(end="", flush=True)  # there may be no standard output at all
         return code
     except BrokenPipeError:  # as of `optsuite ... | head`; what is left must not be written when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
-    except (click.exceptions.Exit, click.UsageError):
-        raise
+    except click.UsageError as error:
+        error.show()
+        return _CANNOT_USE_INPUT
     except OptsuiteError as error:
         print(f"optsuite: {error}", file=sys.stderr)
         return _CANNOT_USE_INPUT
     except Exception as error:
-        if context.params["traceback"]:
+        if "--traceback" in given:
             raise
         message = f"unexpected {type(error).__name__}: {first_line(error)}"
         print(f"optsuite: {message}; `optsuite --traceback ...` shows where", file=sys.stderr)
         return _UNEXPECTED_ERROR
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run the subcommand, and return its exit code."""
+    # Not `group.main(...)`, which replaces KeyboardInterrupt and ends the process after a broken pipe.
+    try:
+        with group.make_context("optsuite", list(arguments)) as context:
+            return int(group.invoke(context))
+    except click.exceptions.Exit as finished:  # after --help and --version
+        return finished.exit_code

@@ -22,7 +22,7 @@ from optsuite.examine.target import Target
 from optsuite.litert import LiteRTRunner
 from optsuite.measure import rows, startup
 from optsuite.measure.monitor import Monitor
-from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name, examined, naming, stored
+from optsuite.measure.standalone_files import RECIPE, VARIANT, by_name, examined, naming, shown, stored
 from optsuite.results.examined import Contents
 from optsuite.results.header import Examined
 from optsuite.results.measured import Measured
@@ -117,7 +117,7 @@ def measure(
 def from_npz(path: Path, metric: Metric) -> Dataset:
     """Return the dataset of an .npz file, as `loaders.npz.to_evaluate` takes it: it has no training split."""
     return Dataset(
-        name=path.stem,
+        name=shown(path.stem),
         input_shape=_read(path, metric)["test"].x.shape[1:],
         fingerprint="",  # the hashes of the splits count
         load=partial(_load, path, metric),

@@ -29,20 +29,25 @@ VARIANT = "tflite"
 """The variant of a file from elsewhere."""
 
 
+def shown(name: str) -> str:
+    """Return the name of a file as text that JSON can hold: to the system, it is bytes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def contents(files: Sequence[Path]) -> list[bytes]:
     """Read .tflite files; OptsuiteError for one that can't be read, or that LiteRT can't run."""
     try:
         found = [path.read_bytes() for path in files]
     except OSError as error:
         raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a .tflite file") from error
-    with stored({str(path): content for path, content in zip(files, found, strict=True)}) as (store, kept):
+    with stored({shown(str(path)): content for path, content in zip(files, found, strict=True)}) as (store, kept):
         examined([RUNTIME], {}, store, kept)
     return found
 
 
 def by_name(files: Sequence[Path]) -> dict[str, bytes]:
     """Return the contents of the files by the names of their models; OptsuiteError for two of one name."""
-    names = [path.stem for path in files]
+    names = [shown(path.stem) for path in files]
     if len(set(names)) < len(names):
         raise OptsuiteError(f"expected files of different names, got {', '.join(map(str, files))}")
     return dict(zip(names, contents(files), strict=True))

@@ -42,6 +42,12 @@ class Paths:
     interpreter_overhead: Medians
     compiled_model_overhead: Medians
 
+    def __post_init__(self) -> None:
+        """Refuse medians that are not of the same moments."""
+        counts = {len(self.interpreter), len(self.compiled_model)}
+        if len(counts | {len(self.interpreter_overhead), len(self.compiled_model_overhead)}) > 1:
+            raise ValueError(f"{self.file}: expected as many medians of each interface, got other numbers")
+
     @property
     def differences_s(self) -> list[float]:
         """How much longer `Interpreter.invoke` takes at each moment, without the call overheads, in seconds."""
@@ -62,8 +68,8 @@ class Tries:
     """Ratios that `optsuite ab` found, one a try, and the ratio of the models' MACs."""
 
     files: tuple[str, ...]
-    macs_ratio: float
-    ratios: tuple[Ratio, ...]
+    macs_ratio: Annotated[float, Meta(gt=0)]
+    ratios: Annotated[tuple[Ratio, ...], Meta(min_length=1)]
 
     @property
     def within(self) -> int:
@@ -87,7 +93,7 @@ class Calibration:
 
     machine: str
     date: str
-    paths: tuple[Paths, ...]
+    paths: Annotated[tuple[Paths, ...], Meta(min_length=1)]
     same: Tries
     wider: Tries
 
@@ -98,5 +104,5 @@ def read(path: Path) -> Calibration:
         return msgspec.json.decode(path.read_bytes(), type=Calibration)
     except OSError as error:
         raise OptsuiteError(f"{path}: {error.strerror}; expected the JSON of a calibration") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OptsuiteError(f"{path}: not the JSON of a calibration: {error}") from error

@@ -9,7 +9,7 @@ from typing import Literal
 
 from optsuite.results.answers import Answers
 from optsuite.results.kernels import LayerWeights
-from optsuite.units import Count, Positive
+from optsuite.units import Count, Number, Positive
 
 Precision = Literal["float32", "int8", "int16x8"]
 """A number format that kernels compute in."""
@@ -26,7 +26,7 @@ class Findings:
 
     """
 
-    figures: Mapping[str, int | float] = field(default_factory=dict)
+    figures: Mapping[str, Number] = field(default_factory=dict)
     note: str = ""
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from optsuite.results.built import Built
 from optsuite.results.figures import Figure
-from optsuite.units import Count, Duration, Seconds
+from optsuite.units import Count, Duration, Number, Positive, Seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,10 @@ class Environment:
 
     """
 
-    cores: Count
+    cores: Positive
     governor: str | None
-    load: float | None
-    threads: Count
+    load: Annotated[float, Meta(ge=0)] | None
+    threads: Positive
     versions: Mapping[str, str]
     peak_macs_per_s: Mapping[str, Annotated[float, Meta(gt=0)]]
 
@@ -79,9 +79,9 @@ class Trainings:
     seeds: tuple[Count, ...]
     accuracy: tuple[float, ...]
     gzip_bytes: tuple[Count, ...]
-    figures: Mapping[str, tuple[int | float, ...]] = field(default_factory=dict)
+    figures: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
 
-    def values(self, figure: str) -> tuple[int | float, ...]:
+    def values(self, figure: str) -> tuple[Number, ...]:
         """Return the values of a figure, one per seed; none where it is not known."""
         return self.gzip_bytes if figure == "gzip_bytes" else self.figures.get(figure, ())
 
@@ -95,7 +95,7 @@ class Requested:
     models: tuple[str, ...]
     recipes: tuple[str, ...]
     variants: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[Count, ...]
     targets: tuple[str, ...] = ()
 
 

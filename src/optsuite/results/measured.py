@@ -9,7 +9,7 @@ from optsuite.results.answers import Answers
 from optsuite.results.examined import Precision
 from optsuite.results.kernels import LayerWeights
 from optsuite.results.layer_bits import LayerBits
-from optsuite.units import Count, Fraction, Positive, Seconds
+from optsuite.units import Count, Fraction, Number, Positive, Seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class Measured:
     weights: tuple[LayerWeights, ...] = field(repr=False)
     bits: tuple[LayerBits, ...] = ()
     note: str
-    figures: Mapping[str, int | float] = field(default_factory=dict)
+    figures: Mapping[str, Number] = field(default_factory=dict)
     unexamined: Mapping[str, str] = field(default_factory=dict)
 
     def figure(self, name: str) -> float | None:

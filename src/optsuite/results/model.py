@@ -22,8 +22,8 @@ class StageRecord:
         epochs: The number of epochs.
         batch: The number of inputs per batch.
         loss: The training loss, one value per epoch.
-        accuracy: The training accuracy, a fraction, one value per epoch.
-        val_accuracy: The accuracy on the validation split, a fraction, one value per epoch.
+        accuracy: The training accuracy, a fraction, one value per epoch; none where the training does not record it.
+        val_accuracy: The accuracy on the validation split, likewise.
         invariants: What the stage guarantees for the weights of the layers that it transformed, by their names.
         preserve: The invariants of earlier stages that it preserves.
         weights: The statistics of the kernels after the stage.

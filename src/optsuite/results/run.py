@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from optsuite.results.built import Built
@@ -108,7 +109,8 @@ class Run:
                 (*_names(built).values(), stage.stage, epoch, *values)
                 for built in self.header.built
                 for stage in built.info.stages
-                for epoch, values in enumerate(zip(stage.loss, stage.accuracy, stage.val_accuracy, strict=True), 1)
+                # A training need not record accuracies: regression has none.
+                for epoch, values in enumerate(zip_longest(stage.loss, stage.accuracy, stage.val_accuracy), 1)
             ],
             columns=[*_NAMES, "stage", "epoch", "loss", "accuracy", "validation_accuracy"],
         )

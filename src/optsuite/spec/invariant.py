@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from optsuite.units import Fraction
+from optsuite.units import Fraction, Positive
 
 InvariantName = Literal["sparsity", "clusters"]
 
@@ -22,7 +22,7 @@ class Invariant:
     """
 
     sparsity: Fraction | None = None
-    clusters: int | None = None
+    clusters: Positive | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from optsuite.errors import OptsuiteError
 from optsuite.results.kernels import LayerWeights, describe
 from optsuite.results.model import ModelInfo, StageRecord
 from optsuite.spec.artifact import INFO, MODEL, OUTPUTS, Artifact, pack_arrays
@@ -48,7 +50,17 @@ def model_info(artifact: Artifact) -> ModelInfo:
 
 
 def _record(stage: Stage, model: Any, task: Task) -> StageRecord:
-    loss, accuracy, val_accuracy = (tuple(task.history.get(name, ())) for name in ("loss", "accuracy", "val_accuracy"))
+    loss = tuple(task.history.get("loss", ()))
+    if strange := [epoch for epoch, value in enumerate(loss, 1) if not np.isfinite(value)]:
+        raise OptsuiteError(
+            f"the training diverged: expected a finite loss, got {loss[strange[0] - 1]} in epoch "
+            f"{strange[0]}; a lower learning rate may help"
+        )
+    # The user's function may not evaluate after each epoch.
+    accuracy, val_accuracy = (
+        values if len(values) == len(loss) else ()
+        for values in (tuple(task.history.get(name, ())) for name in ("accuracy", "val_accuracy"))
+    )
     return StageRecord(
         stage=stage.name,
         epochs=len(loss),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tokenize
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from os import PathLike
 import numpy as np
 
 from optsuite.catalog.loaders.splits import Loader, check_unchanged, checked_split, drawn, load_test
-from optsuite.errors import OptsuiteError
+from optsuite.errors import OptsuiteError, first_line
 from optsuite.files import File
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.metric import ACCURACY, Metric
@@ -32,6 +33,7 @@ _UNREADABLE = (
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     tokenize.TokenError,
 )
 """The errors that reading a damaged .npz file may raise."""
@@ -106,7 +108,10 @@ class _Npz(Loader):
             if f"x_{split}" not in arrays:
                 return None
             where = f"{self.file.path}, {split}"
-            found = checked_split(arrays[f"x_{split}"], arrays[f"y_{split}"], where, classes=self.classes)
+            x, y = (arrays[f"{name}_{split}"] for name in "xy")
+            if isinstance(x, bytes) or isinstance(y, bytes):  # numpy's answer where there is no array's magic
+                raise ValueError(f"x_{split} or y_{split} is no array")
+            found = checked_split(x, y, where, classes=self.classes)
         check_unchanged(self.file)
         return found
 
@@ -119,7 +124,8 @@ def _npz_errors(file: File) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         raise OptsuiteError(
-            f"{file.path} can't be read: {error}; expected an .npz with x and y of each split, as x_test and y_test"
+            f"{file.path} can't be read: {first_line(error)}; expected an .npz with x and y of each split, as x_test "
+            "and y_test"
         ) from error
 
 
