@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import importlib
 import inspect
 import itertools
+import json
 import pickle
 import subprocess
 import sys
 import types
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import loaded
 import pytest
@@ -34,6 +36,7 @@ from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
 from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.metric import TopK
 from optsuite.spec.model import Schedule
 from optsuite.stages.prune import Prune
 from optsuite.store.store import Store
@@ -184,6 +187,73 @@ class Net:
         return 1
 
 
+class Wide(NamedTuple):
+    """Builds when it is called, and is a tuple of numbers besides."""
+
+    width: int
+
+    def __call__(self) -> int:
+        return self.width
+
+
+class Deep(Wide):
+    """The same numbers, and another result."""
+
+    def __call__(self) -> int:
+        return 2 * self.width
+
+
+class Order(enum.IntEnum):
+    """Is a number besides."""
+
+    FIRST = 1
+
+
+class Side(enum.Enum):
+    """Is no number."""
+
+    LEFT = 1
+    RIGHT = 2
+
+
+@dataclass(frozen=True)
+class Given:
+    """Keeps its setting where no field is."""
+
+    width: InitVar[int]
+
+    def __post_init__(self, width: int) -> None:
+        object.__setattr__(self, "kept", width)
+
+
+class Weighted(TopK):
+    """A metric whose class is no dataclass of its own, so that its setting is no field."""
+
+    def __init__(self, weight: int) -> None:
+        super().__init__(k=1)
+        self.weight = weight
+
+
+class Times:
+    """A decorator that is a class, with a setting."""
+
+    def __init__(self, function: Any, factor: int) -> None:
+        self.__wrapped__ = function  # as functools.update_wrapper does
+        self.factor = factor
+
+
+class Labelled(dict[str, int]):
+    """A mapping that is more than its items."""
+
+    label = ""
+
+
+def labelled(label: str) -> Labelled:
+    found = Labelled(a=1)
+    found.label = label
+    return found
+
+
 def make(width: int = 4, *, depth: int = 1) -> int:
     return width * depth
 
@@ -193,6 +263,16 @@ def closing_over(width: Any) -> Any:
         return width
 
     return inner
+
+
+@functools.wraps(make, assigned=("__doc__",))
+def wider() -> int:
+    return make(5)
+
+
+@functools.wraps(make, assigned=("__doc__",))
+def deeper() -> int:
+    return make(depth=2)
 
 
 def twice(function: Any, factor: int) -> Any:
@@ -219,10 +299,13 @@ def test_functions_count_with_all_that_they_are_bound_to() -> None:
         *(twice(make, 2), twice(make, 3), twice(Net(4).make, 2), twice(Net(16).make, 2)),
         *(functools.cache(make), functools.cache(with_defaults(5, 1))),
         *(functools.partial(make, 4), functools.partial(make, 16), functools.partial(make, depth=4)),
-        *({1: 0.5}, {"1": 0.5}, {1: 0.5, "1": 0.5}),
+        *({1: 0.5}, {"1": 0.5}, {1: 0.5, "1": 0.5}, [[1, 0.5]]),
+        *(wider, deeper, functools.wraps(make)(closing_over(4))),
+        *(Wide(4), Wide(16), Deep(4), (4,), Net),
+        *(Order.FIRST, 1, True, 1.0, -1.0, 0.0, -0.0, float("nan"), Side.LEFT, Side.RIGHT),
     ]
     for one, other in itertools.combinations(different, 2):
-        assert canonical(one) != canonical(other), (one, other)
+        assert json.dumps(canonical(one)) != json.dumps(canonical(other)), (one, other)  # 1 == True, but not there
     assert canonical(Net(4).make) == canonical(Net(4).make)
     assert canonical({2: 1.0, 1: 0.5}) == canonical({1: 0.5, 2: 1.0})
 
@@ -236,12 +319,26 @@ def test_functions_count_with_all_that_they_are_bound_to() -> None:
         (lambda: 4, "expected a function written with `def`, got a lambda"),
         (abs, "expected a function written with `def`, got builtin_function_or_method"),
         (object(), "type object can't be part of a key: expected a number"),
+        (Times(make, 2), "of type Times can't be part of a key"),
+        (Given(4), "expected a Given that its fields alone determine, got also the attributes kept; declare"),
+        (Weighted(4), "expected a Weighted that its fields alone determine, got also the attributes weight; declare"),
+        (labelled("x"), "expected a Labelled that its fields alone determine, got also the attributes label; declare"),
     ],
 )
 def test_what_two_settings_may_hide_is_refused(setting: Any, said: str) -> None:
     """An object's address would make every run a new key; what it holds can't be seen."""
     with pytest.raises(OptsuiteError, match=said):
         canonical(setting)
+
+
+def test_all_code_of_a_setting_counts() -> None:
+    """That of a decorated function and of what it decorates; that of a named tuple which is called."""
+    code: list[Any] = []
+    canonical({"a": [Deep(4), wider, functools.cache(deeper)]}, code)
+    assert {Deep, wider, make, deeper} <= set(code)
+    elsewhere = types.FunctionType(sources.of.__code__, vars(sources), "of")
+    named_here = functools.wraps(make)(elsewhere)
+    assert "optsuite.build.sources" in sources.of(named_here)
 
 
 def test_built_in_models_use_nothing_else_of_their_module() -> None:

@@ -43,9 +43,7 @@ def of(*values: Any) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for value in values:
-        for one in inspect.getmro(value) if inspect.isclass(value) else (inspect.unwrap(value),):
-            module = inspect.getmodule(one)
-            spec = getattr(module, "__spec__", None)
+        for spec in _specs(value):
             if spec is None or not spec.origin:
                 raise OptsuiteError(f"expected functions of a file that can be imported, got {value!r}")
             if _is_followed(Path(spec.origin)):
@@ -54,6 +52,17 @@ def of(*values: Any) -> dict[str, str]:
             else:
                 found |= _distribution(spec.name.partition(".")[0])
     return found
+
+
+def _specs(value: Any) -> list[ModuleSpec | None]:
+    """The modules that a function, or a class with its base classes, was defined in."""
+    if inspect.isclass(value):
+        modules = [inspect.getmodule(one) for one in inspect.getmro(value)]
+    else:
+        function = value if inspect.isfunction(value) else inspect.unwrap(value)
+        # Its `__module__` may be that of a function which it wraps.
+        modules = [sys.modules.get(function.__globals__.get("__name__", ""))]
+    return [getattr(module, "__spec__", None) for module in modules]
 
 
 def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
