@@ -20,11 +20,10 @@ from optsuite.errors import OptsuiteError
 _PACKAGE = Path(__file__).parents[1].resolve()
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = {"site-packages", "dist-packages"}
-_LISTS = {"optsuite", "optsuite.catalog", "optsuite.catalog.models", "optsuite.results"}
-"""Modules that list entries, or nothing. Each entry counts by itself, so that a new one rebuilds nothing.
-
-A function in one of them counts by its own source alone.
-"""
+_LISTS = {"optsuite", "optsuite.catalog", "optsuite.results"}
+"""Packages that list names of other modules, or nothing: who imports a name depends on the module that it is from."""
+_MODELS = "optsuite.catalog.models"
+"""A function in it counts by its own source alone, so that a new model rebuilds nothing."""
 
 
 def of(*values: Any) -> dict[str, str]:
@@ -46,6 +45,8 @@ def of(*values: Any) -> dict[str, str]:
         for spec in _specs(value):
             if spec is None or not spec.origin:
                 raise OptsuiteError(f"expected functions of a file that can be imported, got {value!r}")
+            if spec.name == _MODELS:
+                continue
             if _is_followed(Path(spec.origin)):
                 for loaded in _modules(spec.name, tuple(sys.path)):  # its packages, too
                     _follow(loaded, found)
@@ -75,8 +76,20 @@ def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
     except OSError as error:
         raise OptsuiteError(f"{path} can't be read: {error.strerror}; expected the file that was imported") from error
     for name in names:
-        for inner in _modules(name, tuple(sys.path)):
-            _follow(inner, found)
+        for origin in (name, *_listed(name)):
+            for inner in _modules(origin, tuple(sys.path)):
+                _follow(inner, found)
+
+
+@functools.cache
+def _listed(name: str) -> tuple[str, ...]:
+    """The module that a name in a package of lists is from, such as `optsuite.catalog.Prune`; all, for the package."""
+    package, _, part = (name, "", "*") if name in _LISTS else name.rpartition(".")
+    if package not in _LISTS:
+        return ()
+    tree = ast.parse((_PACKAGE.parent / package.replace(".", "/") / "__init__.py").read_bytes())
+    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    return tuple(node.module or "" for node in imports if part == "*" or part in {one.name for one in node.names})
 
 
 @functools.cache
@@ -131,7 +144,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             outer = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join(filter(None, [*outer, node.module]))
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+            yield from (f"{base}.{alias.name}" for alias in node.names)
         else:
             yield from _imported(node, package)
 
