@@ -419,3 +419,48 @@ def test_an_edit_after_the_run_began_is_noticed(
         with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the run began"):
             pickle.loads(pickle.dumps(one)).check_unchanged()
     assert (step.key, child.key) == keys
+
+
+def test_a_process_that_imported_other_code_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A worker of a cluster outlives a run: it stored what the old code makes under the new code's key."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    helper = tmp_path / "helper_of_this_test.py"
+    helper.write_text("WIDTH = 16\n")
+
+    def check() -> None:
+        """Do what a worker does for a run that begins now."""
+        step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN).check_unchanged()
+
+    check()
+    file.write_text("import helper_of_this_test\ndef build():\n    return helper_of_this_test.WIDTH\n")
+    for _ in range(2):
+        with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the process that builds im"):
+            check()
+    del sys.modules[file.stem]
+    importlib.import_module(file.stem)
+    request.addfinalizer(lambda: sys.modules.pop(helper.stem))
+    check()
+    helper.write_text("WIDTH = 64\n\n")
+    with pytest.raises(OptsuiteError, match=r"^helper_of_this_test changed since the process that builds imported it"):
+        check()
+
+
+def test_what_a_step_imports_late_is_not_believed_where_it_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The step is refused; a later one, whose key is of the edited file, must not be done by the code of before."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    file.write_text("WIDTH = 16\ndef build():\n    import late_of_this_test\n    return WIDTH\n")
+    late = tmp_path / "late_of_this_test.py"
+    late.write_text("WIDTH = 16\n")
+    step = step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
+    step.check_unchanged()
+    importlib.import_module(late.stem)
+    request.addfinalizer(lambda: sys.modules.pop(late.stem))
+    late.write_text("WIDTH = 64\n\n")
+    with pytest.raises(OptsuiteError, match=r"^late_of_this_test changed since the run began"):
+        step.check_unchanged()
+    with pytest.raises(OptsuiteError, match=r"^late_of_this_test changed since the process that builds imported it"):
+        step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN).check_unchanged()

@@ -9,10 +9,11 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from optsuite.errors import OptsuiteError
@@ -52,6 +53,33 @@ def of(*values: Any) -> dict[str, str]:
                     _follow(loaded, found)
             else:
                 found |= _distribution(spec.name.partition(".")[0])
+    return found
+
+
+_seen: dict[str, tuple[ModuleType | None, str]] = {}
+"""What `outdated` was called with last: the module of that name, None where it was not loaded, and its hash."""
+
+
+def outdated(files: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the modules that this process may have loaded from other files than those of now.
+
+    A worker of a cluster outlives a run. After an edit it goes on with the code that it imported before.
+
+    Args:
+        files: Names of modules, with the SHA-256 of their files of now.
+
+    """
+    found = set()
+    for name, sha256 in files:
+        module = sys.modules.get(name)
+        known, loaded = _seen.get(name, (None, sha256))
+        if module is None or (known is not module and (known or loaded == sha256)):
+            loaded = sha256  # not loaded yet, or since the last call
+        elif known is not module:
+            loaded = ""  # edited and loaded since the last call: nobody knows which came first
+        _seen[name] = module, loaded
+        if loaded != sha256:
+            found.add(name)
     return found
 
 
