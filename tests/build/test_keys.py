@@ -6,6 +6,7 @@ import enum
 import functools
 import importlib
 import inspect
+import io
 import itertools
 import json
 import pickle
@@ -25,6 +26,7 @@ from optsuite.build import model_step, sources
 from optsuite.build.builder import Builder
 from optsuite.build.graph import step_of
 from optsuite.build.keys import canonical
+from optsuite.build.running import local_workers
 from optsuite.build.step import Step
 from optsuite.build.workers.local import LocalWorkers
 from optsuite.catalog.catalog import Catalog
@@ -391,6 +393,20 @@ def test_keys_are_fixed_once_for_a_run(
     file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
     assert artifacts.key(experiment, VARIANTS["int8"]) == before
     assert Builder(smoke, Store(tmp_path / "store", print), print).key(experiment, VARIANTS["int8"]) != before
+
+
+def test_an_edit_before_anything_is_built_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """While data was loaded: the schedule was that of the file before, the function that of the file after."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    mine = replace(experiment.model, name="mine", recipes=("baseline",))
+    selection = select(BUILTIN.joined(Catalog(models={"mine": mine})), profile="smoke")
+    artifacts = Builder(selection, Store(tmp_path / "store", print), print)
+    artifacts.begin(selection.rows())
+    file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
+    with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the run began"):
+        artifacts.build(selection.rows(), functools.partial(local_workers, 1), io.StringIO())
 
 
 def _of_a_file(

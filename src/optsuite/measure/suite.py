@@ -82,6 +82,7 @@ class Suite:
         """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
+        self.artifacts.begin(self.requested)
         self._check_data()
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
