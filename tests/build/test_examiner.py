@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import os
 import signal
@@ -409,6 +410,24 @@ def test_only_what_is_declared_is_found(store: Store, examination: Zeros, reason
 def _step(store: Store, examination: Examination[Any]) -> ExaminationStep:
     (step,) = examiner(store, examination).steps([stored(store, SMALL)])
     return step
+
+
+def test_an_edit_while_files_are_built_is_noticed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The edited examination would find the figures that the run began to declare by another one."""
+    monkeypatch.syspath_prepend(tmp_path)
+    edited = tmp_path / "examination_of_this_test.py"
+    edited.write_text("from test_examiner import Zeros\n\nclass Mine(Zeros):\n    ...\n")
+    request.addfinalizer(lambda: sys.modules.pop(edited.stem))
+    mine = importlib.import_module(edited.stem).Mine()
+    found = examiner(store, mine)
+    found.begin([DATASET])
+    edited.write_text(edited.read_text() + "    def run(self, task):\n        return None\n")
+    file = stored(store, SMALL)
+    examine(found, file)
+    with pytest.raises(OptsuiteError, match=r"^examination_of_this_test changed since the run began"):
+        found.find(file, mine)
 
 
 ALL = {"accuracy", "kernels", "runtime", "size"}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import importlib
 import inspect
+import io
 import itertools
+import json
 import pickle
 import subprocess
 import sys
 import types
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import loaded
 import pytest
@@ -23,6 +26,7 @@ from optsuite.build import model_step, sources
 from optsuite.build.builder import Builder
 from optsuite.build.graph import step_of
 from optsuite.build.keys import canonical
+from optsuite.build.running import local_workers
 from optsuite.build.step import Step
 from optsuite.build.workers.local import LocalWorkers
 from optsuite.catalog.catalog import Catalog
@@ -34,6 +38,7 @@ from optsuite.catalog.variants import VARIANTS
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
 from optsuite.spec.experiment import Experiment, Profile
+from optsuite.spec.metric import TopK
 from optsuite.spec.model import Schedule
 from optsuite.stages.prune import Prune
 from optsuite.store.store import Store
@@ -184,6 +189,73 @@ class Net:
         return 1
 
 
+class Wide(NamedTuple):
+    """Builds when it is called, and is a tuple of numbers besides."""
+
+    width: int
+
+    def __call__(self) -> int:
+        return self.width
+
+
+class Deep(Wide):
+    """The same numbers, and another result."""
+
+    def __call__(self) -> int:
+        return 2 * self.width
+
+
+class Order(enum.IntEnum):
+    """Is a number besides."""
+
+    FIRST = 1
+
+
+class Side(enum.Enum):
+    """Is no number."""
+
+    LEFT = 1
+    RIGHT = 2
+
+
+@dataclass(frozen=True)
+class Given:
+    """Keeps its setting where no field is."""
+
+    width: InitVar[int]
+
+    def __post_init__(self, width: int) -> None:
+        object.__setattr__(self, "kept", width)
+
+
+class Weighted(TopK):
+    """A metric whose class is no dataclass of its own, so that its setting is no field."""
+
+    def __init__(self, weight: int) -> None:
+        super().__init__(k=1)
+        self.weight = weight
+
+
+class Times:
+    """A decorator that is a class, with a setting."""
+
+    def __init__(self, function: Any, factor: int) -> None:
+        self.__wrapped__ = function  # as functools.update_wrapper does
+        self.factor = factor
+
+
+class Labelled(dict[str, int]):
+    """A mapping that is more than its items."""
+
+    label = ""
+
+
+def labelled(label: str) -> Labelled:
+    found = Labelled(a=1)
+    found.label = label
+    return found
+
+
 def make(width: int = 4, *, depth: int = 1) -> int:
     return width * depth
 
@@ -193,6 +265,16 @@ def closing_over(width: Any) -> Any:
         return width
 
     return inner
+
+
+@functools.wraps(make, assigned=("__doc__",))
+def wider() -> int:
+    return make(5)
+
+
+@functools.wraps(make, assigned=("__doc__",))
+def deeper() -> int:
+    return make(depth=2)
 
 
 def twice(function: Any, factor: int) -> Any:
@@ -219,10 +301,13 @@ def test_functions_count_with_all_that_they_are_bound_to() -> None:
         *(twice(make, 2), twice(make, 3), twice(Net(4).make, 2), twice(Net(16).make, 2)),
         *(functools.cache(make), functools.cache(with_defaults(5, 1))),
         *(functools.partial(make, 4), functools.partial(make, 16), functools.partial(make, depth=4)),
-        *({1: 0.5}, {"1": 0.5}, {1: 0.5, "1": 0.5}),
+        *({1: 0.5}, {"1": 0.5}, {1: 0.5, "1": 0.5}, [[1, 0.5]]),
+        *(wider, deeper, functools.wraps(make)(closing_over(4))),
+        *(Wide(4), Wide(16), Deep(4), (4,), Net),
+        *(Order.FIRST, 1, True, 1.0, -1.0, 0.0, -0.0, float("nan"), Side.LEFT, Side.RIGHT),
     ]
     for one, other in itertools.combinations(different, 2):
-        assert canonical(one) != canonical(other), (one, other)
+        assert json.dumps(canonical(one)) != json.dumps(canonical(other)), (one, other)  # 1 == True, but not there
     assert canonical(Net(4).make) == canonical(Net(4).make)
     assert canonical({2: 1.0, 1: 0.5}) == canonical({1: 0.5, 2: 1.0})
 
@@ -236,12 +321,26 @@ def test_functions_count_with_all_that_they_are_bound_to() -> None:
         (lambda: 4, "expected a function written with `def`, got a lambda"),
         (abs, "expected a function written with `def`, got builtin_function_or_method"),
         (object(), "type object can't be part of a key: expected a number"),
+        (Times(make, 2), "of type Times can't be part of a key"),
+        (Given(4), "expected a Given that its fields alone determine, got also the attributes kept; declare"),
+        (Weighted(4), "expected a Weighted that its fields alone determine, got also the attributes weight; declare"),
+        (labelled("x"), "expected a Labelled that its fields alone determine, got also the attributes label; declare"),
     ],
 )
 def test_what_two_settings_may_hide_is_refused(setting: Any, said: str) -> None:
     """An object's address would make every run a new key; what it holds can't be seen."""
     with pytest.raises(OptsuiteError, match=said):
         canonical(setting)
+
+
+def test_all_code_of_a_setting_counts() -> None:
+    """That of a decorated function and of what it decorates; that of a named tuple which is called."""
+    code: list[Any] = []
+    canonical({"a": [Deep(4), wider, functools.cache(deeper)]}, code)
+    assert {Deep, wider, make, deeper} <= set(code)
+    elsewhere = types.FunctionType(sources.of.__code__, vars(sources), "of")
+    named_here = functools.wraps(make)(elsewhere)
+    assert "optsuite.build.sources" in sources.of(named_here)
 
 
 def test_built_in_models_use_nothing_else_of_their_module() -> None:
@@ -296,6 +395,20 @@ def test_keys_are_fixed_once_for_a_run(
     assert Builder(smoke, Store(tmp_path / "store", print), print).key(experiment, VARIANTS["int8"]) != before
 
 
+def test_an_edit_before_anything_is_built_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """While data was loaded: the schedule was that of the file before, the function that of the file after."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    mine = replace(experiment.model, name="mine", recipes=("baseline",))
+    selection = select(BUILTIN.joined(Catalog(models={"mine": mine})), profile="smoke")
+    artifacts = Builder(selection, Store(tmp_path / "store", print), print)
+    artifacts.begin(selection.rows())
+    file.write_text("WIDTH = 64\ndef build():\n    return WIDTH\n\n")
+    with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the run began"):
+        artifacts.build(selection.rows(), functools.partial(local_workers, 1), io.StringIO())
+
+
 def _of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> tuple[Experiment, Path]:
@@ -322,3 +435,48 @@ def test_an_edit_after_the_run_began_is_noticed(
         with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the run began"):
             pickle.loads(pickle.dumps(one)).check_unchanged()
     assert (step.key, child.key) == keys
+
+
+def test_a_process_that_imported_other_code_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A worker of a cluster outlives a run: it stored what the old code makes under the new code's key."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    helper = tmp_path / "helper_of_this_test.py"
+    helper.write_text("WIDTH = 16\n")
+
+    def check() -> None:
+        """Do what a worker does for a run that begins now."""
+        step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN).check_unchanged()
+
+    check()
+    file.write_text("import helper_of_this_test\ndef build():\n    return helper_of_this_test.WIDTH\n")
+    for _ in range(2):
+        with pytest.raises(OptsuiteError, match=r"^catalogue_of_this_test changed since the process that builds im"):
+            check()
+    del sys.modules[file.stem]
+    importlib.import_module(file.stem)
+    request.addfinalizer(lambda: sys.modules.pop(helper.stem))
+    check()
+    helper.write_text("WIDTH = 64\n\n")
+    with pytest.raises(OptsuiteError, match=r"^helper_of_this_test changed since the process that builds imported it"):
+        check()
+
+
+def test_what_a_step_imports_late_is_not_believed_where_it_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The step is refused; a later one, whose key is of the edited file, must not be done by the code of before."""
+    experiment, file = _of_a_file(tmp_path, monkeypatch, request)
+    file.write_text("WIDTH = 16\ndef build():\n    import late_of_this_test\n    return WIDTH\n")
+    late = tmp_path / "late_of_this_test.py"
+    late.write_text("WIDTH = 16\n")
+    step = step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN)
+    step.check_unchanged()
+    importlib.import_module(late.stem)
+    request.addfinalizer(lambda: sys.modules.pop(late.stem))
+    late.write_text("WIDTH = 64\n\n")
+    with pytest.raises(OptsuiteError, match=r"^late_of_this_test changed since the run began"):
+        step.check_unchanged()
+    with pytest.raises(OptsuiteError, match=r"^late_of_this_test changed since the process that builds imported it"):
+        step_of(experiment, VARIANTS["keras"], PROFILES["smoke"], BUILTIN).check_unchanged()

@@ -90,6 +90,29 @@ def test_imports_for_type_checkers_alone_do_not_count(build: Callable[[str], Any
     assert sources.of(found).keys() == {"mine"}
 
 
+@pytest.mark.parametrize(
+    ("text", "used"),
+    [
+        ("from optsuite.catalog import Prune", {"optsuite.stages.prune", "optsuite.stages.fit"}),
+        ("def build():\n    from optsuite.catalog import from_npz", {"optsuite.catalog.loaders.npz"}),
+        ("from optsuite.catalog import *", {"optsuite.stages.prune", "optsuite.stages.quantize"}),
+        ("import optsuite.catalog", {"optsuite.stages.prune", "optsuite.stages.quantize"}),
+        ("from optsuite import catalog", {"optsuite.stages.prune", "optsuite.stages.quantize"}),
+        ("from optsuite.catalog.models import build_dscnn", {"optsuite.catalog.models"}),
+        ("from optsuite.results import read", {"optsuite.results.reader"}),
+    ],
+)
+def test_what_the_user_imports_of_optsuite_counts(
+    build: Callable[[str], Any], tmp_path: Path, text: str, used: set[str]
+) -> None:
+    """Under its public name, too: a stage of the user's may run one of ours, and a model go on from one of ours."""
+    found = build("")
+    (tmp_path / "mine.py").write_text(f"{text}\n")
+    modules = sources.of(found).keys()
+    assert used <= modules
+    assert ("optsuite.stages.quantize" in modules) == ("optsuite.stages.quantize" in used)
+
+
 def test_a_module_that_is_not_loaded_stays_so(build: Callable[[str], Any]) -> None:
     """Looking for what a function imports runs none of it."""
     sources.of(build(""))

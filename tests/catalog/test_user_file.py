@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from catalogs import BUILTIN
 
+from optsuite import catalog
 from optsuite.catalog import user_file
 from optsuite.errors import OptsuiteError
 from optsuite.spec.model import Model, OwnFit, Schedule
@@ -28,7 +29,8 @@ def _alone() -> Iterator[None]:
     path = list(sys.path)
     yield
     sys.path[:] = path
-    sys.modules.pop("my_catalog", None)
+    for name in ("my_catalog", "nets_of_this_test", "nets_of_this_test.fits"):
+        sys.modules.pop(name, None)
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -93,6 +95,20 @@ def test_no_catalogue(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "data.json").touch()
     with pytest.raises(OptsuiteError, match=message):
         user_file.read(tmp_path / name)
+
+
+def test_a_second_file_is_read_with_the_modules_of_now(tmp_path: Path) -> None:
+    """In one process, the helper was that of the first, and the workers built with that of the second."""
+    for folder, epochs in (("one", 1), ("one", 2), ("other", 3)):
+        inside = tmp_path / folder / "nets_of_this_test"
+        inside.mkdir(parents=True, exist_ok=True)
+        (inside / "fits.py").write_text(
+            f"from optsuite.catalog import Schedule\nFIT = Schedule(epochs={epochs}, peak_lr=1e-3)\n" + epochs * "\n"
+        )
+        text = GOOD.replace("FIT = Schedule(epochs=1, peak_lr=1e-3)", "from nets_of_this_test.fits import FIT")
+        model = user_file.read(_write(tmp_path / folder, text)).models["mine"]
+        assert model.train == Schedule(epochs=epochs, peak_lr=1e-3)
+    assert sys.modules["optsuite.catalog"] is catalog
 
 
 def test_a_name_that_is_taken(tmp_path: Path) -> None:

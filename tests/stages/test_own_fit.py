@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,7 @@ def test_distillation_gives_it_its_loss(trained: Artifact) -> None:
         (without_callbacks, 120, "without_callbacks: expected the function to pass its argument `callbacks`"),
         (by_another_loss, 120, "by_another_loss: expected the function to compile the model with its argument `loss`"),
         (by_sgd, 500, "by_sgd: expected at least 500 optimiser steps, as fit_steps says, got 120"),
+        (partial(by_sgd), 500, r"partial\(<function by_sgd at .*\): expected at least 500 optimiser steps"),
     ],
 )
 def test_it_must_use_what_it_is_given(fit: Callable[..., None], steps: int, message: str, trained: Artifact) -> None:

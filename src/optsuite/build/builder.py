@@ -39,8 +39,22 @@ class Builder:
         self.unfit: dict[str, str] = {}
         """The id of an experiment whose recipe can't transform its model -> why, when `rehearse` found it out."""
         self._sizes: dict[tuple[str, str], Size] = {}
+        self._begun: list[ModelStep] = []
         self._steps: dict[tuple[str, str], ModelStep] = {}
         """Fixed once: a file of the user's that is edited while the run goes on changes none of its keys."""
+
+    def begin(self, rows: Iterable[Candidate]) -> None:
+        """Remember the code of the user's rows, which was imported just now: loading data may take minutes."""
+        if self._catalog.user_defined is None or builder_versions() is None:
+            return
+        self._begun = [step_of(*row, self._profile, self._catalog) for row in rows]
+        for step in self._begun:
+            _ = step.key
+
+    def _check_begun(self) -> None:
+        """Refuse to go on with the settings of a file as it was, and the functions of the file as it is."""
+        for step in self._begun:
+            step.check_unchanged()
 
     def steps(self, rows: Iterable[Candidate]) -> list[ModelStep]:
         """Return the steps that `build` would do, or find done; OptsuiteError without TensorFlow."""
@@ -94,14 +108,16 @@ class Builder:
         """Build what is missing in the store: `rows`, their Keras models and their baselines.
 
         Raises:
-            OptsuiteError: As `rehearse` raises it.
+            OptsuiteError: As `rehearse` raises it, or a file of the user's was edited since `begin`.
 
         """
         if builder_versions() is None:
             self._log(f"TensorFlow is not installed: taking the newest artifacts that {self._store.root} knows of")
             return
         rows = list(rows)
+        self._check_begun()
         self.rehearse(rows, open_workers, stream)
+        self._check_begun()
         needed = self._needed(rows)
         steps = [step for _, step in needed]
         self._failures |= running.run(steps, self._store, BUILDING, open_workers, stream, self._log)

@@ -72,6 +72,12 @@ class Examiner:
         self._setups: dict[tuple[str, str], Setup] = {}
         self._reasons: dict[str, str] = {}
 
+    def begin(self, datasets: Iterable[Dataset]) -> None:
+        """Fix what the keys contain besides the files, before these are built: that may take an hour."""
+        for dataset in datasets:
+            for examination in self.available():
+                _ = self._setup(examination, dataset).parts
+
     def steps(self, files: Iterable[StoredFile]) -> list[ExaminationStep]:
         """Return the steps that `examine` would do, or find done."""
         return [self._step(file, examination) for file in files for examination in self.available()]

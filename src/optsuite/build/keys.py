@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import json
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from types import FunctionType, MappingProxyType, NoneType
 from typing import Any
 
 from optsuite.errors import OptsuiteError
@@ -28,27 +30,25 @@ def canonical(value: Any, code: list[Any] | None = None) -> Any:
 
     """
     code = [] if code is None else code
-    if value is None or isinstance(value, str | int | float):
+    if type(value) in (NoneType, bool, int, float, str):
         return value
-    if isinstance(value, Mapping):
-        items = [[canonical(name, code), canonical(item, code)] for name, item in value.items()]
-        # Of patterns of layer names the first that matches counts: names are kept in their order.
-        return items if all(isinstance(name, str) for name in value) else sorted(items, key=json.dumps)
-    if isinstance(value, tuple | list):
-        return [canonical(item, code) for item in value]
     if isinstance(value, type):
-        code.append(value)
-        return {"class": f"{value.__module__}.{value.__qualname__}"}
+        return {"class": _class(value, code)}
+    if isinstance(value, enum.Enum):
+        return {"class": _class(type(value), code), "member": value.name}
     if is_dataclass(value):
+        names = [part.name for part in fields(value)]
+        _check_attributes(value, names)
         counted = {part.name: canonical(getattr(value, part.name), code) for part in fields(value) if part.compare}
-        return canonical(type(value), code) | counted
+        return {"class": _class(type(value), code), "fields": counted}
+    if isinstance(value, Mapping | tuple | list | str | int | float):
+        return _canonical_value(value, code)
     if isinstance(value, functools.partial):
         return {"function": canonical(value.func, code), "given": canonical([value.args, value.keywords], code)}
     if inspect.ismethod(value):
         return {"method": canonical(value.__func__, code), "of": canonical(value.__self__, code)}
-    if hasattr(value, "__wrapped__"):  # a decorated function: what the decorator adds, and what it was given
-        added = _bound(value, code) if inspect.isfunction(value) else None
-        return {"wrapped": canonical(value.__wrapped__, code), "by": added}
+    if isinstance(value, functools._lru_cache_wrapper):
+        return {"cached": canonical(value.__wrapped__, code)}
     if inspect.isroutine(value):
         return _canonical_function(value, code)
     raise OptsuiteError(
@@ -57,25 +57,59 @@ def canonical(value: Any, code: list[Any] | None = None) -> Any:
     )
 
 
+def _class(found: type, code: list[Any]) -> str:
+    code.append(found)
+    return f"{found.__module__}.{found.__qualname__}"
+
+
+def _check_attributes(value: Any, counted: Iterable[str]) -> None:
+    """Refuse an object with attributes that are not counted, as a class without @dataclass sets them in __init__."""
+    hidden = [
+        name
+        for name in getattr(value, "__dict__", {}).keys() - set(counted)
+        if not name.startswith("__")  # such as typing's __orig_class__
+        and not isinstance(inspect.getattr_static(type(value), name, None), functools.cached_property)
+    ]
+    if hidden:
+        raise OptsuiteError(
+            f"setting {repr(value)[:200]} can't be part of a key: expected a {type(value).__name__} that its fields "
+            f"alone determine, got also the attributes {', '.join(sorted(hidden))}; declare them as fields, and the "
+            "class as a frozen dataclass"
+        )
+
+
+def _canonical_value(value: Any, code: list[Any]) -> Any:
+    plain: Any
+    if isinstance(value, Mapping):
+        items = [[canonical(name, code), canonical(item, code)] for name, item in value.items()]
+        # Of patterns of layer names the first that matches counts: names are kept in their order.
+        plain = {"items": items if all(isinstance(name, str) for name in value) else sorted(items, key=json.dumps)}
+    elif isinstance(value, tuple | list):
+        plain = [canonical(item, code) for item in value]
+    else:
+        plain = next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
+    if type(value) in (dict, MappingProxyType, tuple, list):
+        return plain
+    _check_attributes(value, ())  # a named tuple may be called, and its methods are code
+    return {"class": _class(type(value), code), "value": plain}
+
+
 def _canonical_function(function: Any, code: list[Any]) -> dict[str, Any]:
-    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+    if type(function) is not FunctionType or function.__name__ == "<lambda>":
         raise OptsuiteError(
             f"setting {function!r} can't be part of a key: expected a function written with `def`, got "
             f"{'a lambda' if inspect.isfunction(function) else type(function).__name__}"
         )
     try:
-        source = inspect.getsource(function)
+        source = inspect.getsource(function.__code__)  # of the function itself, would be that of what it wraps
     except (OSError, SyntaxError, tokenize.TokenError):
         source = ""  # `sources.of` refuses a function that is in no file, and sees that a file was edited
     code.append(function)
-    return {"function": f"{function.__module__}.{function.__qualname__}", "source": source, **_bound(function, code)}
-
-
-def _bound(function: Any, code: list[Any]) -> dict[str, Any]:
-    """Return what a function uses besides its source and module: default arguments and closed-over values."""
     closure = inspect.getclosurevars(function).nonlocals
-    return {
+    bound = {
         "defaults": canonical([function.__defaults__, function.__kwdefaults__], code),
         # A local function that calls itself closes over itself.
         "closure": canonical({name: one for name, one in closure.items() if one is not function}, code),
+        "wrapped": canonical(getattr(function, "__wrapped__", None), code),
     }
+    return {"function": f"{function.__module__}.{function.__qualname__}", "source": source, **bound}

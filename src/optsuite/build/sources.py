@@ -9,10 +9,11 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from optsuite.errors import OptsuiteError
@@ -20,11 +21,10 @@ from optsuite.errors import OptsuiteError
 _PACKAGE = Path(__file__).parents[1].resolve()
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = {"site-packages", "dist-packages"}
-_LISTS = {"optsuite", "optsuite.catalog", "optsuite.catalog.models", "optsuite.results"}
-"""Modules that list entries, or nothing. Each entry counts by itself, so that a new one rebuilds nothing.
-
-A function in one of them counts by its own source alone.
-"""
+_LISTS = {"optsuite", "optsuite.catalog", "optsuite.results"}
+"""Packages that list names of other modules, or nothing: who imports a name depends on the module that it is from."""
+_MODELS = "optsuite.catalog.models"
+"""A function in it counts by its own source alone, so that a new model rebuilds nothing."""
 
 
 def of(*values: Any) -> dict[str, str]:
@@ -43,17 +43,55 @@ def of(*values: Any) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for value in values:
-        for one in inspect.getmro(value) if inspect.isclass(value) else (inspect.unwrap(value),):
-            module = inspect.getmodule(one)
-            spec = getattr(module, "__spec__", None)
+        for spec in _specs(value):
             if spec is None or not spec.origin:
                 raise OptsuiteError(f"expected functions of a file that can be imported, got {value!r}")
+            if spec.name == _MODELS:
+                continue
             if _is_followed(Path(spec.origin)):
                 for loaded in _modules(spec.name, tuple(sys.path)):  # its packages, too
                     _follow(loaded, found)
             else:
                 found |= _distribution(spec.name.partition(".")[0])
     return found
+
+
+_seen: dict[str, tuple[ModuleType | None, str]] = {}
+"""What `outdated` was called with last: the module of that name, None where it was not loaded, and its hash."""
+
+
+def outdated(files: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the modules that this process may have loaded from other files than those of now.
+
+    A worker of a cluster outlives a run. After an edit it goes on with the code that it imported before.
+
+    Args:
+        files: Names of modules, with the SHA-256 of their files of now.
+
+    """
+    found = set()
+    for name, sha256 in files:
+        module = sys.modules.get(name)
+        known, loaded = _seen.get(name, (None, sha256))
+        if module is None or (known is not module and (known or loaded == sha256)):
+            loaded = sha256  # not loaded yet, or since the last call
+        elif known is not module:
+            loaded = ""  # edited and loaded since the last call: nobody knows which came first
+        _seen[name] = module, loaded
+        if loaded != sha256:
+            found.add(name)
+    return found
+
+
+def _specs(value: Any) -> list[ModuleSpec | None]:
+    """The modules that a function, or a class with its base classes, was defined in."""
+    if inspect.isclass(value):
+        modules = [inspect.getmodule(one) for one in inspect.getmro(value)]
+    else:
+        function = value if inspect.isfunction(value) else inspect.unwrap(value)
+        # Its `__module__` may be that of a function which it wraps.
+        modules = [sys.modules.get(function.__globals__.get("__name__", ""))]
+    return [getattr(module, "__spec__", None) for module in modules]
 
 
 def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
@@ -66,8 +104,20 @@ def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
     except OSError as error:
         raise OptsuiteError(f"{path} can't be read: {error.strerror}; expected the file that was imported") from error
     for name in names:
-        for inner in _modules(name, tuple(sys.path)):
-            _follow(inner, found)
+        for origin in (name, *_listed(name)):
+            for inner in _modules(origin, tuple(sys.path)):
+                _follow(inner, found)
+
+
+@functools.cache
+def _listed(name: str) -> tuple[str, ...]:
+    """The module that a name in a package of lists is from, such as `optsuite.catalog.Prune`; all, for the package."""
+    package, _, part = (name, "", "*") if name in _LISTS else name.rpartition(".")
+    if package not in _LISTS:
+        return ()
+    tree = ast.parse((_PACKAGE.parent / package.replace(".", "/") / "__init__.py").read_bytes())
+    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    return tuple(node.module or "" for node in imports if part == "*" or part in {one.name for one in node.names})
 
 
 @functools.cache
@@ -122,7 +172,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             outer = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join(filter(None, [*outer, node.module]))
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+            yield from (f"{base}.{alias.name}" for alias in node.names)
         else:
             yield from _imported(node, package)
 

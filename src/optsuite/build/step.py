@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from optsuite.build import sources
 from optsuite.errors import OptsuiteError
 from optsuite.spec.artifact import Artifact
 from optsuite.spec.data import Dataset, Split
@@ -114,15 +115,22 @@ class Step(ABC):
         """Refuse to do in this process a step whose key was made elsewhere, from other code or settings.
 
         Raises:
-            OptsuiteError: The key would be another here; the message names the files and packages that differ.
+            OptsuiteError: The key would be another here, or this process has loaded code that was edited since. The
+                message names the files and packages that differ.
 
         """
         here = self._anew()
+        outdated = sources.outdated(here._tools())
         if here.key != self.key:
             differ = sorted({name for name, _ in here._tools() ^ self._tools()}) or ["its settings"]
             raise OptsuiteError(
                 f"{', '.join(differ)} changed since the run began, or differ in the process that builds: expected "
                 "the code and packages that the run began with; start the run again"
+            )
+        if outdated:
+            raise OptsuiteError(
+                f"{', '.join(sorted(outdated))} changed since the process that builds imported it: expected a process "
+                "with the code that the files have now; start the workers of the cluster again, and then the run"
             )
 
 
@@ -145,8 +153,8 @@ def timed(step: Step, inputs: Sequence[Artifact], splits: Mapping[str, Split] | 
         OptsuiteError: The code is not that of the process which made the step's key, before or after.
 
     """
+    step.check_unchanged()  # at once: what was imported for the step is not older yet than its files
     step.prepare()
-    step.check_unchanged()
     start = time.perf_counter()
     artifact = step.run(inputs, splits or {})
     seconds = time.perf_counter() - start

@@ -29,6 +29,8 @@ _TYPES: dict[str, type[Any]] = {
 }
 _NOT_ON_BOARDS = ("tensorflow", "tf_keras", "tensorflow_model_optimization")
 """The modules that a machine which only measures need not have."""
+_brought: set[str] = set()
+"""The modules of the user's that the catalogue files read so far have imported."""
 
 
 def read(path: Path) -> Catalog:
@@ -80,7 +82,13 @@ def _imported(path: Path) -> Any:
         sys.path.insert(0, str(path.parent))
     known = sys.modules.get(path.stem)
     if known is not None and Path(getattr(known, "__file__", None) or "").absolute() == path:
-        del sys.modules[path.stem]  # it may have been edited since an earlier run of this process
+        _brought.add(path.stem)
+    # They may have been edited since an earlier run of this process, or be those of another catalogue file.
+    for name in _brought:
+        sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+    _brought.clear()
+    before = set(sys.modules)
     try:
         module = importlib.import_module(path.stem)
     except OptsuiteError as error:
@@ -96,8 +104,22 @@ def _imported(path: Path) -> Any:
         lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(path)]
         where = f", line {lines[-1]}" if lines else ""
         raise OptsuiteError(f"{path}{where}: {type(error).__name__}: {error}") from error
+    finally:
+        _brought.update(name for name in sys.modules.keys() - before if _is_users(name))
     if Path(module.__file__ or "").absolute() != path:
         raise OptsuiteError(
             f"{path}: expected a name that no other module has, got {path.stem}, which is {module.__file__}"
         )
     return module
+
+
+def _is_users(name: str) -> bool:
+    """Whether a module that is loaded is Python source of the user's, not of optsuite, Python or another package."""
+    module, package = sys.modules[name], name.partition(".")[0]
+    places = [Path(place) for place in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if place]
+    return (
+        package not in ("optsuite", *sys.stdlib_module_names)
+        and bool(places)
+        and places[0].suffix in (".py", "")
+        and not {"site-packages", "dist-packages"} & {*places[0].parts}
+    )

@@ -83,9 +83,11 @@ class Suite:
         """Build what the store lacks: `rows`, their Keras models and their baselines; then examine the files."""
         start = time.monotonic()
         self.requested = list(rows)
+        self.artifacts.begin(self.requested)
         self._check_data()
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
+        self._examiner.begin({row.experiment.dataset.name: row.experiment.dataset for row in self.requested}.values())
         self.artifacts.build(self.requested, open_workers, stream)
         self.record.unfit = self.artifacts.unfit
         built_at = time.monotonic()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from optsuite.errors import OptsuiteError
 
@@ -42,3 +42,8 @@ def pick(entries: Mapping[str, Found], names: Iterable[str], noun: str) -> list[
         if name not in entries:
             raise OptsuiteError(f"unknown {noun} {name!r}; expected one of {', '.join(entries)}")
     return [entry for name, entry in entries.items() if name in needed]
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return the name of a user's function, for messages; a partial, or an object that is called, has none."""
+    return getattr(function, "__qualname__", None) or repr(function)

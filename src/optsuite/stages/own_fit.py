@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from optsuite.errors import OptsuiteError
+from optsuite.spec.names import function_name
 from optsuite.spec.task import Task
 
 
@@ -44,7 +45,7 @@ def fit(model: Any, task: Task, data: FitData, steps: int, *, loss: Any, callbac
     if task.own_fit is None:
         raise OptsuiteError("expected a task with a function that fits, got none")
     watch, watched_loss = _watch(steps), _watched(loss)
-    name = task.own_fit.fit.__name__
+    name = function_name(task.own_fit.fit)
     no_callbacks = OptsuiteError(
         f"{name}: expected the function to pass its argument `callbacks` to model.fit; no callback was called"
     )

@@ -14,6 +14,7 @@ from optsuite.catalog.loaders.splits import Loader, checked_split
 from optsuite.errors import OptsuiteError, first_line
 from optsuite.spec.data import Dataset, Split
 from optsuite.spec.metric import ACCURACY, Metric
+from optsuite.spec.names import function_name
 
 
 def from_tfdata(
@@ -56,7 +57,7 @@ class _TfData(Loader):
     classes: bool
 
     def __str__(self) -> str:
-        return f"{self.make.__module__}.{self.make.__qualname__}"
+        return f"{self.make.__module__}.{function_name(self.make)}"
 
     def read(self, split: str) -> Split | None:
         if "tensorflow" in sys.modules:
@@ -71,7 +72,7 @@ def _collected(make: Callable[[str], Any], split: str) -> tuple[np.ndarray, np.n
     from optsuite import keras
 
     keras.reset(0)  # whatever is drawn by chance is the same in all processes
-    where = f"{make.__qualname__}({split!r})"
+    where = f"{function_name(make)}({split!r})"
     try:
         data = make(split)
         if data is None:
