@@ -56,8 +56,8 @@ def of(*values: Any) -> dict[str, str]:
     return found
 
 
-_seen: dict[str, tuple[ModuleType | None, str]] = {}
-"""What `outdated` was called with last: the module of that name, None where it was not loaded, and its hash."""
+_loaded_from: dict[str, tuple[ModuleType | None, str]] = {}
+"""By the last call of `outdated`: the module of that name, None where it was not loaded, and the hash of its file."""
 
 
 def outdated(files: Iterable[tuple[str, str]]) -> set[str]:
@@ -70,15 +70,19 @@ def outdated(files: Iterable[tuple[str, str]]) -> set[str]:
 
     """
     found = set()
-    for name, sha256 in files:
+    for name, now in files:
         module = sys.modules.get(name)
-        known, loaded = _seen.get(name, (None, sha256))
-        if module is None or (known is not module and (known or loaded == sha256)):
-            loaded = sha256  # not loaded yet, or since the last call
-        elif known is not module:
-            loaded = ""  # edited and loaded since the last call: nobody knows which came first
-        _seen[name] = module, loaded
-        if loaded != sha256:
+        known, then = _loaded_from.get(name, (module, now))
+        if module is None:
+            loaded = now  # what is loaded later is the file of then: the next call compares
+        elif module is known:
+            loaded = then
+        elif known is None and then != now:
+            loaded = ""  # loaded and edited since the last call: nobody knows which came first
+        else:
+            loaded = now
+        _loaded_from[name] = module, loaded
+        if loaded != now:
             found.add(name)
     return found
 

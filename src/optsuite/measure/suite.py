@@ -87,7 +87,7 @@ class Suite:
         self._check_data()
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
-        self._examiner.begin({row.experiment.dataset.name: row.experiment.dataset for row in self.requested}.values())
+        self._examiner.begin(self.selection.datasets)
         self.artifacts.build(self.requested, open_workers, stream)
         self.record.unfit = self.artifacts.unfit
         built_at = time.monotonic()
@@ -231,10 +231,8 @@ class Suite:
         """Return how long the run took, in words; an empty string before it began."""
         if self._ready_at is None:
             return ""
-        return (
-            f"building took {self._build_s:.0f} s, examining {self._examine_s:.0f} s, "
-            f"measuring {self._measure_s():.0f} s"
-        )
+        before = f"building took {self._build_s:.0f} s, examining {self._examine_s:.0f} s"
+        return f"{before}, measuring {self._measure_s():.0f} s"
 
     def _measure_s(self) -> float:
         return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
