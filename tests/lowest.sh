@@ -1,12 +1,13 @@
 #!/bin/sh
 # Runs the real commands with the packages of the environment $1 (its bin folder), in the folder $2, which is emptied.
-# All warnings are errors.
+# Warnings are errors: in the tests all, in the commands those that are for users.
 set -eu
 bin=$(cd "$1" && pwd)
 benchmarks=$(cd "$(dirname "$0")/../benchmarks" && pwd)
 rm -rf "$2"
 mkdir -p "$2"
 cd "$2"
+export PYTHONWARNINGS=error::FutureWarning,error::UserWarning
 "$bin/pytest" "$benchmarks" -c /dev/null -W error -p no:cacheprovider --optsuite-profile=smoke --optsuite-models=dscnn \
     --optsuite-recipes=baseline,prune-0.8 --optsuite-cache=store --benchmark-json=run.json --benchmark-quiet
 "$bin/optsuite" report run.json --out report > /dev/null

@@ -290,12 +290,12 @@ def test_the_index_never_mixes_two_models(smoke: Smoke, tmp_path: Path) -> None:
     store = Store(tmp_path, pytest.fail)
     artifacts = Builder(selection, store, pytest.fail)
     rows = [(row, step_of(*row, selection.profile, BUILTIN)) for row in selection.rows()]
-    artifacts._update_index(rows)
+    artifacts._update_index(rows, {})
     names = [PurePath("smoke", "mnist", one.id, variant.name) for (one, variant), _ in rows]
     assert [store.newest(name) for name in names] == [step.key for _, step in rows]
     pair, step = rows[0]
     newer = replace(step, seed=1)
-    artifacts._update_index([(pair, newer)])
+    artifacts._update_index([(pair, newer)], {})
     assert [store.newest(name) for name in names] == [newer.key, None, None, None]
 
 

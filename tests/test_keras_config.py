@@ -155,3 +155,24 @@ def test_what_is_no_configuration(config: Any) -> None:
             file.attrs["model_config"] = config
     with pytest.raises(OptsuiteError, match=r"expected an \.h5 file of a Keras model"):
         load(buffer.getvalue())
+
+
+@pytest.mark.parametrize("sort", ["external storage", "external link", "virtual dataset"])
+def test_weights_in_other_files(sort: str, tmp_path: Path) -> None:
+    """HDF5 would read any file of this machine into a model from elsewhere."""
+    other = tmp_path / "other"
+    other.write_bytes(bytes(32))
+    buffer = io.BytesIO(_model())
+    with h5py.File(buffer, "r+") as file:
+        weights = next(iter(file["model_weights"].values()))
+        if sort == "external storage":
+            weights.create_dataset("more", (8,), "f4", external=[(str(other), 0, 32)])
+        elif sort == "external link":
+            weights["more"] = h5py.ExternalLink(str(other), "/weights")
+        else:
+            layout = h5py.VirtualLayout((8,), "f4")
+            layout[:] = h5py.VirtualSource(str(other), "weights", (8,))
+            weights.create_virtual_dataset("more", layout)
+    with pytest.raises(OptsuiteError, match=r"holds all its weights, got model_weights/dense\w*/more in another file"):
+        load(buffer.getvalue())
+    load(buffer.getvalue(), trust=True)

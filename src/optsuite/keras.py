@@ -150,16 +150,26 @@ def load(content: bytes, *, trust: bool = False) -> Any:
         trust: Whether the model may have layers that run any code, as `Lambda` does.
 
     Raises:
-        OptsuiteError: The model has such layers, and is not trusted; or there is no model in the file.
+        OptsuiteError: The model has such layers, or weights in other files, and is not trusted; or there is no model
+            in the file.
 
     """
     with h5py.File(io.BytesIO(content), "r") as file, tfmot.quantization.keras.quantize_scope():
         if not trust:
+            if place := file.visititems_links(functools.partial(_elsewhere, file)):
+                raise OptsuiteError(f"expected an .h5 file that holds all its weights, got {place} in another file")
             try:
                 check_config(json.loads(file.attrs["model_config"]))
             except (KeyError, TypeError, ValueError, RecursionError) as error:
                 raise OptsuiteError(f"expected an .h5 file of a Keras model, got {error!r}") from error
         return keras.models.load_model(file, compile=False)
+
+
+def _elsewhere(file: h5py.File, place: str, link: Any) -> str | None:
+    """Return the place if what it names is in another file: of a model from elsewhere, any file of this machine."""
+    found = file[place] if isinstance(link, h5py.HardLink) else None
+    outside = isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)
+    return place if outside or isinstance(link, h5py.ExternalLink) else None
 
 
 def batch_size(x: np.ndarray, most: int) -> int:

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
 
+import filelock
 import numpy as np
 import pytest
 from runs import HANGS_S
@@ -68,7 +69,9 @@ class Zeros(Examination[Findings]):
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        return (Figure(name="zero_bytes", label="zero bytes", unit="bytes", better="lower", tolerance=0.0),)
+        return (
+            Figure(name="zero_bytes", label="zeros", unit="bytes", better="lower", tolerance=0.0, resource="flash"),
+        )
 
     def run(self, task: ExaminationTask) -> Findings:
         if self.folder:
@@ -181,6 +184,20 @@ def test_two_builds_of_the_same_bytes_are_examined_once(store: Store, tmp_path: 
             {"zero_bytes": content.count(0)} for content in (SMALL, SMALL, LARGE)
         ]
     assert len(list((tmp_path / "times").iterdir())) == 2
+
+
+def test_what_was_made_is_named_before_the_store_is_unlocked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`optsuite store gc`, which waits for the lock, deletes what the index does not name."""
+    real = store.point
+
+    def point(name: PurePath, key: str) -> None:
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(store.root / "build.lock").acquire(timeout=0)
+        real(name, key)
+
+    monkeypatch.setattr(store, "point", point)
+    examine(examiner(store, Zeros()), stored(store, SMALL))
+    assert len(store.index()) == 1
 
 
 def test_the_reason_of_a_failure_names_no_other_file(store: Store) -> None:
@@ -395,6 +412,7 @@ class Strange(Zeros):
     [
         (Strange(), "expected finite numbers, and .* got others for zero_bytes"),
         (Strange(number=10**400), "integers from -2.*53 to 2.*53, got others for zero_bytes"),
+        (Strange(number=-1), "expected figures from 0, got less for zero_bytes"),
         (Undeclared(), "expected only figures that it declares, got zero_bytes"),
         (Untyped(), r"expected a Sizes, got Findings\("),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from optsuite import litert
 from optsuite.errors import OptsuiteError
 from optsuite.examine.accuracy import mistakes, not_finite
 from optsuite.examine.size import gzip_bytes
-from optsuite.litert import LiteRTRunner
+from optsuite.litert import LiteRTRunner, no_garbage_collection
 from optsuite.results.answers import Answers
 from optsuite.spec.metric import ACCURACY
 
@@ -57,6 +59,21 @@ def test_the_total_time_is_that_of_the_first_thousand(monkeypatch: pytest.Monkey
     monkeypatch.setattr("time.perf_counter", lambda: 0.5 * runner.calls.count("invoke"))
     assert litert.total_time_s(runner, np.zeros((inputs, 2), np.float32)) == pytest.approx(0.5 * inputs)
     assert runner.calls == ["set", "invoke", "get"] * timed
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled: bool) -> None:
+    """It is off while calls are timed, whatever happens to them."""
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        for divisor, outcome in ((1, nullcontext()), (0, pytest.raises(ZeroDivisionError))):
+            with outcome, no_garbage_collection():
+                assert not gc.isenabled()
+                assert 1 / divisor
+            assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_a_process_that_a_file_keeps_busy_is_ended() -> None:

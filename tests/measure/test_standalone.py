@@ -228,7 +228,8 @@ def test_what_can_not_be_measured(files: list[Path], tmp_path: Path, capsys: pyt
         ([files[0], "--data", tmp_path / "none.npz"], "none.npz: No such file"),
         ([files[0], "--data", other], "net: it takes inputs of (1, 28, 28, 1); expected (1, 4) for this data"),
         ([files[0], tmp_path / "more" / "net.tflite", "--data", data], "expected files of different names, got "),
-        ([files[0], "--data", data, "--json", tmp_path / "no" / "run.json"], "no such folder"),
+        ([files[0], "--data", data, "--json", tmp_path / "no" / "run.json"], "a folder that exists"),
+        ([files[0], "--data", data, "--json", tmp_path], "a folder that exists"),
     ):
         assert main(["measure", *map(str, arguments)]) == 2
         assert said in capsys.readouterr().err

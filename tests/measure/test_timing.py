@@ -120,8 +120,12 @@ def test_every_timed_row_was_watched(smoke: Smoke) -> None:
 def set_rounds(run_json: dict[str, Any], row: int, seconds: list[float]) -> None:
     """Give a row of a run these rounds, and the figures of them."""
     run_json["benchmarks"][row]["stats"] |= {
-        **{"data": seconds, "rounds": len(seconds), "min": min(seconds), "max": max(seconds)},
-        **{"median": float(np.median(seconds)), "mean": float(np.mean(seconds))},
+        "data": seconds,
+        "rounds": len(seconds),
+        "min": min(seconds),
+        "max": max(seconds),
+        "median": float(np.median(seconds)),
+        "mean": float(np.mean(seconds)),
     }
 
 

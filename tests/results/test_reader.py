@@ -73,6 +73,8 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
     text = json.dumps(run_json)
     rows, known = run_json["benchmarks"], run_json["optsuite"]["built"]
     measured = "benchmarks.0.extra_info.optsuite"
+    spent = change("optsuite.figures", [{**run_json["optsuite"]["figures"][0], "resource": "flash"}])
+    spent["benchmarks"][0]["extra_info"]["optsuite"]["figures"] = {spent["optsuite"]["figures"][0]["name"]: -1}
     return {
         "empty": ("", "not the JSON of an optsuite run"),
         "truncated": (text[: len(text) // 2], "not the JSON of an optsuite run"),
@@ -142,6 +144,7 @@ def _broken(run_json: dict[str, Any]) -> dict[str, tuple[Any, str]]:
             "fp32: impossible timing: median 5.05e-05 s of rounds with the median 0.5 s",
         ),
         "a huge figure": (change(f"{measured}.figures", {"tflm_arena_bytes": 10**400}), "not the JSON of an optsuite"),
+        "less than no memory": (spent, "expected figures from 0, got less for"),
         "entropy over values": (change(f"{measured}.weights.0.entropy_bits", 901.0), "got 901 bits for 300 weights"),
         "a histogram of others": (
             change(f"{measured}.weights.0.histogram", [301]),
@@ -218,6 +221,7 @@ CASES = (
     "ids without a dataset",
     "rounds of another median",
     "a huge figure",
+    "less than no memory",
     "entropy over values",
     "a histogram of others",
     "a histogram turned round",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import TextIO
 
@@ -120,8 +121,8 @@ class Builder:
         self._check_begun()
         needed = self._needed(rows)
         steps = [step for _, step in needed]
-        self._failures |= running.run(steps, self._store, BUILDING, open_workers, stream, self._log)
-        self._update_index(needed)
+        name = partial(self._update_index, needed)
+        self._failures |= running.run(steps, self._store, BUILDING, open_workers, stream, self._log, name)
 
     def _needed(self, rows: Iterable[Candidate]) -> Collection[tuple[Candidate, ModelStep]]:
         """Return the rows and their references, each once, with the step that makes it."""
@@ -138,12 +139,12 @@ class Builder:
                 needed[candidate.experiment.id, candidate.variant.name] = candidate, step
         return needed.values()
 
-    def _update_index(self, needed: Iterable[tuple[Candidate, ModelStep]]) -> None:
+    def _update_index(self, needed: Iterable[tuple[Candidate, ModelStep]], failures: Mapping[str, str]) -> None:
         """Point the index to the newest artifacts, and remove the files of a model that was since built anew.
 
         Otherwise a machine without TensorFlow could measure a file of one build and judge it by the answers of another.
         """
-        built = [(candidate, step) for candidate, step in needed if step.key not in self._failures]
+        built = [(candidate, step) for candidate, step in needed if step.key not in failures]
         for candidate, step in built:
             if candidate.variant is KERAS:
                 self._forget_descendants(candidate.experiment, step.key)

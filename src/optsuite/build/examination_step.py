@@ -136,6 +136,8 @@ def _checked(found: Found, examination: Examination[Found]) -> Found:
         raise OptsuiteError(
             f"expected finite numbers, and integers from -2**53 to 2**53, got others for {', '.join(strange)}"
         )
+    if negative := [figure.name for figure in examination.figures if figure.is_negative(found.figures)]:
+        raise OptsuiteError(f"expected figures from 0, got less for {', '.join(negative)}")
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from pathlib import PurePath
 from typing import Any, TextIO
@@ -87,11 +88,14 @@ class Examiner:
         steps = self.steps(files)
         # Of files that are the same the first is examined, and has the label in a failure's reason.
         labels = {step.key: step.label for step in reversed(steps)}
-        failures = running.run(steps, self._store, EXAMINING, open_workers, stream, self._log)
+        name = partial(self._update_index, files)
+        failures = running.run(steps, self._store, EXAMINING, open_workers, stream, self._log, name)
         self._failures |= {key: reason.removeprefix(f"{labels[key]}: ") for key, reason in failures.items()}
+
+    def _update_index(self, files: Iterable[StoredFile], failures: Mapping[str, str]) -> None:
         for file in files:
             for step in self.steps([file]):
-                if step.key not in self._failures:
+                if step.key not in failures:
                     name = f"{file.index_name.name}@{step.setup.examination.name}"
                     self._store.point(file.index_name.with_name(name), step.key)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -45,6 +46,7 @@ def run(
     open_workers: OpenWorkers,
     stream: TextIO,
     log: Callable[[str], object],
+    name: Callable[[Mapping[str, str]], None] = lambda failures: None,
 ) -> dict[str, str]:
     """Do what the store lacks of `steps` and of what they start from.
 
@@ -57,17 +59,22 @@ def run(
         open_workers: Opens the workers.
         stream: Where progress is shown.
         log: Called with each line for the user.
+        name: Called with the failures: lets the index name what was made. The store is still locked then, as
+            `Store.collect` deletes what has no name.
 
     Returns:
         Key -> reason for every step that failed, or that needs one that did.
 
     """
     steps = list(steps)
-    if not scheduler.missing(steps, store):
-        return {}
-    with store.building():
-        todo = scheduler.missing(steps, store)  # another run may have done some meanwhile
-        return _run(todo, store, doing, open_workers, stream, log) if todo else {}
+    failures: dict[str, str] = {}
+    with contextlib.ExitStack() as until_named:
+        if scheduler.missing(steps, store):
+            until_named.enter_context(store.building())
+            if todo := scheduler.missing(steps, store):  # another run may have done some meanwhile
+                failures = _run(todo, store, doing, open_workers, stream, log)
+        name(failures)
+    return failures
 
 
 def _run(

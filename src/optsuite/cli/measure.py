@@ -110,8 +110,8 @@ def command(
             print(wrapped(f"{file.name}: {_costs(file.bytes, file.gzip_bytes, file.median_s)}", hanging=4))
             _print_targets(shown, file.figures, {**file.unexamined, **lacking})
         return 0
-    if json_path and not json_path.parent.is_dir():  # found before measuring, which takes minutes
-        raise OptsuiteError(f"{json_path.parent}: no such folder; expected a file in a folder that exists")
+    if json_path and (json_path.is_dir() or not json_path.parent.is_dir()):  # found before measuring takes minutes
+        raise OptsuiteError(f"--json: expected a file in a folder that exists, got {json_path}")
     content = msgspec.json.encode(standalone_run.run(files, dataset, possible, places, requested, profile))
     from optsuite.results.reader import decode
 

@@ -143,7 +143,7 @@ def files(results: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for variant in variants:
         prefix = f"tflite_{variant}_"
-        if f"{prefix}median_ms" in known:
+        if f"{prefix}median_ms" in known and results[f"{prefix}acc"].notna().any():
             names = {name: name.removeprefix(prefix) for name in known}
             part = _with_spread(results[results[f"{prefix}acc"].notna()].rename(columns=names), columns)
             parts.append(part.assign(variant={"float": "fp32"}.get(variant, variant)))

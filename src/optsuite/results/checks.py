@@ -192,6 +192,11 @@ def _check_numbers(run: Run) -> None:
     for row in run.rows:
         if reason := _impossible(row.timing):
             raise OptsuiteError(f"{row.measured.experiment} {row.measured.variant}: impossible timing: {reason}")
+        if negative := [one.name for one in run.header.figures if one.is_negative(row.measured.figures)]:
+            raise OptsuiteError(
+                f"{row.measured.experiment} {row.measured.variant}: expected figures from 0, got less for "
+                f"{', '.join(negative)}"
+            )
     for built in run.header.built:
         checked_built(built)
     for part in run.by_dataset():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -38,7 +38,7 @@ class Figure:
     label: str
     unit: str
     better: Literal["higher", "lower"]
-    tolerance: float | None = None
+    tolerance: Annotated[float, Meta(ge=0)] | None = None
     varies: bool = False
     resource: Resource = ""
     setting: str = ""
@@ -48,6 +48,10 @@ class Figure:
         if self.unit == "s":
             return microseconds(value)
         return f"{number(value)} {self.unit}".strip()
+
+    def is_negative(self, figures: Mapping[str, int | float]) -> bool:
+        """Whether it says in these figures that less than nothing of a target's resource is used."""
+        return bool(self.resource) and figures.get(self.name, 0) < 0
 
     @property
     def tolerance_name(self) -> str:
