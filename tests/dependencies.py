@@ -72,7 +72,11 @@ def _brought_by() -> dict[str, list[str]]:
 
 
 READ = (
-    ("run.json, pyproject.toml, records of the build", "msgspec, tomllib", "no; types and ranges are checked"),
+    (
+        "run.json, calibrations, pyproject.toml, records of the build",
+        "msgspec, tomllib",
+        "no; types and ranges are checked, and whether numbers agree with each other",
+    ),
     (".npz files", "numpy, with `allow_pickle=False`", "no"),
     ("images", "Pillow", "no"),
     (
@@ -85,19 +89,22 @@ READ = (
         "h5py and Keras, after `keras_config.py` has read the configuration",
         "no: Keras calls what a configuration names, so all classes must be known layers, initialisers and the like "
         "of Keras or TFMOT, or registered by your catalogue, and functions of TensorFlow must be known arithmetic. "
-        "`Model(trust=True)` lifts that for your own model and what is built from it here, never for what was imported",
+        "`Model(trust=True)` lifts that for your own model and what is built from it here, never for what was "
+        "imported. Imported weights must be in the file itself: HDF5 reads other files that one names",
     ),
     ("SavedModels", "TensorFlow", "yes; so they need `Model(trust=True)`"),
     (
         ".tflite files",
-        "LiteRT, and the classes that flatbuffers generates",
-        "no; a file is examined in a process of its own before it is timed, which it may crash",
+        "LiteRT, the classes that flatbuffers generates, and for targets TensorFlow Lite Micro and Vela",
+        "not by design. They are parsers, most of them in C++, which a damaged file may crash, so a file is examined in "
+        "a process of its own before it is timed. We know of no audit of them: measure files of people that you trust",
     ),
     ("a catalogue file, and what it imports", "Python", "yes: it is as trusted as a conftest.py"),
     (
         "a store's folder that is copied as it is",
-        "as this machine's own",
-        "as above, but `trust=True` covers it: take bundles from others, not folders",
+        "as what this machine built",
+        "its models as those of .h5 files, but `Model(trust=True)` covers them, too: take bundles from others, not "
+        "folders",
     ),
     (
         "what a Dask scheduler and its workers send",
