@@ -142,12 +142,14 @@ def test_the_index_points_to_the_newest(store: Store) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"../..", b"a" * 63, b"A" * 64, b"\xff" * 64])
 def test_an_index_entry_that_is_no_key_leads_nowhere(store: Store, said: list[str], content: bytes) -> None:
-    """An empty one would name the folder of all artifacts, and have it set aside."""
+    """An empty one would name the folder of all artifacts, and have it set aside; what it named is not collected."""
     name = PurePath("full", "mnist", "conv_qat_s0", "int8")
     store.point(name, KEY)
     (store.root / "index" / name).write_bytes(content)
     assert store.newest(name) is None
     assert "damaged index entry" in said[0]
+    with pytest.raises(OptsuiteError, match=r"expected an index whose entries are keys, .* so nothing is deleted"):
+        store.collect([])
     assert store.get(KEY) == ARTIFACT
 
 

@@ -26,8 +26,8 @@ from optsuite.spec.artifact import Artifact
 from optsuite.store import manifest
 from optsuite.store.manifest import KEY, MANIFEST, DamagedError, verified
 
-_NOT_DAMAGE = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM}
-"""Errors of the process that reads, or of its user: the artifact may be as good as ever."""
+_NOT_DAMAGE = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+"""Errors of the process that reads, of its user, or of the network: the artifact may be as good as ever."""
 
 
 class Store:
@@ -75,22 +75,32 @@ class Store:
         return [path.name for path in _inside(self._objects) if KEY.fullmatch(path.name)]
 
     def index(self) -> dict[PurePath, str]:
-        """Return the index: PROFILE/DATASET/EXPERIMENT/VARIANT -> key."""
-        root = self.root / "index"
-        found = [root]
+        """Return the index: PROFILE/DATASET/EXPERIMENT/VARIANT -> key; without its damaged entries, which are logged."""
+        return {name: key for name in self._index_names() if (key := self.newest(name))}
+
+    def _index_names(self) -> list[PurePath]:
+        found = [self.root / "index"]
         for _ in range(4):
             found = [path for folder in found for path in _inside(folder)]
-        names = [path.relative_to(root) for path in found]
-        return {name: key for name in names if (key := self.newest(name))}
+        return [path.relative_to(self.root / "index") for path in found]
 
     def size_bytes(self, key: str) -> int:
         """Return the size of an artifact on disk, in bytes."""
         return sum(path.stat().st_size for path in _inside(self._objects / key))
 
     def collect(self, keep: Collection[str]) -> tuple[int, int]:
-        """Delete what neither `keep` nor the index names, and what was set aside: how many artifacts, and bytes."""
+        """Delete what neither `keep` nor the index names, and what was set aside: how many artifacts, and bytes.
+
+        OptsuiteError, before anything is deleted, for a damaged index: what it named would be deleted.
+        """
         with self.building():
-            kept = {*keep, *self.index().values()}
+            index = self.index()
+            if damaged := [name for name in self._index_names() if name not in index]:
+                raise OptsuiteError(
+                    f"expected an index whose entries are keys, got another in {self.root / 'index' / damaged[0]}: what "
+                    "it named is not known, so nothing is deleted; run again what builds it, or delete the entry"
+                )
+            kept = {*keep, *index.values()}
             gone = [key for key in self.stored() if key not in kept]
             freed = sum(self.size_bytes(key) for key in gone)
             with self._writing():
