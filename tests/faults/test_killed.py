@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import HANGS_S, ROOT, SMOKE, Smoke, group_ends
@@ -117,15 +118,19 @@ def test_the_workers_of_a_killed_run_end(
     for number in range(times(1, 10)):
         begun = tmp_path / f"begun {number}"
         environment = os.environ | {"PYTHONPATH": str(ROOT / "tests"), "SABOTAGE_FILE": str(begun)}
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
-        ) as run:
-            while not begun.exists():
-                assert run.poll() is None
-                time.sleep(0.1)
-            run.kill()
+        pid = _killed_once(begun, command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         tally["a run killed without its workers"] += 1
-        assert group_ends(run.pid)
+        assert group_ends(pid)
+
+
+def _killed_once(begun: Path, command: list[str], **options: Any) -> int:
+    """Start a process group, kill its first process alone once the file is there, and return its number."""
+    with subprocess.Popen(command, start_new_session=True, **options) as run:
+        while not begun.exists():
+            assert run.poll() is None
+            time.sleep(0.1)
+        run.kill()
+    return run.pid
 
 
 _HOLDS = "import ctypes; ctypes.PyDLL(None).pause()"  # it keeps Python's lock, as some of C and C++ do
@@ -145,12 +150,6 @@ def test_what_is_at_work_for_a_killed_process_ends(start: str, work: str, tmp_pa
     begun = tmp_path / "begun"
     submitted = repr(f"open({str(begun)!r}, 'w').close(); {work}")
     code = f"from pathlib import Path; {start.format(submitted)}; input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, start_new_session=True
-    ) as run:
-        while not begun.exists():
-            assert run.poll() is None
-            time.sleep(0.1)
-        run.kill()
+    pid = _killed_once(begun, [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE)
     tally["a run killed without its workers"] += 1
-    assert group_ends(run.pid)
+    assert group_ends(pid)
