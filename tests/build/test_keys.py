@@ -352,6 +352,15 @@ def test_built_in_models_use_nothing_else_of_their_module() -> None:
         assert (found.globals, found.nonlocals) == ({}, {}), builder
 
 
+_STARTS_PROCESSES = {
+    "optsuite.build.workers",
+    "optsuite.build.workers.local",
+    "optsuite.programs",
+    "optsuite.spawn",
+}
+"""The modules of a worker that no step uses."""
+
+
 @pytest.mark.slow
 def test_a_key_covers_every_module_that_the_step_loads(tmp_path: Path) -> None:
     """In a process that does nothing else: training, a stage after it, and a conversion."""
@@ -371,8 +380,7 @@ def test_a_key_covers_every_module_that_the_step_loads(tmp_path: Path) -> None:
         found = set(artifacts[step.key]["loaded"].decode().split())
         assert {"optsuite.build.step", "optsuite.spec.task", "optsuite.keras", "optsuite.spec.metric"} <= found
         in_key = {name for name, _ in step._tools()}
-        starts_process = {"optsuite.build.workers", "optsuite.build.workers.local", "optsuite.spawn"}
-        assert found - in_key <= starts_process | _loaded_with_the_catalog()
+        assert found - in_key <= _STARTS_PROCESSES | _loaded_with_the_catalog()
 
 
 def _loaded_with_the_catalog() -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -277,7 +278,7 @@ def test_nobody_reads_the_output() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compare", "--help"], ["store", "ls"]])
 def test_an_output_that_takes_nothing(arguments: list[str], tmp_path: Path) -> None:
     """None, a pipe without a reader, a full disk: the exit code says which, and 1 is an answer."""
-    command = f"{sys.executable} -m optsuite {' '.join(arguments)}"
+    command = shlex.join([sys.executable, "-m", "optsuite", *arguments])
     for end, code in ((">&-", 0), ("> /dev/full", 3), ("| false; exit ${PIPESTATUS[0]}", 141)):
         done = subprocess.run(
             ["bash", "-c", f"{command} {end}"], cwd=tmp_path, capture_output=True, text=True, check=False
