@@ -75,7 +75,7 @@ class Store:
         return [path.name for path in _inside(self._objects) if KEY.fullmatch(path.name)]
 
     def index(self) -> dict[PurePath, str]:
-        """Return the index: PROFILE/DATASET/EXPERIMENT/VARIANT -> key; without its damaged entries, which are logged."""
+        """Return the index, PROFILE/DATASET/EXPERIMENT/VARIANT -> key; damaged entries are logged, and not in it."""
         return {name: key for name in self._index_names() if (key := self.newest(name))}
 
     def _index_names(self) -> list[PurePath]:
@@ -97,8 +97,8 @@ class Store:
             index = self.index()
             if damaged := [name for name in self._index_names() if name not in index]:
                 raise OptsuiteError(
-                    f"expected an index whose entries are keys, got another in {self.root / 'index' / damaged[0]}: what "
-                    "it named is not known, so nothing is deleted; run again what builds it, or delete the entry"
+                    f"expected an index whose entries are keys, got another in {self.root / 'index' / damaged[0]}: "
+                    "what it named is not known, so nothing is deleted; run again what builds it, or delete the entry"
                 )
             kept = {*keep, *index.values()}
             gone = [key for key in self.stored() if key not in kept]
