@@ -97,7 +97,8 @@ READ = (
         ".tflite files",
         "LiteRT, the classes that flatbuffers generates, and for targets TensorFlow Lite Micro and Vela",
         "not by design. They are parsers, most of them in C++, which a damaged file may crash, so a file is examined "
-        "in a process of its own before it is timed. We know of no audit of them: measure files of people that you trust",
+        "in a process of its own before it is timed. We know of no audit of them: measure files of people "
+        "that you trust",
     ),
     ("a catalogue file, and what it imports", "Python", "yes: it is as trusted as a conftest.py"),
     (
