@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from optsuite.errors import OptsuiteError
+
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,13 @@ class File:
         except OSError as error:
             raise OptsuiteError(f"{error.filename}: {error.strerror}; expected a file that can be read") from error
         return cls(path=str(found), sha256=hashlib.sha256("\n".join(digests).encode()).hexdigest())
+
+
+def is_python_of_user(path: Path) -> bool:
+    """Whether it is a Python file of the user's, or of a checkout, not of Python or an installed package."""
+    found = path.resolve()
+    installed = bool(_INSTALLED & {*found.parts, *path.parts}) or found.is_relative_to(_STANDARD_LIBRARY)
+    return path.suffix == ".py" and not installed
 
 
 _known: dict[tuple[Path, int, int], str] = {}

@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import packages_distributions, version
@@ -17,10 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from optsuite.errors import OptsuiteError
+from optsuite.files import is_python_of_user
 
 _PACKAGE = Path(__file__).parents[1].resolve()
-_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
-_INSTALLED = {"site-packages", "dist-packages"}
 _LISTS = {"optsuite", "optsuite.catalog", "optsuite.results"}
 """Packages that list names of other modules, or nothing: who imports a name depends on the module that it is from."""
 _MODELS = "optsuite.catalog.models"
@@ -184,12 +182,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
 @functools.cache
 def _is_followed(path: Path) -> bool:
     """Whether it is a Python file of optsuite or of the user, not of Python or another installed package."""
-    found = path.resolve()
-    if path.suffix != ".py":
-        return False
-    if found.is_relative_to(_PACKAGE):
-        return True
-    return not _INSTALLED & {*found.parts, *path.parts} and not found.is_relative_to(_STANDARD_LIBRARY)
+    return (path.suffix == ".py" and path.resolve().is_relative_to(_PACKAGE)) or is_python_of_user(path)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from optsuite.catalog.catalog import ENTRIES, Catalog
 from optsuite.errors import OptsuiteError
 from optsuite.examine.examination import Examination
 from optsuite.examine.target import Target
+from optsuite.files import is_python_of_user
 from optsuite.spec.data import Dataset
 from optsuite.spec.model import Model
 from optsuite.spec.names import by_name
@@ -114,12 +115,6 @@ def _imported(path: Path) -> Any:
 
 
 def _is_users(name: str) -> bool:
-    """Whether a module that is loaded is Python source of the user's, not of optsuite, Python or another package."""
-    module, package = sys.modules[name], name.partition(".")[0]
-    places = [Path(place) for place in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if place]
-    return (
-        package not in ("optsuite", *sys.stdlib_module_names)
-        and bool(places)
-        and places[0].suffix in (".py", "")
-        and not {"site-packages", "dist-packages"} & {*places[0].parts}
-    )
+    """Whether a module that is loaded is the user's. A checkout of optsuite is not."""
+    file = getattr(sys.modules[name], "__file__", None)
+    return file is not None and name.partition(".")[0] != "optsuite" and is_python_of_user(Path(file))
