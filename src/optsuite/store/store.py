@@ -97,8 +97,8 @@ class Store:
             index = self.index()
             if damaged := [name for name in self._index_names() if name not in index]:
                 raise OptsuiteError(
-                    f"expected an index whose entries are keys, got another in {self.root / 'index' / damaged[0]}: "
-                    "what it named is not known, so nothing is deleted; run again what builds it, or delete the entry"
+                    f"{self.root / 'index' / damaged[0]}: expected a key, got a damaged entry of the index; nothing is "
+                    "deleted, as the artifact that it named would be. Run again what builds that, or delete the entry"
                 )
             kept = {*keep, *index.values()}
             gone = [key for key in self.stored() if key not in kept]
