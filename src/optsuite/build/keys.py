@@ -37,8 +37,7 @@ def canonical(value: Any, code: list[Any] | None = None) -> Any:
     if isinstance(value, enum.Enum):
         return {"class": _class(type(value), code), "member": value.name}
     if is_dataclass(value):
-        names = [part.name for part in fields(value)]
-        _check_attributes(value, names)
+        _check_attributes(value, [part.name for part in fields(value)])
         counted = {part.name: canonical(getattr(value, part.name), code) for part in fields(value) if part.compare}
         return {"class": _class(type(value), code), "fields": counted}
     if isinstance(value, Mapping | tuple | list | str | int | float):

@@ -113,13 +113,12 @@ def _follow(spec: ModuleSpec, found: dict[str, str]) -> None:
 
 @functools.cache
 def _listed(name: str) -> tuple[str, ...]:
-    """The module that a name in a package of lists is from, such as `optsuite.catalog.Prune`; all, for the package."""
+    """What a name in a package of lists stands for, such as `optsuite.catalog.Prune`; for the package, all of them."""
     package, _, part = (name, "", "*") if name in _LISTS else name.rpartition(".")
     if package not in _LISTS:
         return ()
     tree = ast.parse((_PACKAGE.parent / package.replace(".", "/") / "__init__.py").read_bytes())
-    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
-    return tuple(node.module or "" for node in imports if part == "*" or part in {one.name for one in node.names})
+    return tuple(one for one in _imported(tree, package) if part in ("*", one.rpartition(".")[2]))
 
 
 @functools.cache

@@ -87,7 +87,7 @@ class Suite:
         self._check_data()
         for reason, names in self._absent_targets().items():
             self._log(f"no figures of {', '.join(names)}: {reason}")
-        self._examiner.begin(self.selection.datasets)
+        self._examiner.begin({row.experiment.dataset.name: row.experiment.dataset for row in self.requested}.values())
         self.artifacts.build(self.requested, open_workers, stream)
         self.record.unfit = self.artifacts.unfit
         built_at = time.monotonic()

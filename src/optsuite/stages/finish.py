@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from optsuite.errors import OptsuiteError
 from optsuite.results.kernels import LayerWeights, describe
@@ -51,11 +51,12 @@ def model_info(artifact: Artifact) -> ModelInfo:
 
 def _record(stage: Stage, model: Any, task: Task) -> StageRecord:
     loss = tuple(task.history.get("loss", ()))
-    if strange := [epoch for epoch, value in enumerate(loss, 1) if not np.isfinite(value)]:
-        raise OptsuiteError(
-            f"the training diverged: expected a finite loss, got {loss[strange[0] - 1]} in epoch "
-            f"{strange[0]}; a lower learning rate may help"
-        )
+    for epoch, value in enumerate(loss, 1):
+        if not math.isfinite(value):
+            raise OptsuiteError(
+                f"the training diverged: expected a finite loss, got {value} in epoch {epoch}; a lower learning rate "
+                "may help"
+            )
     # The user's function may not evaluate after each epoch.
     accuracy, val_accuracy = (
         values if len(values) == len(loss) else ()

@@ -94,8 +94,8 @@ class Store:
         OptsuiteError, before anything is deleted, for a damaged index: what it named would be deleted.
         """
         with self.building():
-            index = self.index()
-            if damaged := [name for name in self._index_names() if name not in index]:
+            index = {name: self.newest(name) for name in self._index_names()}
+            if damaged := [name for name, key in index.items() if key is None]:
                 raise OptsuiteError(
                     f"{self.root / 'index' / damaged[0]}: expected a key, got a damaged entry of the index; nothing is "
                     "deleted, as the artifact that it named would be. Run again what builds that, or delete the entry"
